@@ -1,0 +1,58 @@
+// The broker's clock: wall-clock milliseconds that never step.
+#pragma once
+
+#include "actors/core/ids.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+namespace callboard {
+
+/// Deadlines are promises of *waiting*: a lease of ten seconds, a retry in an
+/// hour. Somebody who sets the clock of the machine by an hour must not end all
+/// leases or put off all retries. So they are stored in this clock: the wall
+/// clock when the broker started, but never before the last time that was
+/// recorded, and from then on as steady as the monotonic clock.
+///
+/// Running, a step of the wall clock changes nothing. After a restart with the
+/// clock set back, time continues from the last record; with the clock set
+/// forward, it looks like a long stop, and what became due meanwhile fires.
+/// Thread-safe: immutable but for `observe`, which one thread calls.
+class broker_clock {
+public:
+  using steady = std::chrono::steady_clock::time_point;
+
+  broker_clock(wall_time last_recorded, wall_time wall_at_start,
+               steady at_start) noexcept
+      : start_(std::max(last_recorded, wall_at_start)), wall_(wall_at_start),
+        steady_(at_start) {}
+
+  wall_time now(steady at) const noexcept { return start_ + elapsed_ms(at); }
+
+  /// By how many milliseconds the wall clock was set since the last call, if
+  /// by more than a second: worth a line in the log.
+  std::optional<std::int64_t> observe(wall_time wall, steady at) noexcept {
+    auto expected = std::int64_t(wall_.value + elapsed_ms(at)) + offset_;
+    auto step = std::int64_t(wall.value) - expected;
+    if (step > -1000 && step < 1000)
+      return std::nullopt;
+    offset_ += step;
+    return step;
+  }
+
+private:
+  std::uint64_t elapsed_ms(steady at) const noexcept {
+    auto passed =
+      std::chrono::duration_cast<std::chrono::milliseconds>(at - steady_);
+    return std::uint64_t(std::max<std::int64_t>(passed.count(), 0));
+  }
+
+  wall_time start_;
+  wall_time wall_;
+  steady steady_;
+  std::int64_t offset_ = 0; // steps seen so far
+};
+
+} // namespace callboard

@@ -1,0 +1,127 @@
+// Every bound of the broker, with its unit and its reason.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace callboard::limits {
+
+using namespace std::chrono_literals;
+
+// --- names and events -------------------------------------------------------
+
+/// UTF-8 bytes. LMDB's keys end at 511; partition, separator and a group's name
+/// must fit beside a stream's.
+inline constexpr std::size_t stream_name_bytes_max = 400;
+inline constexpr std::size_t group_name_bytes_max = 90;
+inline constexpr std::size_t event_type_bytes_max = 1024;
+
+/// Data and metadata of one event together, as in Event Store.
+inline constexpr std::size_t event_bytes_max = std::size_t{4} << 20;
+
+/// Events and bytes of one append: it is one record, all or nothing.
+inline constexpr std::size_t append_events_max = 10'000;
+inline constexpr std::size_t append_bytes_max = std::size_t{16} << 20;
+
+/// Event ids that a partition remembers for idempotent publishing.
+inline constexpr std::size_t recent_ids_max = 100'000;
+
+/// Streams whose heads a partition keeps in memory; others are read again.
+inline constexpr std::size_t stream_heads_max = 100'000;
+
+// --- groups -----------------------------------------------------------------
+
+/// Events of a group that are leased at the same time.
+inline constexpr std::size_t in_flight_max = 10'000;
+
+/// Runs (settled out of order, leased, waiting for a retry) of a group; at the
+/// bound it leases nothing new until some are settled, and `why` says so.
+inline constexpr std::size_t runs_max = 100'000;
+
+/// Events of one fetch, as in Event Store.
+inline constexpr std::size_t fetch_count_max = 100;
+
+/// Ready events that a group keeps in memory ahead of its consumers.
+inline constexpr std::size_t read_ahead_events_max = 1'000;
+inline constexpr std::size_t read_ahead_bytes_max = std::size_t{2} << 20;
+
+/// Fetches that wait in one group, and in one stream for its end.
+inline constexpr std::size_t waiting_polls_max = 10'000;
+
+/// Longest wait of a long poll.
+inline constexpr std::chrono::milliseconds poll_wait_max = 60s;
+
+/// Longest `delay=` of a nack.
+inline constexpr std::chrono::milliseconds retry_delay_max = 24h * 365;
+
+// --- reading ----------------------------------------------------------------
+
+/// Events of one page of a stream, as in Event Store, and the bytes after which
+/// a page is cut short (never below one event).
+inline constexpr std::size_t page_events_max = 4096;
+inline constexpr std::size_t page_bytes_max = std::size_t{8} << 20;
+
+// --- storage ----------------------------------------------------------------
+
+/// A stored value fills at most one LMDB page. Longer values take runs of
+/// pages, and finding a run in a fragmented file costs milliseconds.
+inline constexpr std::size_t value_bytes_max = 4080;
+
+/// LMDB's own key limit.
+inline constexpr std::size_t key_bytes_max = 511;
+
+/// One flush of the wal takes all that waits, up to this.
+inline constexpr std::size_t wal_group_bytes_max = std::size_t{32} << 20;
+inline constexpr std::size_t wal_file_bytes = std::size_t{64} << 20;
+
+/// The flusher moves what was applied into LMDB at the first of these.
+inline constexpr std::chrono::milliseconds flush_interval = 200ms;
+inline constexpr std::size_t flush_bytes = std::size_t{16} << 20;
+
+/// What may wait for the flusher; over it publishers get 503 + Retry-After.
+inline constexpr std::size_t unflushed_bytes_max = std::size_t{128} << 20;
+
+/// The newest events stay in memory even when LMDB has them.
+inline constexpr std::size_t recent_bytes_max = std::size_t{64} << 20;
+
+/// Blocks of invisible events that one transaction erases.
+inline constexpr std::size_t trim_blocks_max = 256;
+
+// --- delayed messages -------------------------------------------------------
+
+/// Delayed messages that the timer keeps in memory, and how far it looks ahead.
+inline constexpr std::size_t timer_window_max = 100'000;
+inline constexpr std::chrono::milliseconds timer_window = 1min;
+
+/// How long the timer waits before it offers a refused message again.
+inline constexpr std::chrono::milliseconds refused_delay = 1s;
+
+/// Longest sleep of the timer: a stepped wall clock is noticed by then.
+inline constexpr std::chrono::milliseconds sleep_max = 1min;
+
+// --- HTTP -------------------------------------------------------------------
+
+inline constexpr std::size_t header_bytes_max = std::size_t{16} << 10;
+inline constexpr std::size_t target_bytes_max = std::size_t{8} << 10;
+inline constexpr std::size_t body_bytes_max = std::size_t{16} << 20;
+
+/// Connections at the same time; more are refused with 503.
+inline constexpr std::size_t connections_max = 10'000;
+
+/// From one answer to the end of the next request's header (keep-alive).
+inline constexpr std::chrono::milliseconds idle_wait_max = 120s;
+
+/// From a request's first byte to the end of its header, and of its body.
+inline constexpr std::chrono::milliseconds header_wait_max = 10s;
+inline constexpr std::chrono::milliseconds body_wait_max = 60s;
+
+/// From a complete request to its answer (a long poll adds its own time), and
+/// for writing the answer.
+inline constexpr std::chrono::milliseconds answer_wait_max = 10s;
+inline constexpr std::chrono::milliseconds write_wait_max = 30s;
+
+/// A stop waits this long for what is being answered.
+inline constexpr std::chrono::milliseconds drain_wait_max = 5s;
+
+} // namespace callboard::limits

@@ -1,0 +1,193 @@
+// What actors ask of each other: plain structs, one comment each. No CAF here.
+#pragma once
+
+#include "actors/core/error.hpp"
+#include "actors/core/record.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace callboard {
+
+// --- streams ----------------------------------------------------------------
+
+/// Expected versions with a meaning of their own (spec 6.1).
+namespace expected_version {
+inline constexpr std::int64_t any = -2;
+inline constexpr std::int64_t no_stream = -1;
+inline constexpr std::int64_t stream_exists = -4;
+} // namespace expected_version
+
+/// Appends all events in one record, or none. `policy` is what the events say
+/// of the stream whose metadata stream this is (`$$S`), parsed by the sender;
+/// it takes effect in the same record.
+struct append_request {
+  std::string stream;
+  std::int64_t expected = expected_version::any;
+  std::vector<new_event> events;
+  std::optional<stream_policy> policy;
+};
+
+/// Outcome of an append or delete that was decided; errors of the broker itself
+/// (overloaded, storage_full ...) travel as CAF errors instead.
+struct append_reply {
+  errc error = errc::none;   // or wrong_version, stream_deleted
+  event_number first;        // of the events written, now or when first sent
+  std::int64_t current = -1; // last event number, for wrong_version
+  bool repeated = false;     // nothing was written: the ids were known
+};
+
+struct delete_request {
+  std::string stream;
+  std::int64_t expected = expected_version::any;
+  bool hard = false; // a tombstone, for ever
+};
+
+enum class direction : std::uint8_t { forward, backward };
+
+/// Reads a page. `from` counts from 0; nothing: from the end (backward only).
+struct read_request {
+  std::string stream;
+  std::optional<event_number> from;
+  std::size_t count = 20;
+  direction towards = direction::forward;
+  bool resolve_links = false;
+};
+
+/// An event as a reader sees it. `resolved` differs from `original` only for a
+/// link; it is empty if the target is gone. `target` names the stream of
+/// `resolved` when it was reached through a link.
+struct resolved_event {
+  event_ptr original;
+  event_ptr resolved;
+  std::string target;
+
+  bool through_link() const noexcept {
+    return original != nullptr && is_link(*original) && !target.empty();
+  }
+};
+
+/// A page in reading order. `head` is the stream when it was read; an absent
+/// stream has no head. `end_of_stream`: nothing follows in reading order.
+/// `covered`: how many numbers the page answers for, from the first one asked
+/// for; less than the count asked for if it had to be cut short
+/// (`limits::page_bytes_max`), so links to what follows must use it.
+struct event_page {
+  std::optional<stream_row> head;
+  std::vector<resolved_event> events;
+  std::size_t covered = 0;
+  bool end_of_stream = true;
+};
+
+using event_page_ptr = std::shared_ptr<const event_page>;
+
+/// A stream and the groups on it; what permission checks need is in `policy`.
+struct stream_description {
+  std::optional<stream_row> head;
+  std::vector<std::string> groups; // in order of creation
+};
+
+// --- groups -----------------------------------------------------------------
+
+/// Names a group; `stream` decides the partition.
+struct group_key {
+  std::string stream;
+  std::string group;
+  friend auto operator<=>(const group_key&, const group_key&) = default;
+};
+
+/// Takes up to `count` events. `wait`: zero answers at once, else an empty
+/// group answers when an event arrives or the time is over. `session` names the
+/// waiter for `cancel_atom`; unique in the process, 0 if it does not wait.
+struct fetch_request {
+  group_key key;
+  std::size_t count = 1;
+  std::chrono::milliseconds wait{0};
+  std::uint64_t session = 0;
+};
+
+/// One delivered event. Ids to settle it by are those of `what.original`.
+struct delivery {
+  resolved_event what;
+  lane from = lane::source;
+  std::uint32_t attempt = 1; // retryCount + 1
+  lease_id lease;
+};
+
+/// Deliveries in delivery order.
+struct delivery_batch {
+  std::vector<delivery> events;
+};
+
+using delivery_batch_ptr = std::shared_ptr<const delivery_batch>;
+
+/// `retry` uses the group's retry schedule, or `delay`; `stop` is what Event
+/// Store does with it: skip.
+enum class settle_action : std::uint8_t { ack, retry, park, skip };
+
+struct settle_request {
+  group_key key;
+  settle_action action = settle_action::ack;
+  std::vector<uuid> ids;
+  std::optional<std::chrono::milliseconds> delay; // retry only
+  std::string reason;                             // park only
+};
+
+/// How many of the ids were in flight; the others had no effect.
+struct settle_reply {
+  std::size_t applied = 0;
+};
+
+enum class group_verb : std::uint8_t { create, update, remove, replay_parked };
+
+/// Changes a group. `stop_at`: replay only parked events below this number.
+struct group_command {
+  group_key key;
+  group_verb verb = group_verb::create;
+  group_settings settings;             // create, update
+  std::optional<event_number> stop_at; // replay_parked
+};
+
+/// What `info` tells of a group. Rates are over the last full second.
+struct group_info {
+  group_key key;
+  group_settings settings;
+  std::uint64_t created_order = 0; // sorts groups of a stream by creation
+  double items_per_second = 0;
+  std::uint64_t delivered_total = 0;      // since the broker started
+  std::uint64_t delivered_since_last = 0; // since the last info
+  std::int64_t checkpoint = -1; // last event with all before it settled
+  std::int64_t last_known = -1; // last event of the stream
+  std::size_t read_buffer = 0;  // events in memory ahead of consumers
+  std::uint64_t retrying = 0;   // waiting for a retry, due or not
+  std::uint64_t in_flight = 0;
+  std::uint64_t parked = 0;
+  std::uint64_t ready = 0; // could be delivered now, the replay included
+  std::uint64_t settled = 0;
+  std::uint64_t waiting_polls = 0;
+  bool replaying = false;
+  bool live = false; // nothing ready is left unread
+  std::vector<std::pair<std::string, std::int64_t>> extra_statistics;
+};
+
+using group_infos = std::vector<group_info>;
+
+// --- users ------------------------------------------------------------------
+
+/// A user who proved who he is. Nobody: anonymous.
+struct principal {
+  std::string login;
+  std::vector<std::string> groups;
+};
+
+/// Checks a password. The reply is nothing for a wrong or disabled login.
+struct login_request {
+  std::string login;
+  std::string password;
+};
+
+} // namespace callboard
