@@ -1,0 +1,53 @@
+// The data directory: who has it, which format it is, whose it is.
+#pragma once
+
+#include "actors/core/error.hpp"
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+namespace callboard {
+
+/// What the file `node` in a data directory says; written once, when the
+/// directory is first used.
+struct node_identity {
+  std::size_t partitions = 4; // fixed for ever: keys would move
+  std::string cluster_id;     // 32 hex digits, random
+};
+
+/// A data directory that this process alone uses, for as long as this lives.
+///
+///     DIR/lock    held with flock by the process that serves it
+///     DIR/node    identity and format version, as text
+///     DIR/wal/    persistence/wal.hpp
+///     DIR/store/  persistence/store.hpp
+class data_folder {
+public:
+  /// Makes the directory and `node` if they are missing. Errors: locked (by a
+  /// running process), unknown_format, storage_failed (cannot be made).
+  static result<data_folder> open(const std::filesystem::path& path,
+                                  const node_identity& if_new);
+
+  /// Looks at a directory that may be served by another process at the moment.
+  /// Errors: not_found, unknown_format.
+  static result<node_identity> inspect(const std::filesystem::path& path);
+
+  const node_identity& identity() const noexcept { return identity_; }
+
+  std::filesystem::path wal() const { return path_ / "wal"; }
+
+  std::filesystem::path store() const { return path_ / "store"; }
+
+private:
+  struct closer {
+    void operator()(const int* fd) const noexcept;
+  };
+
+  std::filesystem::path path_;
+  node_identity identity_;
+  std::unique_ptr<int, closer> lock_;
+};
+
+} // namespace callboard

@@ -1,0 +1,30 @@
+// How what was applied gets into LMDB: one sorted transaction for all of it.
+#pragma once
+
+#include "persistence/database.hpp"
+#include "persistence/recent.hpp"
+#include "persistence/rows.hpp"
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+namespace callboard {
+
+/// A partition's part of a flush: what to write, and what LMDB said before.
+struct flush_part {
+  partition_id partition;
+  std::shared_ptr<const generation> what; // null: nothing new
+  applied_row row; // in: before, with the ids in use; out: after
+};
+
+/// Writes all parts and their `applied` rows in one transaction, erases blocks
+/// that retention made invisible (as many as were written, and a few more), and
+/// commits. Nothing of it is there after an error: storage_full,
+/// storage_failed, corrupt. Returns whether blocks to erase are left.
+result<bool> flush(database& db, std::vector<flush_part>& parts);
+
+/// Erases invisible blocks until none is left, a slice a transaction.
+result<void> trim_all(database& db);
+
+} // namespace callboard

@@ -1,0 +1,114 @@
+// What LMDB does not have yet, and the newest events: memory before the disk.
+#pragma once
+
+#include "actors/core/record.hpp"
+#include "persistence/rows.hpp"
+
+#include <array>
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace callboard {
+
+/// What was applied to a partition between two flushes.
+struct generation {
+  using row_map = std::map<std::string, std::optional<std::string>,
+                           std::less<>>; // no value: erased
+
+  std::array<row_map, table_count> rows;
+  std::vector<appended_event> events; // in log order
+  std::vector<std::pair<stream_id, stream_row>>
+    cuts; // first_live may have risen
+  log_index last;
+  wall_time at;
+  std::size_t bytes = 0;
+
+  bool empty() const noexcept { return last.value == 0; }
+};
+
+/// The memory of one partition: two generations of rows (being flushed, and
+/// newer) over LMDB, and for each stream the newest events without a gap.
+///
+/// Thread-safe. One mutex, held for work in memory only. A reader that goes on
+/// to LMDB begins its transaction under that mutex (`view`): the flusher drops
+/// a generation under it after its commit, so what a reader does not find in
+/// memory is in its snapshot.
+class recent {
+public:
+  /// Makes a record visible, all of it at once.
+  void apply(partition_id p, log_index index, const record& what,
+             std::size_t bytes);
+
+  /// Whether memory knows the row: the inner optional is its value, or nothing
+  /// if it was erased.
+  std::optional<std::optional<std::string>> find(table where,
+                                                 std::string_view key) const;
+
+  /// Rows of memory in [from, to), newest state of each; `begin_view` runs
+  /// under the mutex.
+  generation::row_map range(table where, std::string_view from,
+                            std::string_view to,
+                            const std::function<void()>& begin_view) const;
+
+  /// Events [from, from + count) if memory has the first one; up to
+  /// `bytes_max`.
+  std::optional<std::vector<event_ptr>> read(stream_id s, event_number from,
+                                             std::size_t count,
+                                             std::size_t bytes_max) const;
+
+  /// The lowest number from which on memory has the stream's events, if any;
+  /// `begin_view` runs under the mutex.
+  std::optional<event_number>
+  first_of(stream_id s, const std::function<void()>& begin_view) const;
+
+  /// Ids of events that are not flushed, in log order; `begin_view` runs under
+  /// the mutex.
+  std::vector<remembered_id>
+  unflushed_ids(const std::function<void()>& begin_view) const;
+
+  /// Index of the last record applied, and its time.
+  log_index applied() const;
+  wall_time applied_at() const;
+
+  /// Bytes applied and not flushed; any thread, no lock.
+  std::size_t unflushed_bytes() const noexcept { return unflushed_; }
+
+  /// For the flusher: what was applied since the last `freeze` is read-only now
+  /// and stays visible until `flushed`. The same one again after a failure.
+  std::shared_ptr<const generation> freeze();
+  void flushed();
+
+  /// Forgets flushed events, oldest first, until at most `bytes_max` remain.
+  /// Returns the bytes that remain.
+  std::size_t evict(std::size_t bytes_max);
+
+  /// Where the log begins for a partition that LMDB has up to `applied`.
+  void begin(log_index applied, wall_time at);
+
+private:
+  struct tail {
+    event_number first;
+    std::deque<event_ptr> events;
+  };
+
+  mutable std::mutex mutex_;
+  generation active_;
+  std::shared_ptr<const generation> frozen_;
+  std::unordered_map<stream_id, tail> tails_;
+  std::deque<std::pair<stream_id, std::size_t>> kept_; // in log order, bytes
+  std::size_t kept_bytes_ = 0;
+  std::size_t unflushed_events_ = 0; // the last ones of kept_
+  log_index applied_;
+  wall_time applied_at_;
+  std::atomic<std::size_t> unflushed_{0};
+};
+
+} // namespace callboard

@@ -1,0 +1,277 @@
+// Opening, applying, the thread that moves memory into LMDB, reading events.
+#include "actors/core/limits.hpp"
+#include "persistence/blocks.hpp"
+#include "persistence/keys.hpp"
+#include "persistence/store_impl.hpp"
+
+#include <algorithm>
+
+namespace callboard {
+
+namespace {
+
+constexpr std::string_view format_key = "format";
+constexpr std::string_view format_value = "1";
+
+result<void> check_format(database& db) {
+  auto txn = db.write();
+  if (!txn)
+    return txn.error();
+  auto known = txn->get(table::meta, format_key);
+  if (!known)
+    return known.error();
+  if (*known)
+    return **known == format_value ? result<void>{} : errc::unknown_format;
+  if (auto done = txn->put(table::meta, format_key, format_value); !done)
+    return done;
+  return txn->commit();
+}
+
+} // namespace
+
+result<void> store::impl::begin() {
+  if (auto done = check_format(db); !done)
+    return done;
+  auto view = db.read();
+  if (!view)
+    return view.error();
+  for (std::size_t p = 0; p < options.partitions; ++p) {
+    auto value = view->get(table::applied, keys::partition({p}));
+    if (!value)
+      return value.error();
+    if (*value) {
+      auto row = read_applied(**value);
+      if (!row)
+        return row.error();
+      flushed[p] = *row;
+    }
+    auto& row = flushed[p];
+    used[p] = {row.last_stream, row.last_group, row.last_delayed};
+    memory[p]->begin(row.index, row.at);
+  }
+  return {};
+}
+
+result<void> store::impl::flush_once() {
+  std::lock_guard alone{flushing};
+  std::vector<flush_part> parts;
+  bool anything = trims_left;
+  {
+    std::lock_guard lock{mutex};
+    for (std::size_t p = 0; p < options.partitions; ++p) {
+      auto row = flushed[p];
+      row.last_stream = used[p].stream;
+      row.last_group = used[p].group;
+      row.last_delayed = used[p].delayed;
+      parts.push_back({{p}, nullptr, row});
+    }
+  }
+  for (auto& part : parts) {
+    part.what = of(part.partition).freeze();
+    anything = anything || part.what != nullptr;
+  }
+  if (!anything)
+    return {};
+  auto more = callboard::flush(db, parts);
+  if (!more) {
+    failed(more.error());
+    return more.error();
+  }
+  trims_left = *more;
+  std::vector<log_index> indexes;
+  {
+    std::lock_guard lock{mutex};
+    for (auto& part : parts) {
+      flushed[part.partition.value] = part.row;
+      indexes.push_back(part.row.index);
+    }
+  }
+  // The budget of memory is shared evenly: one busy partition may use it all
+  // only as far as the others do not.
+  std::size_t rest = options.recent_bytes_max;
+  for (auto& part : parts) {
+    if (part.what)
+      of(part.partition).flushed();
+    auto left = parts.size() - part.partition.value;
+    rest -= std::min(rest, of(part.partition).evict(rest / left));
+  }
+  bool full =
+    options.disk_bytes_max > 0 && db.used_bytes() > options.disk_bytes_max;
+  refusal = full ? errc::storage_full : errc::none;
+  if (tell)
+    tell(indexes);
+  return {};
+}
+
+void store::impl::failed(errc why) {
+  refusal = why;
+  if (!db.must_reopen())
+    return;
+  std::unique_lock alone{gate};
+  database gone = std::move(db);
+  {
+    auto closed = std::move(gone);
+  }
+  if (auto again = database::open({.folder = options.folder}))
+    db = std::move(*again);
+}
+
+void store::impl::run() {
+  std::unique_lock lock{mutex};
+  while (!stopping) {
+    wake.wait_for(lock, limits::flush_interval, [this] {
+      std::size_t bytes = 0;
+      for (auto& one : memory)
+        bytes += one->unflushed_bytes();
+      return stopping || bytes >= options.flush_bytes;
+    });
+    if (stopping)
+      return;
+    lock.unlock();
+    [[maybe_unused]] auto done = flush_once(); // `refusal` tells of failures
+    lock.lock();
+  }
+}
+
+store::store(std::unique_ptr<impl> self) : impl_(std::move(self)) {}
+
+store::~store() {
+  {
+    std::lock_guard lock{impl_->mutex};
+    impl_->stopping = true;
+  }
+  impl_->wake.notify_all();
+  if (impl_->thread.joinable())
+    impl_->thread.join();
+}
+
+result<std::unique_ptr<store>> store::open(const store_options& options) {
+  auto db = database::open({.folder = options.folder});
+  if (!db)
+    return db.error();
+  auto self = std::make_unique<impl>(options, std::move(*db));
+  if (auto done = self->begin(); !done)
+    return done.error();
+  auto* running = self.get();
+  if (options.flush_in_background)
+    self->thread = std::thread{[running] { running->run(); }};
+  return std::unique_ptr<store>{new store{std::move(self)}};
+}
+
+log_index store::applied(partition_id p) const {
+  return impl_->of(p).applied();
+}
+
+log_index store::flushed(partition_id p) const {
+  std::lock_guard lock{impl_->mutex};
+  return impl_->flushed[p.value].index;
+}
+
+wall_time store::last_time() const {
+  wall_time latest;
+  for (auto& one : impl_->memory)
+    latest = std::max(latest, one->applied_at());
+  return latest;
+}
+
+void store::apply(partition_id p, log_index index, const record& what,
+                  std::size_t bytes) {
+  impl_->of(p).apply(p, index, what, bytes);
+  {
+    std::lock_guard lock{impl_->mutex};
+    auto& used = impl_->used[p.value];
+    for (auto& one : what.changes)
+      if (auto* stream = std::get_if<put_stream>(&one))
+        used.stream = std::max(used.stream, stream->row.id);
+      else if (auto* group = std::get_if<put_group>(&one))
+        used.group = std::max(used.group, group->row.id);
+      else if (auto* later = std::get_if<put_delayed>(&one))
+        used.delayed = std::max(used.delayed, later->message.id);
+  }
+  if (impl_->of(p).unflushed_bytes() >= impl_->options.flush_bytes / 2)
+    impl_->wake.notify_one();
+}
+
+std::size_t store::unflushed_bytes() const noexcept {
+  std::size_t bytes = 0;
+  for (auto& one : impl_->memory)
+    bytes += one->unflushed_bytes();
+  return bytes;
+}
+
+errc store::refusal() const noexcept {
+  return impl_->refusal;
+}
+
+void store::on_flushed(
+  std::function<void(const std::vector<log_index>&)> call) {
+  std::lock_guard alone{impl_->flushing};
+  impl_->tell = std::move(call);
+}
+
+result<void> store::flush() {
+  return impl_->flush_once();
+}
+
+result<void> store::scavenge() {
+  if (auto done = flush(); !done)
+    return done;
+  std::lock_guard alone{impl_->flushing};
+  auto done = trim_all(impl_->db);
+  impl_->trims_left = !done;
+  return done;
+}
+
+result<store::used_ids> store::highest_ids(partition_id p) const {
+  std::lock_guard lock{impl_->mutex};
+  return impl_->used[p.value];
+}
+
+std::optional<std::vector<event_ptr>>
+store::try_read(partition_id p, stream_id s, event_number from,
+                std::size_t count, std::size_t bytes_max) const {
+  return impl_->of(p).read(s, from, count, bytes_max);
+}
+
+result<std::vector<event_ptr>> store::read(partition_id p, stream_id s,
+                                           event_number from, std::size_t count,
+                                           std::size_t bytes_max) const {
+  auto& memory = impl_->of(p);
+  auto end = event_number{count > UINT64_MAX - from.value ? UINT64_MAX
+                                                          : from.value + count};
+  for (std::optional<event_number> first_before;;) {
+    if (auto quick = memory.read(s, from, count, bytes_max))
+      return std::move(*quick);
+    std::vector<event_ptr> out;
+    std::shared_lock open{impl_->gate};
+    std::optional<result<transaction>> view;
+    auto first = memory.first_of(s, [&] { view.emplace(impl_->db.read()); });
+    if (!*view)
+      return view->error();
+    auto stored_end = first ? std::min(end, *first) : end;
+    if (from < stored_end)
+      if (auto done =
+            blocks::read(**view, p, s, from, stored_end, bytes_max, out);
+          !done)
+        return done.error();
+    std::size_t bytes = 0;
+    for (auto& e : out)
+      bytes += memory_bytes(*e);
+    if (!first || end <= *first || bytes >= bytes_max
+        || (!out.empty() && out.back()->number + 1 != *first))
+      return out;
+    auto rest =
+      memory.read(s, std::max(from, *first),
+                  end.value - std::max(from, *first).value, bytes_max - bytes);
+    if (!rest && first_before == first)
+      return out; // behind the stream's end
+    if (!rest) {
+      first_before = first; // evicted since we looked? Then LMDB has it now
+      continue;
+    }
+    out.insert(out.end(), rest->begin(), rest->end());
+    return out;
+  }
+}
+
+} // namespace callboard

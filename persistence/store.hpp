@@ -1,0 +1,153 @@
+// The one face of what is stored: events and rows, from memory or LMDB.
+#pragma once
+
+#include "actors/core/error.hpp"
+#include "actors/core/recent_ids.hpp"
+#include "actors/core/record.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace callboard {
+
+struct store_options {
+  std::filesystem::path folder; // of LMDB; made if missing
+  std::size_t partitions = 4;
+  /// Bytes that LMDB's file may have; 0: no quota of ours.
+  std::uint64_t disk_bytes_max = 0;
+  /// Sizes of the memory in front of LMDB (limits.hpp).
+  std::size_t recent_bytes_max = std::size_t{64} << 20;
+  std::size_t flush_bytes = std::size_t{16} << 20;
+  bool flush_in_background = true; // false: only `flush()` flushes (tests)
+};
+
+struct stored_group {
+  std::string stream;
+  std::string group;
+  group_row row;
+};
+
+/// Everything that the log's records add up to. Any thread may call anything;
+/// one thread at a time applies to a partition. Readers see whole records.
+///
+/// `apply` changes memory only; a thread of the store's own moves what was
+/// applied into LMDB in large sorted transactions, and then tells `flushed`,
+/// after which the log may forget it.
+class store {
+public:
+  /// Opens or makes the environment, and reads up to which log index each
+  /// partition is complete. Errors: locked, unknown_format, corrupt,
+  /// storage_full, storage_failed.
+  static result<std::unique_ptr<store>> open(const store_options& options);
+
+  ~store(); // stops the flusher; what is not flushed stays in the log only
+  store(const store&) = delete;
+  store& operator=(const store&) = delete;
+
+  /// Index of the last record applied, in memory or LMDB. 0: none.
+  log_index applied(partition_id p) const;
+
+  /// Index of the last record that LMDB has. 0: none.
+  log_index flushed(partition_id p) const;
+
+  /// The latest `record::at` of all partitions. 0: nothing was ever recorded.
+  wall_time last_time() const;
+
+  /// Makes a record visible. `index` is the last applied one + 1; `bytes` is
+  /// what it takes in the log (for the bounds).
+  void apply(partition_id p, log_index index, const record& what,
+             std::size_t bytes);
+
+  /// Bytes applied and not yet in LMDB: publishers are slowed down by it.
+  std::size_t unflushed_bytes() const noexcept;
+
+  /// Why the flusher cannot write to LMDB at the moment, or none.
+  errc refusal() const noexcept;
+
+  /// Called on the flusher's thread after a transaction: everything up to
+  /// these indexes (by partition number) is in LMDB. Set it before `apply`.
+  void on_flushed(std::function<void(const std::vector<log_index>&)> call);
+
+  /// Moves everything applied so far into LMDB, now. Blocks.
+  result<void> flush();
+
+  // --- rows (blocking point reads; nothing is "not there", not an error)
+  // ------
+
+  result<std::optional<stream_row>> stream(partition_id p,
+                                           std::string_view name) const;
+
+  /// Streams after `after` in byte order of their names.
+  result<std::vector<std::pair<std::string, stream_row>>>
+  streams(partition_id p, std::string_view after, std::size_t count) const;
+
+  result<std::optional<group_row>>
+  group(partition_id p, std::string_view stream, std::string_view group) const;
+
+  /// All groups, by stream name and group name.
+  result<std::vector<stored_group>> groups(partition_id p) const;
+
+  /// All runs of a group, ordered by lane and number.
+  result<std::vector<run_row>> runs(partition_id p, group_id group) const;
+
+  /// Delayed messages in order of (due, id), after (`due`, `id`), up to and
+  /// including due time `until`; at most `count`.
+  result<std::vector<delayed_message>> delayed(partition_id p, wall_time due,
+                                               delayed_id id, wall_time until,
+                                               std::size_t count) const;
+
+  result<std::optional<user_row>> user(std::string_view login) const;
+  result<std::vector<std::pair<std::string, user_row>>> users() const;
+
+  /// The last ids published to the partition, oldest first, at most
+  /// `limits::recent_ids_max`. What idempotent publishing starts with.
+  result<std::vector<remembered_id>> recent_ids(partition_id p) const;
+
+  /// The highest stream id, group id and delayed id ever used.
+  struct used_ids {
+    stream_id stream;
+    group_id group;
+    delayed_id delayed;
+  };
+
+  result<used_ids> highest_ids(partition_id p) const;
+
+  // --- events
+  // -------------------------------------------------------------------
+
+  /// Events [from, from + count) of a stream that memory has, without any I/O:
+  /// nothing if the first one would have to come from LMDB, or if the stream
+  /// has none there. Stops early at `bytes_max`, after at least one event, and
+  /// at the first one that memory does not have. Does not know about cuts: the
+  /// caller asks for live numbers only.
+  std::optional<std::vector<event_ptr>> try_read(partition_id p, stream_id s,
+                                                 event_number from,
+                                                 std::size_t count,
+                                                 std::size_t bytes_max) const;
+
+  /// The same with LMDB. Blocks. Fewer than `count` events: the stream ends, or
+  /// `bytes_max` was reached, or what follows was erased. Events below
+  /// the first stored one are skipped over: the range then begins later.
+  /// Errors: corrupt (a checksum is wrong; nothing of it is served).
+  result<std::vector<event_ptr>> read(partition_id p, stream_id s,
+                                      event_number from, std::size_t count,
+                                      std::size_t bytes_max) const;
+
+  /// Erases all blocks of invisible events that are due, now. Blocks.
+  result<void> scavenge();
+
+private:
+  struct impl;
+  explicit store(std::unique_ptr<impl> self);
+  std::unique_ptr<impl> impl_;
+};
+
+} // namespace callboard

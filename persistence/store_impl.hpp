@@ -1,0 +1,62 @@
+// What a store is made of; for its own two source files only.
+#pragma once
+
+#include "persistence/flusher.hpp"
+#include "persistence/store.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace callboard {
+
+struct store::impl {
+  explicit impl(store_options o, database d)
+      : options(std::move(o)), db(std::move(d)) {
+    for (std::size_t p = 0; p < options.partitions; ++p)
+      memory.push_back(std::make_unique<recent>());
+    flushed.resize(options.partitions);
+    used.resize(options.partitions);
+  }
+
+  using pairs = std::vector<std::pair<std::string, std::string>>;
+
+  recent& of(partition_id p) const { return *memory[p.value]; }
+
+  result<void> begin();
+  result<std::optional<std::string>> get(partition_id p, table where,
+                                         std::string_view key) const;
+  result<pairs> scan(partition_id p, table where, const std::string& from,
+                     const std::string& to, std::size_t count) const;
+  result<void> flush_once();
+  void failed(errc why);
+  void run();
+
+  store_options options;
+
+  // Readers share it, a reopening has it alone: LMDB may be opened only once.
+  mutable std::shared_mutex gate;
+  database db;
+
+  std::vector<std::unique_ptr<recent>> memory; // by partition number
+
+  std::mutex flushing; // one flush at a time
+  bool trims_left = true;
+
+  mutable std::mutex mutex; // what follows
+  std::condition_variable wake;
+  std::vector<applied_row> flushed; // by partition number
+  std::vector<used_ids> used;
+  std::function<void(const std::vector<log_index>&)> tell;
+  bool stopping = false;
+
+  std::atomic<errc> refusal{errc::none};
+  std::thread thread;
+};
+
+} // namespace callboard

@@ -1,0 +1,222 @@
+// Rows: memory over LMDB, one by one and in ranges.
+#include "actors/core/limits.hpp"
+#include "persistence/keys.hpp"
+#include "persistence/store_impl.hpp"
+
+namespace callboard {
+
+result<std::optional<std::string>>
+store::impl::get(partition_id p, table where, std::string_view key) const {
+  if (auto known = of(p).find(where, key))
+    return std::move(*known);
+  // Not in memory: flushed before we looked, or never written.
+  std::shared_lock open{gate};
+  auto view = db.read();
+  if (!view)
+    return view.error();
+  auto value = view->get(where, key);
+  if (!value)
+    return value.error();
+  if (!*value)
+    return std::optional<std::string>{};
+  return std::optional{std::string{**value}};
+}
+
+result<store::impl::pairs> store::impl::scan(partition_id p, table where,
+                                             const std::string& from,
+                                             const std::string& to,
+                                             std::size_t count) const {
+  std::shared_lock open{gate};
+  std::optional<result<transaction>> view;
+  auto newer = of(p).range(where, from, to, [&] { view.emplace(db.read()); });
+  if (!*view)
+    return view->error();
+  auto rows = (*view)->rows(where);
+  if (!rows)
+    return rows.error();
+  pairs out;
+  auto mine = newer.begin();
+  auto take_mine = [&] {
+    if (mine->second)
+      out.emplace_back(mine->first, std::move(*mine->second));
+    ++mine;
+  };
+  auto row = rows->seek(from);
+  for (; row && *row && out.size() < count; row = rows->next()) {
+    auto [key, value] = **row;
+    if (key >= to)
+      break;
+    while (mine != newer.end() && mine->first < key && out.size() < count)
+      take_mine();
+    if (out.size() == count)
+      break;
+    if (mine != newer.end() && mine->first == key)
+      take_mine(); // newer, or erased
+    else
+      out.emplace_back(key, value);
+  }
+  if (!row)
+    return row.error();
+  while (mine != newer.end() && out.size() < count)
+    take_mine();
+  return out;
+}
+
+result<std::optional<stream_row>> store::stream(partition_id p,
+                                                std::string_view name) const {
+  auto value = impl_->get(p, table::streams, keys::stream(p, name));
+  if (!value)
+    return value.error();
+  if (!*value)
+    return std::optional<stream_row>{};
+  auto row = read_stream(**value);
+  if (!row)
+    return row.error();
+  return std::optional{std::move(*row)};
+}
+
+result<std::vector<std::pair<std::string, stream_row>>>
+store::streams(partition_id p, std::string_view after,
+               std::size_t count) const {
+  auto from = keys::stream(p, after);
+  if (!after.empty())
+    from.push_back('\0'); // behind `after` itself
+  auto rows =
+    impl_->scan(p, table::streams, from, keys::partition({p.value + 1}), count);
+  if (!rows)
+    return rows.error();
+  std::vector<std::pair<std::string, stream_row>> out;
+  for (auto& [key, value] : *rows) {
+    auto row = read_stream(value);
+    if (!row)
+      return row.error();
+    out.emplace_back(key.substr(2), std::move(*row));
+  }
+  return out;
+}
+
+result<std::optional<group_row>> store::group(partition_id p,
+                                              std::string_view stream,
+                                              std::string_view group) const {
+  auto value = impl_->get(p, table::groups, keys::group(p, stream, group));
+  if (!value)
+    return value.error();
+  if (!*value)
+    return std::optional<group_row>{};
+  auto row = read_group(**value);
+  if (!row)
+    return row.error();
+  return std::optional{std::move(*row)};
+}
+
+result<std::vector<stored_group>> store::groups(partition_id p) const {
+  auto rows = impl_->scan(p, table::groups, keys::partition(p),
+                          keys::partition({p.value + 1}), SIZE_MAX);
+  if (!rows)
+    return rows.error();
+  std::vector<stored_group> out;
+  for (auto& [key, value] : *rows) {
+    auto row = read_group(value);
+    if (!row)
+      return row.error();
+    auto split = key.find('\0', 2);
+    if (split == std::string::npos)
+      return errc::corrupt;
+    out.push_back(
+      {key.substr(2, split - 2), key.substr(split + 1), std::move(*row)});
+  }
+  return out;
+}
+
+result<std::vector<run_row>> store::runs(partition_id p, group_id group) const {
+  auto from = keys::runs(p, group);
+  auto rows =
+    impl_->scan(p, table::group_events, from, keys::behind(from), SIZE_MAX);
+  if (!rows)
+    return rows.error();
+  std::vector<run_row> out;
+  for (auto& [key, value] : *rows) {
+    auto row = read_run(key, value);
+    if (!row)
+      return row.error();
+    out.push_back(*row);
+  }
+  return out;
+}
+
+result<std::vector<delayed_message>>
+store::delayed(partition_id p, wall_time due, delayed_id id, wall_time until,
+               std::size_t count) const {
+  auto from = keys::delayed(p, due, id);
+  from.push_back('\0'); // behind (due, id) itself
+  auto to = until.value == UINT64_MAX
+              ? keys::partition({p.value + 1})
+              : keys::delayed(p, {until.value + 1}, {0});
+  auto rows = impl_->scan(p, table::delayed, from, to, count);
+  if (!rows)
+    return rows.error();
+  std::vector<delayed_message> out;
+  for (auto& [key, value] : *rows) {
+    auto message = read_delayed(key, value);
+    if (!message)
+      return message.error();
+    out.push_back(std::move(*message));
+  }
+  return out;
+}
+
+result<std::optional<user_row>> store::user(std::string_view login) const {
+  auto value = impl_->get({0}, table::users, login);
+  if (!value)
+    return value.error();
+  if (!*value)
+    return std::optional<user_row>{};
+  auto row = read_user(**value);
+  if (!row)
+    return row.error();
+  return std::optional{std::move(*row)};
+}
+
+result<std::vector<std::pair<std::string, user_row>>> store::users() const {
+  auto rows = impl_->scan({0}, table::users, std::string(1, '\0'),
+                          std::string(1, '\xff'), SIZE_MAX);
+  if (!rows)
+    return rows.error();
+  std::vector<std::pair<std::string, user_row>> out;
+  for (auto& [key, value] : *rows) {
+    auto row = read_user(value);
+    if (!row)
+      return row.error();
+    out.emplace_back(key, std::move(*row));
+  }
+  return out;
+}
+
+result<std::vector<remembered_id>> store::recent_ids(partition_id p) const {
+  std::shared_lock open{impl_->gate};
+  std::optional<result<transaction>> view;
+  auto newer =
+    impl_->of(p).unflushed_ids([&] { view.emplace(impl_->db.read()); });
+  if (!*view)
+    return view->error();
+  auto rows = (*view)->rows(table::recent_ids);
+  if (!rows)
+    return rows.error();
+  std::vector<remembered_id> out;
+  auto end = keys::partition({p.value + 1});
+  auto row = rows->seek(keys::recent_ids(p, 0));
+  for (; row && *row && (*row)->key < end; row = rows->next()) {
+    auto ids = read_ids((*row)->value);
+    if (!ids)
+      return ids.error();
+    out.insert(out.end(), ids->begin(), ids->end());
+  }
+  if (!row)
+    return row.error();
+  out.insert(out.end(), newer.begin(), newer.end());
+  if (out.size() > limits::recent_ids_max)
+    out.erase(out.begin(), out.end() - std::ptrdiff_t(limits::recent_ids_max));
+  return out;
+}
+
+} // namespace callboard

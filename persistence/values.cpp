@@ -1,0 +1,184 @@
+// Field by field, in the order of the structs.
+#include "persistence/values.hpp"
+
+namespace callboard {
+
+namespace {
+
+void write(byte_writer& out, const stream_policy& policy) {
+  out.varint(policy.max_count);
+  out.varint(policy.max_age_seconds);
+  out.varint(policy.truncate_before);
+  out.varint(policy.cache_control_seconds);
+  out.text(policy.acl);
+}
+
+void read(byte_reader& in, stream_policy& policy) {
+  policy.max_count = in.varint();
+  policy.max_age_seconds = in.varint();
+  policy.truncate_before = in.varint();
+  policy.cache_control_seconds = in.varint();
+  policy.acl = in.text();
+}
+
+void write(byte_writer& out, const retry_plan& plan) {
+  out.varint(plan.delays_ms.size());
+  for (auto delay : plan.delays_ms)
+    out.varint(delay);
+  out.varint(plan.initial_ms);
+  out.real(plan.factor);
+  out.varint(plan.max_ms);
+  out.real(plan.jitter);
+}
+
+void read(byte_reader& in, retry_plan& plan) {
+  plan.delays_ms.clear();
+  for (auto left = in.count(); left > 0; --left)
+    plan.delays_ms.push_back(std::uint32_t(in.varint()));
+  plan.initial_ms = std::uint32_t(in.varint());
+  plan.factor = in.real();
+  plan.max_ms = std::uint32_t(in.varint());
+  plan.jitter = in.real();
+}
+
+void write(byte_writer& out, const group_settings& x) {
+  out.byte(std::uint8_t((x.resolve_link_tos ? 1 : 0)
+                        | (x.extra_statistics ? 2 : 0)
+                        | (x.durability == lease_durability::lazy ? 4 : 0)));
+  out.zigzag(x.start_from);
+  for (auto number : {x.message_timeout_ms, x.max_retry_count,
+                      x.live_buffer_size, x.buffer_size, x.read_batch_size,
+                      x.check_point_after_ms, x.min_check_point_count,
+                      x.max_check_point_count, x.max_subscriber_count})
+    out.zigzag(number);
+  out.text(x.named_consumer_strategy);
+  write(out, x.retries);
+}
+
+void read(byte_reader& in, group_settings& x) {
+  auto flags = in.byte();
+  x.resolve_link_tos = (flags & 1) != 0;
+  x.extra_statistics = (flags & 2) != 0;
+  x.durability =
+    (flags & 4) != 0 ? lease_durability::lazy : lease_durability::strict;
+  x.start_from = in.zigzag();
+  for (auto* number : {&x.message_timeout_ms, &x.max_retry_count,
+                       &x.live_buffer_size, &x.buffer_size, &x.read_batch_size,
+                       &x.check_point_after_ms, &x.min_check_point_count,
+                       &x.max_check_point_count, &x.max_subscriber_count})
+    *number = std::int32_t(in.zigzag());
+  x.named_consumer_strategy = in.text();
+  read(in, x.retries);
+}
+
+} // namespace
+
+void write(byte_writer& out, const stream_row& row) {
+  out.varint(row.id.value);
+  out.varint(row.next.value);
+  out.varint(row.first_live.value);
+  out.byte(std::uint8_t(row.state));
+  write(out, row.policy);
+}
+
+void read(byte_reader& in, stream_row& row) {
+  row.id = {in.varint()};
+  row.next = {in.varint()};
+  row.first_live = {in.varint()};
+  row.state = stream_state(in.byte());
+  read(in, row.policy);
+}
+
+void write(byte_writer& out, const group_row& row) {
+  out.varint(row.id.value);
+  write(out, row.settings);
+  out.varint(row.source_checkpoint.value);
+  out.varint(row.replay_checkpoint.value);
+  out.varint(row.replay_end.value);
+  out.varint(row.next_lease.value);
+  out.varint(row.settled);
+  out.varint(row.parked);
+  out.varint(row.delivered);
+}
+
+void read(byte_reader& in, group_row& row) {
+  row.id = {in.varint()};
+  read(in, row.settings);
+  row.source_checkpoint = {in.varint()};
+  row.replay_checkpoint = {in.varint()};
+  row.replay_end = {in.varint()};
+  row.next_lease = {in.varint()};
+  row.settled = in.varint();
+  row.parked = in.varint();
+  row.delivered = in.varint();
+}
+
+void write(byte_writer& out, const run_row& row) {
+  out.varint(row.count);
+  out.byte(std::uint8_t(row.state));
+  out.varint(row.attempt);
+  out.varint(row.lease.value);
+  out.varint(row.due.value);
+}
+
+void read(byte_reader& in, run_row& row) {
+  row.count = in.varint();
+  row.state = run_state(in.byte());
+  row.attempt = std::uint32_t(in.varint());
+  row.lease = {in.varint()};
+  row.due = {in.varint()};
+}
+
+void write(byte_writer& out, const delayed_message& message) {
+  out.byte(std::uint8_t(message.kind));
+  out.text(message.stream);
+  out.text(message.group);
+  out.varint(message.subject);
+}
+
+void read(byte_reader& in, delayed_message& message) {
+  message.kind = delayed_kind(in.byte());
+  message.stream = in.text();
+  message.group = in.text();
+  message.subject = in.varint();
+}
+
+void write(byte_writer& out, const user_row& row) {
+  out.text(row.full_name);
+  out.varint(row.groups.size());
+  for (auto& group : row.groups)
+    out.text(group);
+  out.text(row.password_hash);
+  out.byte(row.disabled ? 1 : 0);
+  out.varint(row.updated.value);
+}
+
+void read(byte_reader& in, user_row& row) {
+  row.full_name = in.text();
+  row.groups.clear();
+  for (auto left = in.count(); left > 0; --left)
+    row.groups.emplace_back(in.text());
+  row.password_hash = in.text();
+  row.disabled = in.byte() != 0;
+  row.updated = {in.varint()};
+}
+
+void write(byte_writer& out, const event& what) {
+  out.id(what.id);
+  out.byte(what.is_json ? 1 : 0);
+  out.varint(what.created.value);
+  out.text(what.type);
+  out.text(what.metadata);
+  out.text(what.data);
+}
+
+void read(byte_reader& in, event& what) {
+  what.id = in.id();
+  what.is_json = in.byte() != 0;
+  what.created = {in.varint()};
+  what.type = in.text();
+  what.metadata = in.text();
+  what.data = in.text();
+}
+
+} // namespace callboard

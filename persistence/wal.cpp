@@ -1,0 +1,307 @@
+// Reading back what was flushed; going from file to file.
+#include "persistence/wal.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cassert>
+#include <charconv>
+#include <utility>
+
+namespace callboard {
+
+namespace fs = std::filesystem;
+using namespace wal_format;
+
+namespace {
+
+constexpr std::size_t spares_max = 3;
+
+/// A whole file to read. An unreadable page is a SIGBUS, as it is for LMDB.
+class mapped_file {
+public:
+  explicit mapped_file(const fs::path& path) {
+    int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    struct stat info{};
+    if (fd >= 0 && ::fstat(fd, &info) == 0 && info.st_size > 0) {
+      auto* at = ::mmap(nullptr, std::size_t(info.st_size), PROT_READ,
+                        MAP_PRIVATE, fd, 0);
+      if (at != MAP_FAILED)
+        bytes_ = {static_cast<char*>(at), std::size_t(info.st_size)};
+    }
+    if (fd >= 0)
+      ::close(fd);
+  }
+
+  mapped_file(const mapped_file&) = delete;
+  mapped_file& operator=(const mapped_file&) = delete;
+
+  ~mapped_file() {
+    if (!bytes_.empty())
+      ::munmap(const_cast<char*>(bytes_.data()), bytes_.size());
+  }
+
+  std::string_view bytes() const noexcept { return bytes_; }
+
+private:
+  std::string_view bytes_;
+};
+
+struct found_file {
+  std::uint64_t sequence = 0;
+  fs::path path;
+  std::optional<std::uint64_t> first; // number of its first frame, if good
+};
+
+std::optional<std::uint64_t> sequence_of(const fs::path& path) {
+  auto name = path.stem().string();
+  std::uint64_t n = 0;
+  auto [end, failed] =
+    std::from_chars(name.data(), name.data() + name.size(), n);
+  if (failed != std::errc{} || end != name.data() + name.size())
+    return std::nullopt;
+  return n;
+}
+
+std::vector<found_file> files_in(const fs::path& folder,
+                                 const char* extension) {
+  std::vector<found_file> out;
+  std::error_code ignored;
+  for (auto& entry : fs::directory_iterator{folder, ignored})
+    if (auto n = sequence_of(entry.path());
+        n && entry.path().extension() == extension)
+      out.push_back({*n, entry.path(), std::nullopt});
+  std::sort(out.begin(), out.end(),
+            [](auto& x, auto& y) { return x.sequence < y.sequence; });
+  return out;
+}
+
+/// Reads files in order; see `wal_format` for what is damage and what is not.
+class reader {
+public:
+  reader(const fs::path& folder, const wal::visitor& visit)
+      : visit_(visit), files(files_in(folder, ".wal")) {
+    for (auto& file : files)
+      if (auto frame =
+            read_frame(mapped_file{file.path}.bytes(), file.sequence, 0)) {
+        file.first = frame->number;
+        if (next_frame == 0)
+          next_frame = frame->number;
+      }
+  }
+
+  /// The number from which on a later file has the frames of this one again.
+  std::uint64_t void_from(std::size_t k) const {
+    for (auto j = k + 1; j < files.size(); ++j)
+      if (files[j].first && files[k].first
+          && *files[j].first >= *files[k].first)
+        return *files[j].first;
+    return UINT64_MAX;
+  }
+
+  result<void> read_file(std::size_t k,
+                         std::map<partition_id, log_index>& last) {
+    mapped_file file{files[k].path};
+    auto end = void_from(k);
+    std::size_t at = 0;
+    if (!files[k].first && find_frame(file.bytes(), files[k].sequence, at, 0))
+      return damaged(k, at, "a bad frame");
+    while (next_frame < end) {
+      auto frame = read_frame(file.bytes(), files[k].sequence, at);
+      if (!frame) {
+        // A torn end, an unused rest: unless more comes behind it.
+        if (end == UINT64_MAX
+            && !find_frame(file.bytes(), files[k].sequence, at, next_frame))
+          return {};
+        return damaged(k, at, "a bad frame");
+      }
+      if (frame->number != next_frame)
+        return damaged(k, at, "a frame out of order");
+      auto entries = read_entries(frame->entries);
+      if (!entries)
+        return damaged(k, at, "entries whose lengths do not add up");
+      for (auto& entry : *entries) {
+        last[entry.partition] = std::max(last[entry.partition], entry.index);
+        if (auto taken = visit_(entry); !taken)
+          return taken;
+        ++seen.entries;
+      }
+      ++seen.frames;
+      ++next_frame;
+      at = frame->end;
+    }
+    return {};
+  }
+
+  result<void> damaged(std::size_t k, std::size_t at, const char* what) {
+    seen.problem = files[k].path.string() + ": " + what + " at byte "
+                   + std::to_string(at) + " where frame "
+                   + std::to_string(next_frame) + " was flushed";
+    return errc::corrupt;
+  }
+
+private:
+  const wal::visitor& visit_;
+
+public:
+  std::vector<found_file> files;
+  std::uint64_t next_frame = 0;
+  wal::findings seen;
+};
+
+} // namespace
+
+fs::path wal::path_of(std::uint64_t sequence, const char* extension) const {
+  auto name = std::to_string(sequence);
+  name.insert(0, 12 - std::min<std::size_t>(12, name.size()), '0');
+  return options_.folder / (name + extension);
+}
+
+wal::findings wal::inspect(const fs::path& folder, const visitor& visit) {
+  reader from{folder, visit};
+  from.seen.files = from.files.size();
+  std::map<partition_id, log_index> ignored;
+  for (std::size_t k = 0; k < from.files.size(); ++k)
+    if (auto done = from.read_file(k, ignored); !done) {
+      if (from.seen.problem.empty())
+        from.seen.problem = from.files[k].path.string() + ": "
+                            + std::string{to_string(done.error())};
+      break;
+    }
+  return from.seen;
+}
+
+result<std::unique_ptr<wal>> wal::open(const wal_options& options,
+                                       const visitor& visit,
+                                       std::string& diagnosis) {
+  std::error_code failed;
+  fs::create_directories(options.folder, failed);
+  if (failed)
+    return errc::storage_failed;
+  std::unique_ptr<wal> out{new wal{options}};
+  reader from{options.folder, visit};
+  for (std::size_t k = 0; k < from.files.size(); ++k) {
+    out->files_.push_back({from.files[k].sequence, {}});
+    if (auto done = from.read_file(k, out->files_.back().last); !done) {
+      diagnosis = from.seen.problem;
+      return done.error();
+    }
+    out->next_sequence_ = from.files[k].sequence + 1;
+  }
+  out->next_frame_ = std::max<std::uint64_t>(from.next_frame, 1);
+  for (auto& spare : files_in(options.folder, ".spare")) {
+    // A file whose making was cut short, or of another size, is of no use.
+    if (fs::file_size(spare.path, failed) == options.file_bytes)
+      out->spares_.push_back(spare.path);
+    else
+      fs::remove(spare.path, failed);
+    out->next_sequence_ = std::max(out->next_sequence_, spare.sequence + 1);
+  }
+  if (auto done = out->prepare(); !done && out->spares_.empty())
+    return done.error();
+  return out;
+}
+
+result<void> wal::append(std::span<const journal_entry> entries) {
+  auto bytes = frame_bytes(entries);
+  assert(bytes <= options_.file_bytes);
+  if (current_ && !current_->fits(bytes))
+    current_.reset();
+  // A file that failed is given up; the frame is tried once in another one.
+  for (bool second : {false, true}) {
+    if (!current_)
+      if (auto begun = begin_file(); !begun)
+        return begun;
+    write_frame(frame_, current_sequence_, next_frame_, entries);
+    auto written = current_->write(frame_);
+    if (written)
+      break;
+    current_.reset();
+    if (second)
+      return written;
+  }
+  ++next_frame_;
+  std::lock_guard lock{mutex_};
+  for (auto& entry : entries) {
+    auto& last = files_.back().last[entry.partition];
+    last = std::max(last, entry.index);
+  }
+  return {};
+}
+
+result<void> wal::begin_file() {
+  if (auto ready = prepare(); !ready)
+    return ready;
+  std::lock_guard lock{mutex_};
+  auto sequence = next_sequence_++;
+  auto path = path_of(sequence, ".wal");
+  std::error_code failed;
+  fs::rename(spares_.back(), path, failed);
+  if (failed)
+    return storage_error(failed.value());
+  spares_.pop_back();
+  files_.push_back({sequence, {}});
+  // Its name first: a frame in a file that a power loss takes away is lost.
+  if (auto done = sync_folder(options_.folder); !done)
+    return done;
+  auto file = wal_file::open(path);
+  if (!file)
+    return file.error();
+  current_.emplace(std::move(*file));
+  current_sequence_ = sequence;
+  return {};
+}
+
+result<void> wal::prepare() {
+  fs::path path;
+  {
+    std::lock_guard lock{mutex_};
+    if (!spares_.empty())
+      return {};
+    path = path_of(next_sequence_++, ".spare");
+  }
+  auto made = wal_file::make(path, options_.file_bytes);
+  if (!made)
+    return made.error();
+  std::lock_guard lock{mutex_};
+  spares_.push_back(path);
+  return {};
+}
+
+void wal::release(const std::vector<log_index>& flushed) {
+  std::lock_guard lock{mutex_};
+  while (files_.size() > 1) { // the last one is written to
+    auto& oldest = files_.front();
+    bool needed =
+      std::any_of(oldest.last.begin(), oldest.last.end(), [&](auto& entry) {
+        auto p = entry.first.value;
+        return p >= flushed.size() || entry.second > flushed[p];
+      });
+    if (needed)
+      return;
+    std::error_code failed;
+    auto path = path_of(oldest.sequence, ".wal");
+    auto spare = path_of(oldest.sequence, ".spare");
+    bool recycle = spares_.size() < spares_max
+                   && fs::file_size(path, failed) == options_.file_bytes;
+    if (recycle)
+      fs::rename(path, spare, failed);
+    else
+      fs::remove(path, failed);
+    if (failed)
+      return; // tried again with the next flush
+    if (recycle)
+      spares_.push_back(spare);
+    files_.pop_front();
+  }
+}
+
+std::uint64_t wal::bytes() const {
+  std::lock_guard lock{mutex_};
+  return (files_.size() + spares_.size()) * options_.file_bytes;
+}
+
+} // namespace callboard

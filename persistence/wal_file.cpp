@@ -1,0 +1,192 @@
+// Bytes of frames, and the system calls.
+#include "persistence/wal_file.hpp"
+
+#include "persistence/blocks.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace callboard {
+
+namespace wal_format {
+
+namespace {
+
+template <class Integer>
+void store(char* at, Integer x) noexcept {
+  std::memcpy(at, &x, sizeof x);
+}
+
+template <class Integer>
+Integer load(const char* at) noexcept {
+  Integer x = 0;
+  std::memcpy(&x, at, sizeof x);
+  return x;
+}
+
+std::size_t aligned(std::size_t n) noexcept {
+  return (n + 7) & ~std::size_t{7};
+}
+
+} // namespace
+
+std::size_t frame_bytes(std::span<const journal_entry> entries) noexcept {
+  auto bytes = frame_head_bytes;
+  for (auto& entry : entries)
+    bytes += entry_head_bytes + aligned(entry.body.size());
+  return bytes;
+}
+
+void write_frame(std::string& out, std::uint64_t file, std::uint64_t number,
+                 std::span<const journal_entry> entries) {
+  out.assign(frame_bytes(entries), '\0');
+  auto* at = out.data() + frame_head_bytes;
+  for (auto& entry : entries) {
+    store(at, std::uint32_t(entry.body.size()));
+    store(at + 4, std::uint16_t(entry.partition.value));
+    store(at + 6, std::uint8_t{1}); // an entry; others come with the cluster
+    store(at + 8, entry.term);
+    store(at + 16, entry.index.value);
+    std::memcpy(at + entry_head_bytes, entry.body.data(), entry.body.size());
+    at += entry_head_bytes + aligned(entry.body.size());
+  }
+  store(out.data(), magic);
+  store(out.data() + 8, std::uint32_t(out.size() - frame_head_bytes));
+  store(out.data() + 12, std::uint32_t(file));
+  store(out.data() + 16, number);
+  store(out.data() + 4, checksum(std::string_view{out}.substr(8), 0));
+}
+
+std::optional<frame> read_frame(std::string_view bytes, std::uint64_t file,
+                                std::size_t at) {
+  if (at + frame_head_bytes > bytes.size())
+    return std::nullopt;
+  auto* head = bytes.data() + at;
+  auto length = load<std::uint32_t>(head + 8);
+  if (load<std::uint32_t>(head) != magic
+      || load<std::uint32_t>(head + 12) != std::uint32_t(file)
+      || length % 8 != 0 || length > bytes.size() - at - frame_head_bytes)
+    return std::nullopt;
+  auto covered = bytes.substr(at + 8, frame_head_bytes - 8 + length);
+  if (load<std::uint32_t>(head + 4) != checksum(covered, 0))
+    return std::nullopt;
+  return frame{load<std::uint64_t>(head + 16),
+               bytes.substr(at + frame_head_bytes, length),
+               at + frame_head_bytes + length};
+}
+
+std::optional<frame> find_frame(std::string_view bytes, std::uint64_t file,
+                                std::size_t at, std::uint64_t number) {
+  for (at += 8; at + frame_head_bytes <= bytes.size(); at += 8) {
+    if (load<std::uint32_t>(bytes.data() + at) != magic
+        || load<std::uint64_t>(bytes.data() + at + 16) < number)
+      continue;
+    if (auto found = read_frame(bytes, file, at))
+      return found;
+  }
+  return std::nullopt;
+}
+
+result<std::vector<entry_view>> read_entries(std::string_view entries) {
+  std::vector<entry_view> out;
+  while (!entries.empty()) {
+    if (entries.size() < entry_head_bytes)
+      return errc::corrupt;
+    auto* at = entries.data();
+    std::size_t length = load<std::uint32_t>(at);
+    if (aligned(length) > entries.size() - entry_head_bytes)
+      return errc::corrupt;
+    out.push_back({{load<std::uint16_t>(at + 4)},
+                   {load<std::uint64_t>(at + 16)},
+                   load<std::uint64_t>(at + 8),
+                   entries.substr(entry_head_bytes, length)});
+    entries.remove_prefix(entry_head_bytes + aligned(length));
+  }
+  return out;
+}
+
+} // namespace wal_format
+
+errc storage_error(int code) noexcept {
+  return code == ENOSPC || code == EDQUOT ? errc::storage_full
+                                          : errc::storage_failed;
+}
+
+result<void> sync_folder(const std::filesystem::path& folder) {
+  int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  bool good = fd >= 0 && ::fsync(fd) == 0;
+  if (fd >= 0)
+    ::close(fd);
+  return good ? result<void>{} : errc::storage_failed;
+}
+
+wal_file::wal_file(wal_file&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), size_(other.size_), at_(other.at_) {}
+
+wal_file& wal_file::operator=(wal_file&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  std::swap(size_, other.size_);
+  std::swap(at_, other.at_);
+  return *this;
+}
+
+wal_file::~wal_file() {
+  if (fd_ >= 0)
+    ::close(fd_);
+}
+
+result<wal_file> wal_file::make(const std::filesystem::path& path,
+                                std::size_t bytes) {
+  int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (fd < 0)
+    return storage_error(errno);
+  wal_file file{fd, bytes};
+  static const std::string zeros(std::size_t{1} << 20, '\0');
+  for (std::size_t at = 0; at < bytes;) {
+    auto n =
+      ::pwrite(fd, zeros.data(), std::min(zeros.size(), bytes - at), off_t(at));
+    if (n <= 0) {
+      auto why = storage_error(n < 0 ? errno : ENOSPC);
+      ::unlink(path.c_str());
+      return why;
+    }
+    at += std::size_t(n);
+  }
+  if (::fdatasync(fd) != 0) {
+    auto why = storage_error(errno);
+    ::unlink(path.c_str());
+    return why;
+  }
+  return file;
+}
+
+result<wal_file> wal_file::open(const std::filesystem::path& path) {
+  int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  struct stat info{};
+  if (fd < 0 || ::fstat(fd, &info) != 0)
+    return storage_error(errno);
+  return wal_file{fd, std::size_t(info.st_size)};
+}
+
+result<void> wal_file::write(std::string_view bytes) {
+  for (std::size_t done = 0; done < bytes.size();) {
+    auto n = ::pwrite(fd_, bytes.data() + done, bytes.size() - done,
+                      off_t(at_ + done));
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n <= 0)
+      return storage_error(n < 0 ? errno : ENOSPC);
+    done += std::size_t(n);
+  }
+  if (::fdatasync(fd_) != 0)
+    return storage_error(errno);
+  at_ += bytes.size();
+  return {};
+}
+
+} // namespace callboard

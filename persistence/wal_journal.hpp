@@ -1,0 +1,80 @@
+// The journal of a node: a queue, and a thread that writes the wal.
+#pragma once
+
+#include "persistence/journal.hpp"
+#include "persistence/wal.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace callboard {
+
+/// Group commit: whatever queued up while the last flush ran goes into the next
+/// one, of all partitions together, up to `limits::wal_group_bytes_max`.
+///
+/// After a failed flush the entries of its partitions are dropped, and so is
+/// everything that these partitions append until they begin again behind their
+/// last flushed entry: it was decided on top of what is lost. An index tells:
+/// each entry's must follow the partition's last one.
+class wal_journal : public journal {
+public:
+  /// `last`: the index of each partition's last entry that is on disk.
+  /// `events` may be called as soon as something is appended.
+  wal_journal(std::unique_ptr<wal> log, std::vector<log_index> last,
+              journal_events events);
+
+  /// Writes what waits, then ends the thread.
+  ~wal_journal() override;
+
+  void append(journal_entry entry) override;
+
+  errc refusal() const noexcept override { return refusal_; }
+
+  errc publishing_refusal() const noexcept override;
+
+  std::size_t waiting_bytes() const noexcept override { return waiting_; }
+
+  /// LMDB has everything up to these indexes (by partition number). Called on
+  /// the flusher's thread; also keeps a spare file ready there.
+  void release(const std::vector<log_index>& flushed);
+
+  struct counters {
+    std::atomic<std::uint64_t> flushes{0};
+    std::atomic<std::uint64_t> entries{0};
+    std::atomic<std::uint64_t> bytes{0};
+    std::atomic<std::uint64_t> failures{0};
+    std::atomic<std::uint64_t> flush_us{0}; // spent in all flushes
+  };
+
+  const counters& counts() const noexcept { return counts_; }
+
+  std::uint64_t file_bytes() const { return log_->bytes(); }
+
+private:
+  void run();
+  std::vector<journal_entry> take();
+  void write(std::vector<journal_entry> entries);
+  void probe();
+
+  std::unique_ptr<wal> log_;
+  journal_events events_;
+  std::vector<log_index> last_; // flushed; the thread's own
+  std::atomic<std::size_t> waiting_{0};
+  std::atomic<errc> refusal_{errc::none};
+  std::atomic<errc> no_spare_{errc::none};
+  counters counts_;
+
+  std::mutex mutex_; // what follows
+  std::condition_variable wake_;
+  std::vector<journal_entry> queue_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+} // namespace callboard
