@@ -1,0 +1,146 @@
+// Spawning, gathering, ending.
+#include "actors/broker_actor.hpp"
+
+#include "actors/login_actor.hpp"
+#include "actors/partition_actor.hpp"
+#include "actors/reader_actor.hpp"
+#include "actors/timer_actor.hpp"
+
+#include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+namespace callboard {
+
+namespace {
+
+broker_actor::behavior_type
+broker_behavior(broker_actor::stateful_pointer<broker_state> self,
+                std::vector<partition_actor> partitions) {
+  self->state.self = self;
+  self->state.partitions = std::move(partitions);
+  return {[self](groups_atom) { return self->state.groups(); }};
+}
+
+template <class Handle>
+void end(caf::scoped_actor& self, Handle& actor) {
+  self->send_exit(actor, caf::exit_reason::user_shutdown);
+  self->wait_for(actor);
+  actor = Handle{};
+}
+
+} // namespace
+
+caf::result<group_infos> broker_state::groups() {
+  struct gathering {
+    group_infos found;
+    std::size_t left = 0;
+    bool failed = false;
+  };
+
+  auto all = std::make_shared<gathering>();
+  all->left = partitions.size();
+  auto promise = self->make_response_promise<group_infos>();
+  for (auto& partition : partitions)
+    self->request(partition, caf::infinite, groups_atom_v, std::string{})
+      .then(
+        [all, promise](group_infos& some) mutable {
+          std::move(some.begin(), some.end(), std::back_inserter(all->found));
+          if (--all->left > 0 || all->failed)
+            return;
+          std::sort(all->found.begin(), all->found.end(), [](auto& x, auto& y) {
+            return std::tie(x.key.stream, x.created_order)
+                   < std::tie(y.key.stream, y.created_order);
+          });
+          promise.deliver(std::move(all->found));
+        },
+        [all, promise](caf::error& why) mutable {
+          --all->left;
+          if (!std::exchange(all->failed, true))
+            promise.deliver(std::move(why));
+        });
+  return promise;
+}
+
+running_broker start_broker(caf::actor_system& sys, const node_ptr& node,
+                            const broker_options& options) {
+  running_broker out;
+  auto routes = std::make_shared<routing_table>();
+  auto spawn_blocking = [&](auto behavior) {
+    return options.detach_blocking ? sys.spawn<caf::detached>(behavior, node)
+                                   : sys.spawn(behavior, node);
+  };
+  for (std::size_t i = 0; i < options.readers; ++i)
+    out.readers.push_back(spawn_blocking(reader_behavior));
+  out.login = spawn_blocking(login_behavior);
+  // Timer and partitions know each other; the table ends before they do.
+  std::weak_ptr<routing_table> table = routes;
+  out.timer = sys.spawn(
+    timer_behavior, node, options.partitions, [table](partition_id p) {
+      auto now = table.lock();
+      return now ? now->partitions[p.value] : partition_actor{};
+    });
+  for (std::size_t p = 0; p < options.partitions; ++p)
+    routes->partitions.push_back(
+      sys.spawn(partition_behavior, partition_id{p}, node,
+                node_actors{out.readers, out.timer}));
+  out.broker = sys.spawn(broker_behavior, routes->partitions);
+  out.routes = std::move(routes);
+  caf::anon_send(out.timer, wake_atom_v, std::uint64_t{0});
+  return out;
+}
+
+void stop_broker(caf::actor_system& sys, running_broker& broker) {
+  caf::scoped_actor self{sys};
+  end(self, broker.broker);
+  end(self, broker.timer);
+  for (auto partition : broker.routes->partitions)
+    end(self, partition);
+  broker.routes = {};
+  end(self, broker.login);
+  for (auto& reader : broker.readers)
+    end(self, reader);
+}
+
+void tell_flushed(const routing_table& routes, partition_id p,
+                  log_index index) {
+  caf::anon_send(routes.partitions[p.value], flushed_atom_v, index);
+}
+
+void tell_failed(const routing_table& routes, partition_id p, errc why) {
+  caf::anon_send(routes.partitions[p.value], failed_atom_v,
+                 caf::make_error(why));
+}
+
+result<void> ensure_users(caf::actor_system& sys, const node_ptr& node,
+                          const running_broker& broker,
+                          const std::string& password) {
+  auto users = node->db->users();
+  if (!users)
+    return users.error();
+  if (!users->empty())
+    return {};
+  caf::scoped_actor self{sys};
+  for (auto& [login, name, group] :
+       {std::tuple{"admin", "Event Store Administrator", "$admins"},
+        std::tuple{"ops", "Event Store Operations", "$ops"}}) {
+    auto hash = hash_password(password);
+    if (!hash)
+      return hash.error();
+    auto outcome = errc::none;
+    self
+      ->request(broker.routes->partitions[0], caf::infinite, user_atom_v,
+                std::string{login},
+                user_row{name, {group}, *hash, false, node->wall()}, false)
+      .receive([](log_index) {},
+               [&](caf::error& why) { outcome = to_errc(why); });
+    if (outcome != errc::none)
+      return outcome;
+  }
+  return {};
+}
+
+} // namespace callboard

@@ -1,0 +1,64 @@
+// Starts the actors of a node, and ends them in the right order.
+#pragma once
+
+#include "actors/node.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace callboard {
+
+struct broker_options {
+  std::size_t partitions = 4;
+  std::size_t readers = 2;
+  /// Readers and logins on threads of their own. Tests say no: their scheduler
+  /// then decides when a read happens.
+  bool detach_blocking = true;
+};
+
+/// State of the broker actor: it answers what concerns all partitions, and its
+/// links end the node if one of its children dies of a bug.
+struct broker_state {
+  static inline const char* name = "broker";
+
+  caf::result<group_infos> groups();
+
+  broker_actor::pointer self = nullptr;
+  std::vector<partition_actor> partitions;
+};
+
+/// Every actor of a node that is not spawned on demand.
+struct running_broker {
+  std::shared_ptr<const routing_table> routes;
+  broker_actor broker;
+  login_actor login;
+  timer_actor timer;
+  std::vector<reader_actor> readers;
+};
+
+/// Spawns everything. The store has applied the whole wal; from now on only the
+/// partitions apply. The journal's events must reach the partitions with
+/// `tell_flushed` and `tell_failed`.
+running_broker start_broker(caf::actor_system& sys, const node_ptr& node,
+                            const broker_options& options);
+
+/// Ends everything, those that others need last, and waits for each. Requests
+/// must have stopped. The journal must still run: groups may be recording.
+void stop_broker(caf::actor_system& sys, running_broker& broker);
+
+/// The journal's events, from any thread.
+void tell_flushed(const routing_table& routes, partition_id p, log_index index);
+void tell_failed(const routing_table& routes, partition_id p, errc why);
+
+/// Makes the users admin and ops with this password if there are no users at
+/// all. Blocks until that is on disk. Errors: as for any record.
+result<void> ensure_users(caf::actor_system& sys, const node_ptr& node,
+                          const running_broker& broker,
+                          const std::string& password);
+
+} // namespace callboard

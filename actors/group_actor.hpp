@@ -1,0 +1,123 @@
+// Shell of core/subscription: fetches that wait, reading ahead, recording.
+#pragma once
+
+#include "actors/core/subscription.hpp"
+#include "actors/node.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <vector>
+
+namespace callboard {
+
+/// A fetch that has not been answered. `until` 0: it does not wait.
+struct waiting_fetch {
+  std::size_t count = 0;
+  std::uint64_t session = 0;
+  wall_time until;
+  caf::typed_response_promise<delivery_batch_ptr> promise;
+};
+
+/// An event that can be leased, with what its delivery says.
+struct loaded_event {
+  position at;
+  resolved_event what;
+};
+
+/// State of one group actor. It decides with `core`, has the partition record
+/// the effects, then replies. It ends when something of it cannot be recorded,
+/// and is spawned again from its rows when it is next needed.
+struct group_state {
+  static inline const char* name = "group";
+
+  caf::result<delivery_batch_ptr> fetch(const fetch_request& what);
+  caf::result<settle_reply> settle(const settle_request& what);
+  caf::result<group_info> command(const group_command& what);
+  caf::result<bool> fired(const delayed_message& message);
+  group_info info();
+  void cancel(std::uint64_t session);
+  void release(lease_id lease);
+  void published(event_number end, event_number first);
+  void failed(errc why);
+  void tick();
+  void wake(std::uint64_t generation);
+
+  /// Builds `core` from the rows, and finds out what leased events are called.
+  errc start();
+
+  /// Serves the fetches that wait, oldest first, as far as there is something.
+  void pump();
+
+  // group_reading.cpp: where events come from
+  struct collected {
+    std::vector<loaded_event> events;
+    std::optional<position_range> missing; // not in memory
+    std::vector<position> gone;            // cannot be read at all
+  };
+
+  collected collect(const std::vector<position_range>& ranges);
+  void load(position_range missing, std::size_t count);
+  void loaded(position_range asked, resolved_events& events);
+  void read_ahead();
+  void identify_next();
+  std::optional<stream_id> stream_of(lane in);
+  range_request request_for(lane in, event_number from, std::size_t count);
+  void forget_ahead(event_number below);
+  /// What parking the event would link to, if not to the event itself.
+  std::string target_text(const resolved_event& what, lane in) const;
+
+  void lease_to_front(std::vector<loaded_event> events);
+  void answer_empty(bool all);
+  void record(group_effects todo, bool wait,
+              std::function<void(errc)> then = {});
+  void run_deferred();
+  void end_if_done();
+  errc refusal() const noexcept;
+  void arm();
+  void count_delivered(std::size_t events);
+
+  group_actor::pointer self = nullptr;
+  group_key key;
+  partition_id where;
+  node_ptr node;
+  partition_actor partition;
+  reader_actor reader;
+  std::optional<subscription> core;
+  std::optional<stream_id> source_id;
+  std::optional<stream_id> parked_id;
+
+  std::deque<waiting_fetch> polls;
+  std::map<position, resolved_event> ahead; // read, not yet leased
+  std::size_t ahead_bytes = 0;
+  bool loading = false;
+  std::vector<position_range> unidentified; // being read after a restart
+  bool identifying = false;
+  std::vector<std::function<void(errc)>> deferred; // until they are identified
+  std::size_t outstanding = 0;                     // records on their way
+  errc ending = errc::none; // what requests are answered with from now on
+
+  bool tick_armed = false;
+  wall_time armed;
+  std::uint64_t armed_generation = 0;
+  std::uint64_t no_progress = 0; // ticks without any
+
+  std::uint64_t delivered_total = 0;
+  std::uint64_t delivered_at_last_info = 0;
+  std::uint64_t rate_second = 0; // the second that rate_count is of
+  std::uint64_t rate_count = 0;
+  std::uint64_t rate_previous = 0;
+};
+
+/// Spawned by its partition, linked to it.
+group_actor::behavior_type
+group_behavior(group_actor::stateful_pointer<group_state> self, group_key key,
+               partition_id where, node_ptr node, partition_actor partition,
+               reader_actor reader);
+
+} // namespace callboard

@@ -1,0 +1,16 @@
+// What `info` tells of a group, from its decision core alone.
+#pragma once
+
+#include "actors/core/subscription.hpp"
+
+namespace callboard {
+
+/// All that the rows and the core know; rates and what waits is the actor's.
+group_info describe_group(const subscription& core);
+
+/// The link that parking appends to the group's parked stream: its data is
+/// `what.target`, its metadata tells when, why, and which event it was
+/// (spec 5.7).
+new_event park_link(const uuid& id, const parked_event& what, wall_time wall);
+
+} // namespace callboard

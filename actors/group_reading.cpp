@@ -1,0 +1,177 @@
+// Where a group's events come from: memory, ahead of its consumers, or LMDB.
+#include "actors/core/limits.hpp"
+#include "actors/core/names.hpp"
+#include "actors/group_actor.hpp"
+#include "actors/read_page.hpp"
+
+#include <algorithm>
+
+namespace callboard {
+
+namespace {
+
+std::size_t bytes_of(const resolved_event& e) {
+  return memory_bytes(*e.original)
+         + (e.resolved && e.resolved != e.original ? memory_bytes(*e.resolved)
+                                                   : 0);
+}
+
+} // namespace
+
+std::optional<stream_id> group_state::stream_of(lane in) {
+  auto& known = in == lane::source ? source_id : parked_id;
+  if (known)
+    return known;
+  auto stream =
+    in == lane::source ? key.stream : parked_stream(key.stream, key.group);
+  auto row = node->db->stream(where, stream);
+  if (row && *row)
+    known = (*row)->id;
+  return known;
+}
+
+range_request group_state::request_for(lane in, event_number from,
+                                       std::size_t count) {
+  return {where,
+          stream_of(in).value_or(stream_id{}),
+          from,
+          count,
+          limits::read_ahead_bytes_max,
+          in == lane::replay || core->row().settings.resolve_link_tos};
+}
+
+group_state::collected
+group_state::collect(const std::vector<position_range>& ranges) {
+  collected out;
+  std::size_t bytes = 0;
+  auto full = [&] { return bytes >= limits::page_bytes_max; };
+  auto take = [&](const position& at, resolved_event&& what) {
+    bytes += bytes_of(what);
+    // A parked event whose target is gone has nothing to be replayed.
+    if (at.in == lane::replay && what.resolved == nullptr)
+      out.gone.push_back(at);
+    else
+      out.events.push_back({at, std::move(what)});
+  };
+  for (auto& [in, numbers] : ranges)
+    for (auto n = numbers.first; n < numbers.end() && !full();) {
+      if (auto known = ahead.find({in, n}); known != ahead.end()) {
+        take({in, n}, resolved_event{known->second});
+        n = n + 1;
+        continue;
+      }
+      auto left = numbers.end().value - n.value;
+      auto found = read_range({*node->db, node->placement, node->wall()},
+                              request_for(in, n, left), read_from::memory);
+      if (!found || !*found || (*found)->empty()
+          || (*found)->front().original->number != n) {
+        out.missing = position_range{in, {n, left}};
+        return out;
+      }
+      for (auto& one : **found) {
+        if (one.original->number != n || n >= numbers.end() || full())
+          break;
+        take({in, n}, std::move(one));
+        n = n + 1;
+      }
+    }
+  return out;
+}
+
+std::string group_state::target_text(const resolved_event& what,
+                                     lane in) const {
+  bool stands_for_another =
+    is_link(*what.original)
+    && (in == lane::replay || core->row().settings.resolve_link_tos);
+  return stands_for_another ? what.original->data : std::string{};
+}
+
+void group_state::load(position_range missing, std::size_t count) {
+  loading = true;
+  self
+    ->request(reader, caf::infinite, read_atom_v,
+              request_for(missing.in, missing.numbers.first, count))
+    .then([this, missing](resolved_events& events) { loaded(missing, events); },
+          [this](const caf::error& why) {
+            loading = false;
+            failed(to_errc(why));
+          });
+}
+
+void group_state::loaded(position_range asked, resolved_events& events) {
+  loading = false;
+  if (ahead_bytes > 2 * limits::read_ahead_bytes_max)
+    ahead.clear(), ahead_bytes = 0; // was read, and then not asked for
+  // What lies before the last event that came, and did not come, is gone; so is
+  // all that was asked for if nothing came.
+  std::vector<position> gone;
+  auto n = asked.numbers.first;
+  for (auto& one : events) {
+    auto number = one.original->number;
+    for (; n < number && n < asked.numbers.end(); n = n + 1)
+      gone.push_back({asked.in, n});
+    n = number + 1;
+    position at{asked.in, number};
+    if (auto bytes = bytes_of(one); ahead.emplace(at, std::move(one)).second)
+      ahead_bytes += bytes;
+  }
+  if (events.empty())
+    for (; n < asked.numbers.end(); n = n + 1)
+      gone.push_back({asked.in, n});
+  if (!gone.empty())
+    record(core->drop(gone), true);
+  pump();
+}
+
+void group_state::read_ahead() {
+  if (loading || polls.empty() == false
+      || ahead.size() >= limits::read_ahead_events_max / 2
+      || ahead_bytes >= limits::read_ahead_bytes_max / 2 || ahead.empty())
+    return; // nothing is read ahead while memory has what comes next
+  auto last = ahead.rbegin()->first;
+  if (last.in != lane::source || last.number + 1 >= core->end())
+    return;
+  auto from = last.number + 1;
+  if (node->db->try_read(where, *stream_of(lane::source), from, 1, 1))
+    return; // from here on memory has it
+  auto count = std::min<std::uint64_t>(limits::read_ahead_events_max,
+                                       core->end().value - from.value);
+  load({lane::source, {from, 1}}, count);
+}
+
+void group_state::forget_ahead(event_number below) {
+  for (auto at = ahead.begin();
+       at != ahead.end() && at->first < position{lane::source, below};) {
+    ahead_bytes -= bytes_of(at->second);
+    at = ahead.erase(at);
+  }
+}
+
+void group_state::identify_next() {
+  if (unidentified.empty()) {
+    identifying = false;
+    return run_deferred();
+  }
+  identifying = true;
+  auto next = unidentified.back();
+  unidentified.pop_back();
+  auto known = [this, next](resolved_events& events) {
+    for (auto& one : events)
+      if (one.original->number < next.numbers.end())
+        core->identify({{next.in, one.original->number},
+                        one.original->id,
+                        target_text(one, next.in)});
+    auto last =
+      events.empty() ? next.numbers.end() : events.back().original->number + 1;
+    if (last < next.numbers.end()) // cut short by its bytes
+      unidentified.push_back(
+        {next.in, {last, next.numbers.end().value - last.value}});
+    identify_next();
+  };
+  self
+    ->request(reader, caf::infinite, read_atom_v,
+              request_for(next.in, next.numbers.first, next.numbers.count))
+    .then(known, [this](const caf::error&) { failed(errc::storage_failed); });
+}
+
+} // namespace callboard

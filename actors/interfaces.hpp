@@ -1,0 +1,130 @@
+// Every actor: the messages it takes, what it replies, the state it owns.
+#pragma once
+
+#include "actors/messages.hpp"
+
+#include <caf/replies_to.hpp>
+#include <caf/typed_actor.hpp>
+
+#include <memory>
+#include <vector>
+
+namespace callboard {
+
+/// Owns the order of one partition: decides appends, numbers events, writes the
+/// records of its groups, applies what the journal has flushed, then replies.
+/// Spawns a group's actor when it is first needed and hands requests on to it.
+/// Errors of every request: overloaded, storage_full, storage_failed,
+/// unavailable (the outcome is unknown, or the partition is being rebuilt).
+using partition_actor = caf::typed_actor<
+  // Appends events. Replies once they are on disk and readable, or with the
+  // reason of a refusal.
+  caf::replies_to<append_atom, append_request>::with<append_reply>,
+  // Deletes a stream. Replies when that is on disk. `append_reply::current` as
+  // for an append.
+  caf::replies_to<delete_atom, delete_request>::with<append_reply>,
+  // Reads a page of what is committed.
+  caf::replies_to<read_atom, read_request>::with<event_page_ptr>,
+  // What is known of a stream.
+  caf::replies_to<describe_atom, std::string>::with<stream_description>,
+  // Streams after a name, at most so many: a page of a list.
+  // Waits until the stream has an event with this number, is deleted, or so
+  // many milliseconds are over; replies with its next number. The session can
+  // be cancelled.
+  caf::replies_to<await_atom, std::string, event_number, std::uint64_t,
+                  std::uint64_t>::with<event_number>,
+  // Creates, updates, removes a group, or replays its parked events. Replies
+  // when that is on disk. Errors: not_found, already_exists.
+  caf::replies_to<command_atom, group_command>::with<group_info>,
+  // Leases events. Replies once the leases are on disk (group setting
+  // `durability`). Errors: not_found.
+  caf::replies_to<fetch_atom, fetch_request>::with<delivery_batch_ptr>,
+  // Settles events or gives them back. Replies once that is on disk.
+  // Errors: not_found (no such group).
+  caf::replies_to<settle_atom, settle_request>::with<settle_reply>,
+  // One group. Errors: not_found.
+  caf::replies_to<info_atom, group_key>::with<group_info>,
+  // All groups of a stream, or of the partition if the name is empty.
+  caf::replies_to<groups_atom, std::string>::with<group_infos>,
+  // The session does not wait any more: its fetch or await is answered with
+  // nothing, unless something is on its way to it already.
+  caf::reacts_to<cancel_atom, group_key, std::uint64_t>,
+  // A lease never reached its consumer: its events go back, as if it had not
+  // been made.
+  caf::reacts_to<release_atom, group_key, lease_id>,
+  // From a group: record this. Replies with its index in the log once it is on
+  // disk and applied.
+  caf::replies_to<propose_atom, proposal>::with<log_index>,
+  // From the timer: a delayed message is due. Replies with true once it was
+  // taken over; an error makes the timer offer it again.
+  caf::replies_to<fired_atom, delayed_message>::with<bool>,
+  // Partition 0 only: writes or (nothing) removes a user.
+  caf::replies_to<user_atom, std::string, user_row, bool>::with<log_index>,
+  // From the journal: everything up to an index is on disk.
+  caf::reacts_to<flushed_atom, log_index>,
+  // From the journal: what came after the last flushed entry is lost.
+  caf::reacts_to<failed_atom, caf::error>,
+  // Internal: the earliest deadline of those who wait may have come.
+  caf::reacts_to<wake_atom, std::uint64_t>>;
+
+/// Serves one group on one partition: leases, attempts, retries, parking, and
+/// the fetches that wait. All decisions are in `core/subscription`.
+using group_actor = caf::typed_actor<
+  caf::replies_to<fetch_atom, fetch_request>::with<delivery_batch_ptr>,
+  caf::replies_to<settle_atom, settle_request>::with<settle_reply>,
+  caf::replies_to<command_atom, group_command>::with<group_info>,
+  caf::replies_to<info_atom, group_key>::with<group_info>,
+  caf::reacts_to<cancel_atom, group_key, std::uint64_t>,
+  caf::reacts_to<release_atom, group_key, lease_id>,
+  caf::replies_to<fired_atom, delayed_message>::with<bool>,
+  // The stream now ends before this number; nothing below `first` is readable.
+  caf::reacts_to<published_atom, event_number, event_number>,
+  // The group's rows are gone, or cannot be recorded: answer who waits, end.
+  caf::reacts_to<failed_atom, caf::error>,
+  // Internal: once a second while somebody waits: is there progress?
+  caf::reacts_to<tick_atom>,
+  // Internal: the earliest deadline of those who wait may have come.
+  caf::reacts_to<wake_atom, std::uint64_t>>;
+
+/// A consumer that waits (long poll): asks the group or the stream, and takes
+/// itself back when its client goes away. Lives for one poll.
+using session_actor = caf::typed_actor<
+  // Starts the poll; it waits for as long as the request says. Replies with
+  // what was delivered, or empty when the time is over.
+  caf::replies_to<fetch_atom, fetch_request>::with<delivery_batch_ptr>,
+  // Waits for an event number of a stream, at most so many milliseconds;
+  // replies with the stream's next number.
+  caf::replies_to<await_atom, std::string, event_number,
+                  std::uint64_t>::with<event_number>,
+  // The client went away.
+  caf::reacts_to<cancel_atom>>;
+
+/// Reads what is not in memory. Spawned detached: LMDB may wait for the disk.
+using reader_actor = caf::typed_actor<
+  caf::replies_to<read_atom, read_request, partition_id>::with<event_page_ptr>,
+  caf::replies_to<read_atom, range_request>::with<resolved_events>>;
+
+/// Hands out delayed messages when they are due; keeps the next minute's in
+/// memory, the rest stays in LMDB.
+using timer_actor = caf::typed_actor<
+  // Delayed messages came and went with a commit.
+  caf::reacts_to<delayed_atom, delayed_changes>,
+  // Internal: the earliest due time may have come.
+  caf::reacts_to<wake_atom, std::uint64_t>>;
+
+/// Proves who a user is. Spawned detached: a password takes tens of
+/// milliseconds to check, on purpose.
+using login_actor = caf::typed_actor<
+  caf::replies_to<login_atom, login_request>::with<std::optional<principal>>>;
+
+/// Starts and supervises everything else.
+using broker_actor = caf::typed_actor<
+  // The groups of all partitions, ordered by stream name.
+  caf::replies_to<groups_atom>::with<group_infos>>;
+
+/// Where requests go.
+struct routing_table {
+  std::vector<partition_actor> partitions; // by partition number
+};
+
+} // namespace callboard

@@ -1,0 +1,35 @@
+// Hashing and checking.
+#include "actors/login_actor.hpp"
+
+#include <sodium.h>
+
+namespace callboard {
+
+result<std::string> hash_password(const std::string& password) {
+  if (sodium_init() < 0)
+    return errc::unavailable;
+  char hash[crypto_pwhash_STRBYTES];
+  if (crypto_pwhash_str(hash, password.data(), password.size(),
+                        crypto_pwhash_OPSLIMIT_INTERACTIVE,
+                        crypto_pwhash_MEMLIMIT_MIN * 1024)
+      != 0)
+    return errc::unavailable;
+  return std::string{hash};
+}
+
+login_actor::behavior_type login_behavior(login_actor::pointer, node_ptr node) {
+  return {[node](login_atom, const login_request& what)
+            -> caf::result<std::optional<principal>> {
+    auto user = node->db->user(what.login);
+    if (!user)
+      return caf::make_error(user.error());
+    if (!*user || (*user)->disabled
+        || crypto_pwhash_str_verify((*user)->password_hash.c_str(),
+                                    what.password.data(), what.password.size())
+             != 0)
+      return std::optional<principal>{};
+    return std::optional{principal{what.login, (*user)->groups}};
+  }};
+}
+
+} // namespace callboard

@@ -1,0 +1,140 @@
+// The one registration block: every type and atom that actors exchange.
+#pragma once
+
+#include "actors/core/error.hpp"
+#include "actors/core/requests.hpp"
+
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/error.hpp>
+#include <caf/make_message.hpp>
+#include <caf/sec.hpp>
+#include <caf/type_id.hpp>
+
+#include <vector>
+
+namespace callboard {
+
+/// What a group wants its partition to record: its own changes, and links for
+/// its parked stream, which only the partition can number.
+struct proposal {
+  std::vector<change> changes;
+  std::string parked_stream;
+  std::vector<new_event> parked;
+  std::optional<event_number> cut_parked; // events below are gone
+  bool wait = true; // false: reply as soon as it is queued (lazy leases)
+};
+
+/// What became of a partition's delayed messages with one commit.
+struct delayed_changes {
+  partition_id partition;
+  std::vector<delayed_message> added;
+  std::vector<std::pair<wall_time, delayed_id>> removed;
+};
+
+/// A read for an actor that must not block: events [from, from + count) of a
+/// stream, links resolved if asked for. Ends early at `bytes_max`.
+struct range_request {
+  partition_id partition;
+  stream_id id;
+  event_number from;
+  std::size_t count = 0;
+  std::size_t bytes_max = 0;
+  bool resolve_links = false;
+};
+
+using resolved_events = std::vector<resolved_event>;
+
+} // namespace callboard
+
+CAF_BEGIN_TYPE_ID_BLOCK(callboard_messages, caf::first_custom_type_id)
+
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::append_reply))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::append_request))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::delayed_changes))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::delayed_message))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::delete_request))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::delivery_batch_ptr))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::event_number))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::event_page_ptr))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::fetch_request))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::group_command))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::group_info))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::group_infos))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::group_key))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::lease_id))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::log_index))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::login_request))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::partition_id))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::proposal))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::range_request))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::read_request))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::resolved_events))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::settle_reply))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::settle_request))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::stream_description))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::user_row))
+  CAF_ADD_TYPE_ID(callboard_messages, (std::optional<callboard::principal>))
+
+  CAF_ADD_ATOM(callboard_messages, callboard, append_atom, "append")
+  CAF_ADD_ATOM(callboard_messages, callboard, await_atom, "await")
+  CAF_ADD_ATOM(callboard_messages, callboard, cancel_atom, "cancel")
+  CAF_ADD_ATOM(callboard_messages, callboard, command_atom, "command")
+  CAF_ADD_ATOM(callboard_messages, callboard, delayed_atom, "delayed")
+  CAF_ADD_ATOM(callboard_messages, callboard, delete_atom, "delete")
+  CAF_ADD_ATOM(callboard_messages, callboard, describe_atom, "describe")
+  CAF_ADD_ATOM(callboard_messages, callboard, failed_atom, "failed")
+  CAF_ADD_ATOM(callboard_messages, callboard, fetch_atom, "fetch")
+  CAF_ADD_ATOM(callboard_messages, callboard, fired_atom, "fired")
+  CAF_ADD_ATOM(callboard_messages, callboard, flushed_atom, "flushed")
+  CAF_ADD_ATOM(callboard_messages, callboard, groups_atom, "groups")
+  CAF_ADD_ATOM(callboard_messages, callboard, info_atom, "info")
+  CAF_ADD_ATOM(callboard_messages, callboard, login_atom, "login")
+  CAF_ADD_ATOM(callboard_messages, callboard, propose_atom, "propose")
+  CAF_ADD_ATOM(callboard_messages, callboard, published_atom, "published")
+  CAF_ADD_ATOM(callboard_messages, callboard, read_atom, "read")
+  CAF_ADD_ATOM(callboard_messages, callboard, release_atom, "release")
+  CAF_ADD_ATOM(callboard_messages, callboard, settle_atom, "settle")
+  CAF_ADD_ATOM(callboard_messages, callboard, tick_atom, "tick")
+  CAF_ADD_ATOM(callboard_messages, callboard, user_atom, "user")
+  CAF_ADD_ATOM(callboard_messages, callboard, wake_atom, "wake")
+
+CAF_END_TYPE_ID_BLOCK(callboard_messages)
+
+// These stay inside the process: copied by pointer, never serialised.
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::append_reply)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::append_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::delayed_changes)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::delayed_message)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::delete_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::delivery_batch_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::event_page_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::fetch_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::group_command)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::group_info)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::group_infos)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::group_key)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::login_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::proposal)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::range_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::read_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::resolved_events)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::settle_reply)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::settle_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::stream_description)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::user_row)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::optional<callboard::principal>)
+
+CAF_ERROR_CODE_ENUM(callboard::errc, "callboard")
+
+namespace callboard {
+
+/// The one place where a CAF error becomes ours.
+inline errc to_errc(const caf::error& error) {
+  if (error.category() == caf::atom("callboard"))
+    return static_cast<errc>(error.code());
+  if (error == caf::sec::request_timeout)
+    return errc::timed_out;
+  return errc::unavailable; // the actor is down, or failed in the handler
+}
+
+} // namespace callboard

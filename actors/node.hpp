@@ -1,0 +1,52 @@
+// What the actors of one process share: where to store, what time it is.
+#pragma once
+
+#include "actors/core/ring.hpp"
+#include "actors/interfaces.hpp"
+#include "persistence/journal.hpp"
+#include "persistence/store.hpp"
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace callboard {
+
+/// Numbers that only grow, for metrics; any thread.
+struct counters {
+  std::atomic<std::uint64_t> events_appended{0};
+  std::atomic<std::uint64_t> events_delivered{0};
+  std::atomic<std::uint64_t> events_settled{0};
+  std::atomic<std::uint64_t> events_retried{0};
+  std::atomic<std::uint64_t> events_parked{0};
+  std::atomic<std::uint64_t> delayed_fired{0};
+  std::atomic<std::uint64_t> delayed_late_ms_total{0};
+  std::atomic<std::uint64_t> progress_breaches{0};
+  std::atomic<std::uint64_t> rebuilds{0};
+};
+
+/// Injected into every shell, so that tests can move clocks, hold back flushes
+/// and choose what is random. Outlives the actor system.
+struct node_services {
+  std::unique_ptr<store> db;
+  std::unique_ptr<journal> log;
+  ring placement;
+  /// The broker's clock: deadlines. Never steps (core/clock.hpp).
+  std::function<wall_time()> now;
+  /// The operating system's clock: when an event was published.
+  std::function<wall_time()> wall;
+  /// Thread-safe; 64 random bits.
+  std::function<std::uint64_t()> random;
+  counters counts;
+};
+
+using node_ptr = std::shared_ptr<node_services>;
+
+/// Actors that partitions use; spawned before them.
+struct node_actors {
+  std::vector<reader_actor> readers;
+  timer_actor timer;
+};
+
+} // namespace callboard

@@ -1,0 +1,393 @@
+// Streams of a partition: decide, record, apply, tell; and beginning again.
+#include "actors/partition_actor.hpp"
+
+#include "actors/core/limits.hpp"
+#include "actors/core/names.hpp"
+#include "actors/read_page.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace callboard {
+
+namespace {
+
+/// Bytes that a batch of stored ids may need for one comparison.
+constexpr std::size_t compared_bytes_max = limits::append_bytes_max;
+
+} // namespace
+
+errc partition_state::refusal(effort what) const noexcept {
+  if (rebuilding)
+    return errc::unavailable;
+  return what == effort::publishing ? pipeline->refusal()
+                                    : node->log->refusal();
+}
+
+errc partition_state::load_heads(const std::vector<std::string>& names) {
+  for (auto& one : names) {
+    if (heads->knows(one))
+      continue;
+    auto row = node->db->stream(id, one);
+    if (!row)
+      return row.error();
+    heads->load(one, std::move(*row));
+  }
+  return errc::none;
+}
+
+record_pipeline::done
+partition_state::deliver(caf::typed_response_promise<append_reply> to,
+                         append_reply reply) {
+  return [to, reply](errc why, log_index) mutable {
+    if (why != errc::none)
+      to.deliver(caf::make_error(why));
+    else
+      to.deliver(reply);
+  };
+}
+
+void partition_state::record_or_wait(record what, record_pipeline::done then) {
+  if (what.empty())
+    return pipeline->after_all(std::move(then));
+  what.at = node->now();
+  pipeline->propose(std::move(what), std::move(then));
+}
+
+caf::result<append_reply> partition_state::append(append_request& what) {
+  auto effort_of = what.policy ? effort::making_room : effort::publishing;
+  if (auto why = refusal(effort_of); why != errc::none)
+    return caf::make_error(why);
+  if (auto why = load_heads(heads->needs(what)); why != errc::none)
+    return caf::make_error(why);
+  auto decided = heads->append(what, node->wall());
+  if (decided.compare_stored) {
+    // Repeats beyond the window of remembered ids are rare: read and compare.
+    auto* head = heads->find(what.stream);
+    auto stored = node->db->read(id, head->id, decided.compare_from,
+                                 what.events.size(), compared_bytes_max);
+    if (!stored)
+      return caf::make_error(stored.error());
+    decided = heads->append_checked(what, *stored, node->wall());
+  }
+  schedule_sweeps(decided.what);
+  auto promise = self->make_response_promise<append_reply>();
+  record_or_wait(std::move(decided.what), deliver(promise, decided.reply));
+  return promise;
+}
+
+caf::result<append_reply> partition_state::remove(const delete_request& what) {
+  if (auto why = refusal(effort::making_room); why != errc::none)
+    return caf::make_error(why);
+  if (auto why = load_heads({what.stream, metadata_stream(what.stream)});
+      why != errc::none)
+    return caf::make_error(why);
+  auto decided = heads->remove(what, node->wall());
+  auto promise = self->make_response_promise<append_reply>();
+  record_or_wait(std::move(decided.what), deliver(promise, decided.reply));
+  return promise;
+}
+
+caf::result<event_page_ptr> partition_state::read(read_request& what) {
+  auto page = read_page({*node->db, node->placement, node->wall()}, id, what,
+                        read_from::memory);
+  if (!page)
+    return caf::make_error(page.error());
+  if (*page)
+    return event_page_ptr{std::make_shared<event_page>(std::move(**page))};
+  auto& reader = others.readers[next_reader++ % others.readers.size()];
+  return self->delegate(reader, read_atom_v, std::move(what), id);
+}
+
+caf::result<stream_description>
+partition_state::describe(const std::string& stream) {
+  auto row = node->db->stream(id, stream);
+  if (!row)
+    return caf::make_error(row.error());
+  stream_description out{std::move(*row), {}};
+  if (auto found = groups.find(stream); found != groups.end()) {
+    std::vector<std::pair<group_id, std::string>> by_age;
+    for (auto& [group, entry] : found->second)
+      by_age.emplace_back(entry.id, group);
+    std::sort(by_age.begin(), by_age.end());
+    for (auto& [age, group] : by_age)
+      out.groups.push_back(std::move(group));
+  }
+  return out;
+}
+
+caf::result<event_number> partition_state::await(const std::string& stream,
+                                                 event_number number,
+                                                 std::uint64_t session,
+                                                 std::uint64_t wait_ms) {
+  auto row = node->db->stream(id, stream);
+  if (!row)
+    return caf::make_error(row.error());
+  auto next = *row ? (*row)->next : event_number{};
+  bool gone = *row && (*row)->state == stream_state::tombstoned;
+  if (next > number || gone || wait_ms == 0)
+    return next;
+  auto& waiting = waiters[stream];
+  if (waiting.size() >= limits::waiting_polls_max)
+    return caf::make_error(errc::overloaded);
+  auto until = node->now() + wait_ms;
+  auto promise = self->make_response_promise<event_number>();
+  waiting.push_back({number, session, until, promise});
+  arm(until);
+  return promise;
+}
+
+void partition_state::wake(std::uint64_t generation) {
+  if (generation != armed_generation)
+    return; // an earlier wake-up replaced this one
+  armed = {};
+  auto now = node->now();
+  wall_time next;
+  for (auto at = waiters.begin(); at != waiters.end();) {
+    auto row = node->db->stream(id, at->first);
+    auto end = row && *row ? (*row)->next : event_number{};
+    std::erase_if(at->second, [&](auto& waiter) {
+      if (waiter.until > now) {
+        next = next.value == 0 ? waiter.until : std::min(next, waiter.until);
+        return false;
+      }
+      waiter.promise.deliver(end);
+      return true;
+    });
+    at = at->second.empty() ? waiters.erase(at) : std::next(at);
+  }
+  if (next.value != 0)
+    arm(next);
+  if (rebuilding)
+    rebuild();
+}
+
+void partition_state::arm(wall_time due) {
+  if (armed.value != 0 && armed <= due)
+    return;
+  armed = due;
+  auto now = node->now();
+  self->delayed_send(
+    self, std::chrono::milliseconds{due > now ? due.value - now.value : 0},
+    wake_atom_v, ++armed_generation);
+}
+
+void partition_state::flushed(log_index index) {
+  pipeline->flushed(index, [this](const record& what) { applied(what); });
+  tell_streams();
+  if (pipeline->idle() && heads->heads() > limits::stream_heads_max)
+    heads->forget_heads();
+  if (rebuilding && pipeline->idle())
+    rebuild();
+}
+
+void partition_state::applied(const record& what) {
+  node->counts.events_appended += what.events.size();
+  for (auto& one : what.changes) {
+    if (auto* stream = std::get_if<put_stream>(&one))
+      grown[stream->name] = stream->row;
+    else if (auto* later = std::get_if<put_delayed>(&one))
+      timers.added.push_back(later->message);
+    else if (auto* never = std::get_if<erase_delayed>(&one))
+      timers.removed.emplace_back(never->due, never->id);
+    else if (auto* group = std::get_if<put_group>(&one))
+      group_applied(*group);
+    else if (auto* gone = std::get_if<erase_group>(&one))
+      group_erased({gone->stream, gone->group});
+  }
+}
+
+void partition_state::tell_streams() {
+  for (auto& [stream, row] : std::exchange(grown, {})) {
+    auto first = row.state == stream_state::live ? row.first_live : row.next;
+    if (auto on_it = groups.find(stream); on_it != groups.end())
+      for (auto& [group, entry] : on_it->second)
+        if (entry.actor)
+          self->send(entry.actor, published_atom_v, row.next, first);
+    auto waiting = waiters.find(stream);
+    if (waiting == waiters.end())
+      continue;
+    bool gone = row.state == stream_state::tombstoned;
+    std::erase_if(waiting->second, [&, next = row.next](auto& waiter) {
+      if (next <= waiter.number && !gone)
+        return false;
+      waiter.promise.deliver(next);
+      return true;
+    });
+    if (waiting->second.empty())
+      waiters.erase(waiting);
+  }
+  if (timers.added.empty() && timers.removed.empty())
+    return;
+  timers.partition = id;
+  self->send(others.timer, delayed_atom_v, std::exchange(timers, {}));
+}
+
+void partition_state::failed(errc why) {
+  spdlog::error("partition cannot record partition={} error={}", id.value,
+                to_string(why));
+  // The disk may have it all the same: nobody can tell before a restart.
+  pipeline->failed(errc::unavailable);
+  rebuild();
+}
+
+void partition_state::rebuild() {
+  if (!std::exchange(rebuilding, true))
+    ++node->counts.rebuilds;
+  for (auto& [stream, on_it] : groups)
+    for (auto& [group, entry] : on_it)
+      if (auto actor = std::exchange(entry.actor, group_actor{}))
+        self->send(actor, failed_atom_v, caf::make_error(errc::unavailable));
+  if (pipeline && !pipeline->idle())
+    return; // what is on its way is decided and valid: it comes first
+  if (auto why = begin(); why == errc::none)
+    rebuilding = false;
+  else {
+    spdlog::error("partition cannot read its rows partition={} error={}",
+                  id.value, to_string(why));
+    arm(node->now() + 1000);
+  }
+}
+
+errc partition_state::begin() {
+  auto used = node->db->highest_ids(id);
+  auto ids = node->db->recent_ids(id);
+  auto stored = node->db->groups(id);
+  if (!used || !ids || !stored)
+    return !used ? used.error() : !ids ? ids.error() : stored.error();
+  heads.emplace(used->stream);
+  for (auto& one : *ids)
+    heads->remember(one.id, one.stream, one.number);
+  pipeline.emplace(node, id);
+  last_group = used->group.value;
+  groups.clear();
+  being_created.clear();
+  sweeps.clear();
+  for (auto& one : *stored)
+    groups[one.stream][one.group].id = one.row.id;
+  return errc::none;
+}
+
+caf::result<log_index> partition_state::put_user_row(std::string login,
+                                                     user_row row, bool erase) {
+  if (auto why = refusal(effort::making_room); why != errc::none)
+    return caf::make_error(why);
+  record what;
+  if (erase)
+    what.changes.emplace_back(erase_user{std::move(login)});
+  else
+    what.changes.emplace_back(put_user{std::move(login), std::move(row)});
+  return recorded(std::move(what));
+}
+
+caf::result<log_index> partition_state::recorded(record what) {
+  auto promise = self->make_response_promise<log_index>();
+  record_or_wait(std::move(what), [promise](errc why, log_index at) mutable {
+    if (why != errc::none)
+      promise.deliver(caf::make_error(why));
+    else
+      promise.deliver(at);
+  });
+  return promise;
+}
+
+namespace {
+
+/// Runs a handler. An exception is a bug, or no memory: what was half decided
+/// is dropped, and the requester told that it does not know the outcome.
+template <class Handler>
+auto guarded(partition_state& state, Handler handle) -> decltype(handle()) {
+  try {
+    return handle();
+  } catch (const std::exception& error) {
+    spdlog::critical("partition failed partition={} error={}", state.id.value,
+                     error.what());
+    state.rebuild();
+    return caf::make_error(errc::unavailable);
+  }
+}
+
+void end_children(partition_state& state, const caf::exit_msg& why) {
+  if (state.group_of_actor.contains(why.source.id()))
+    return state.group_ended(why.source.id());
+  for (auto& [stream, on_it] : state.groups)
+    for (auto& [group, entry] : on_it)
+      if (entry.actor)
+        state.self->send_exit(entry.actor, why.reason);
+  state.groups.clear(); // groups and partition hold each other
+  state.self->quit(why.reason);
+}
+
+} // namespace
+
+partition_actor::behavior_type
+partition_behavior(partition_actor::stateful_pointer<partition_state> self,
+                   partition_id id, node_ptr node, node_actors others) {
+  auto& state = self->state;
+  state.self = self;
+  state.id = id;
+  state.node = std::move(node);
+  state.others = std::move(others);
+  self->set_exit_handler(
+    [&state](caf::exit_msg& why) { end_children(state, why); });
+  state.rebuild();
+  state.node->counts.rebuilds = 0;
+  return {
+    [&](append_atom, append_request& x) {
+      return guarded(state, [&] { return state.append(x); });
+    },
+    [&](delete_atom, const delete_request& x) {
+      return guarded(state, [&] { return state.remove(x); });
+    },
+    [&](read_atom, read_request& x) {
+      return guarded(state, [&] { return state.read(x); });
+    },
+    [&](describe_atom, const std::string& stream) {
+      return guarded(state, [&] { return state.describe(stream); });
+    },
+    [&](await_atom, const std::string& stream, event_number number,
+        std::uint64_t session, std::uint64_t wait_ms) {
+      return guarded(
+        state, [&] { return state.await(stream, number, session, wait_ms); });
+    },
+    [&](command_atom, group_command& x) {
+      return guarded(state, [&] { return state.command(x); });
+    },
+    [&](fetch_atom, fetch_request& x) {
+      return guarded(state, [&] { return state.fetch(x); });
+    },
+    [&](settle_atom, settle_request& x) {
+      return guarded(state, [&] { return state.settle(x); });
+    },
+    [&](info_atom, const group_key& key) {
+      return guarded(state, [&] { return state.info(key); });
+    },
+    [&](groups_atom, const std::string& stream) {
+      return guarded(state, [&] { return state.groups_of(stream); });
+    },
+    [&](cancel_atom, const group_key& key, std::uint64_t session) {
+      state.cancel(key, session);
+    },
+    [&](release_atom, const group_key& key, lease_id lease) {
+      state.release(key, lease);
+    },
+    [&](propose_atom, proposal& x) {
+      return guarded(state, [&] { return state.propose(x); });
+    },
+    [&](fired_atom, const delayed_message& x) {
+      return guarded(state, [&] { return state.fired(x); });
+    },
+    [&](user_atom, std::string& login, user_row& row, bool erase) {
+      return guarded(state, [&] {
+        return state.put_user_row(std::move(login), std::move(row), erase);
+      });
+    },
+    [&](flushed_atom, log_index index) { state.flushed(index); },
+    [&](failed_atom, const caf::error& why) { state.failed(to_errc(why)); },
+    [&](wake_atom, std::uint64_t generation) { state.wake(generation); },
+  };
+}
+
+} // namespace callboard

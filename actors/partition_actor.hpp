@@ -1,0 +1,125 @@
+// Shell of core/stream_heads: one partition's order, its groups, its waiters.
+#pragma once
+
+#include "actors/core/stream_heads.hpp"
+#include "actors/node.hpp"
+#include "actors/record_pipeline.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace callboard {
+
+/// Who waits for a stream to grow.
+struct stream_waiter {
+  event_number number;
+  std::uint64_t session = 0;
+  wall_time until;
+  caf::typed_response_promise<event_number> promise;
+};
+
+/// A group of this partition; its actor is spawned when it is first needed.
+struct group_entry {
+  group_id id;
+  group_actor actor;   // null: not needed yet, or it ended
+  bool ending = false; // it ended, and records of it are on their way
+};
+
+/// State of one partition actor. It never ends by itself: when something cannot
+/// be recorded it forgets what it had only proposed and begins again from its
+/// rows (`rebuild`); until its queue is empty it answers `unavailable`.
+struct partition_state {
+  static inline const char* name = "partition";
+
+  // partition_actor.cpp: streams
+  caf::result<append_reply> append(append_request& what);
+  caf::result<append_reply> remove(const delete_request& what);
+  caf::result<event_page_ptr> read(read_request& what);
+  caf::result<stream_description> describe(const std::string& stream);
+  caf::result<event_number> await(const std::string& stream,
+                                  event_number number, std::uint64_t session,
+                                  std::uint64_t wait_ms);
+  caf::result<log_index> put_user_row(std::string login, user_row row,
+                                      bool erase);
+  void wake(std::uint64_t generation);
+  void flushed(log_index index);
+  void failed(errc why);
+  void rebuild();
+
+  // partition_groups.cpp: groups and delayed messages
+  caf::result<group_info> command(group_command& what);
+  caf::result<group_info> create_group(group_command& what);
+  caf::result<delivery_batch_ptr> fetch(fetch_request& what);
+  caf::result<settle_reply> settle(settle_request& what);
+  caf::result<group_info> info(const group_key& key);
+  caf::result<group_infos> groups_of(const std::string& stream);
+  void cancel(const group_key& key, std::uint64_t session);
+  void release(const group_key& key, lease_id lease);
+  caf::result<log_index> propose(proposal& what);
+  caf::result<bool> fired(const delayed_message& message);
+  caf::result<bool> sweep(const delayed_message& message);
+  caf::result<bool> taken_over(record todo);
+  void group_ended(caf::actor_id who);
+  void group_applied(const put_group& change);
+  void group_erased(const group_key& key);
+  group_entry* find(const group_key& key);
+  /// The actor of a group, spawned if need be. Errors: not_found, unavailable.
+  result<group_actor> serving(const group_key& key);
+  void schedule_sweeps(record& what);
+  static void absorb(record&& part, record& into);
+
+  // shared
+  /// Why nothing can be decided now, or none. Publishing stops earlier than
+  /// what makes room (deletes, metadata, settling).
+  enum class effort : std::uint8_t { publishing, making_room };
+  errc refusal(effort what) const noexcept;
+  errc begin();
+  errc load_heads(const std::vector<std::string>& names);
+  void record_or_wait(record what, record_pipeline::done then);
+  caf::result<log_index> recorded(record what);
+  record_pipeline::done deliver(caf::typed_response_promise<append_reply> to,
+                                append_reply reply);
+  void applied(const record& what);
+  void tell_streams();
+  void arm(wall_time due);
+
+  partition_actor::pointer self = nullptr;
+  partition_id id;
+  node_ptr node;
+  node_actors others;
+  std::optional<stream_heads> heads;
+  std::optional<record_pipeline> pipeline;
+  bool rebuilding = false;
+
+  // By stream, then group name.
+  std::unordered_map<std::string, std::map<std::string, group_entry>> groups;
+  std::set<group_key> being_created;
+  std::unordered_map<caf::actor_id, group_key> group_of_actor;
+  std::unordered_map<std::string, std::vector<stream_waiter>> waiters;
+  std::uint64_t last_group = 0;
+  std::uint64_t next_reader = 0;
+
+  // What the records applied in one flush changed, told once at its end.
+  std::map<std::string, stream_row> grown;
+  delayed_changes timers;
+  std::unordered_map<std::string, wall_time> sweeps; // $maxAge, when next
+
+  wall_time armed; // 0: no wake-up is armed
+  std::uint64_t armed_generation = 0;
+};
+
+/// Serves partition `id` from what is stored. The store must have applied all
+/// of the wal.
+partition_actor::behavior_type
+partition_behavior(partition_actor::stateful_pointer<partition_state> self,
+                   partition_id id, node_ptr node, node_actors others);
+
+} // namespace callboard

@@ -1,0 +1,342 @@
+// Groups of a partition: finding their actors, recording for them, waking them.
+#include "actors/core/limits.hpp"
+#include "actors/core/names.hpp"
+#include "actors/group_actor.hpp"
+#include "actors/group_info.hpp"
+#include "actors/partition_actor.hpp"
+#include "actors/read_page.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+namespace callboard {
+
+namespace {
+
+/// Ids of sweeps and of tickets must differ: groups never reach the top bit.
+delayed_id sweep_id(stream_id stream) noexcept {
+  return {(std::uint64_t{1} << 63) | stream.value};
+}
+
+/// How long until invisible events of a stream with $maxAge are erased: they
+/// are not served meanwhile, so this only bounds the space they take.
+std::uint64_t sweep_interval_ms(const stream_policy& policy) noexcept {
+  auto age_seconds = std::min<std::uint64_t>(policy.max_age_seconds, 86'400);
+  return std::max<std::uint64_t>(age_seconds * 250, 1'000);
+}
+
+} // namespace
+
+group_entry* partition_state::find(const group_key& key) {
+  auto on_it = groups.find(key.stream);
+  if (on_it == groups.end())
+    return nullptr;
+  auto found = on_it->second.find(key.group);
+  return found == on_it->second.end() ? nullptr : &found->second;
+}
+
+result<group_actor> partition_state::serving(const group_key& key) {
+  if (rebuilding)
+    return errc::unavailable;
+  auto* entry = find(key);
+  if (entry == nullptr)
+    return errc::not_found;
+  if (entry->ending)
+    return errc::unavailable; // its last records are on their way
+  if (!entry->actor) {
+    auto& reader = others.readers[next_reader++ % others.readers.size()];
+    entry->actor = self->spawn<caf::linked>(
+      group_behavior, key, id, node,
+      caf::actor_cast<partition_actor>(self->ctrl()), reader);
+    group_of_actor[entry->actor.id()] = key;
+  }
+  return entry->actor;
+}
+
+void partition_state::group_ended(caf::actor_id who) {
+  auto key = group_of_actor.extract(who).mapped();
+  auto* entry = find(key);
+  if (entry == nullptr || !entry->actor || entry->actor.id() != who)
+    return;
+  entry->actor = group_actor{};
+  // Its rows are complete once everything it proposed is applied.
+  entry->ending = true;
+  pipeline->after_all([this, key](errc, log_index) {
+    if (auto* again = find(key))
+      again->ending = false;
+  });
+}
+
+void partition_state::group_applied(const put_group& what) {
+  group_key key{what.stream, what.group};
+  being_created.erase(key);
+  groups[what.stream][what.group].id = what.row.id;
+}
+
+void partition_state::group_erased(const group_key& key) {
+  auto on_it = groups.find(key.stream);
+  if (on_it == groups.end())
+    return;
+  on_it->second.erase(key.group); // its actor ends by itself
+  if (on_it->second.empty())
+    groups.erase(on_it);
+}
+
+caf::result<group_info> partition_state::command(group_command& what) {
+  if (what.verb == group_verb::create)
+    return create_group(what);
+  auto actor = serving(what.key);
+  if (!actor)
+    return caf::make_error(actor.error());
+  return self->delegate(*actor, command_atom_v, std::move(what));
+}
+
+caf::result<group_info> partition_state::create_group(group_command& what) {
+  if (auto why = refusal(effort::making_room); why != errc::none)
+    return caf::make_error(why);
+  auto& key = what.key;
+  auto promise = self->make_response_promise<group_info>();
+  if (find(key) != nullptr || being_created.contains(key)) {
+    pipeline->after_all([promise](errc why, log_index) mutable {
+      promise.deliver(
+        caf::make_error(why == errc::none ? errc::already_exists : why));
+    });
+    return promise;
+  }
+  auto parked = parked_stream(key.stream, key.group);
+  if (auto why = load_heads({key.stream, parked}); why != errc::none)
+    return caf::make_error(why);
+  auto end_of = [&](const std::string& stream) {
+    auto* head = heads->find(stream);
+    return head == nullptr ? event_number{} : head->next;
+  };
+  auto end = end_of(key.stream);
+  auto row = subscription::first_row(group_id{++last_group}, what.settings, end,
+                                     end_of(parked));
+  auto reply = describe_group(subscription{key, row, {}, end, end_of(parked)});
+  being_created.insert(key);
+  record todo;
+  todo.changes.emplace_back(put_group{key.stream, key.group, std::move(row)});
+  record_or_wait(std::move(todo),
+                 [promise, reply](errc why, log_index) mutable {
+                   if (why != errc::none)
+                     promise.deliver(caf::make_error(why));
+                   else
+                     promise.deliver(std::move(reply));
+                 });
+  return promise;
+}
+
+caf::result<delivery_batch_ptr> partition_state::fetch(fetch_request& what) {
+  auto actor = serving(what.key);
+  if (!actor)
+    return caf::make_error(actor.error());
+  return self->delegate(*actor, fetch_atom_v, std::move(what));
+}
+
+caf::result<settle_reply> partition_state::settle(settle_request& what) {
+  auto actor = serving(what.key);
+  if (!actor)
+    return caf::make_error(actor.error());
+  return self->delegate(*actor, settle_atom_v, std::move(what));
+}
+
+caf::result<group_info> partition_state::info(const group_key& key) {
+  auto actor = serving(key);
+  if (!actor)
+    return caf::make_error(actor.error());
+  return self->delegate(*actor, info_atom_v, key);
+}
+
+caf::result<group_infos> partition_state::groups_of(const std::string& stream) {
+  if (rebuilding)
+    return caf::make_error(errc::unavailable);
+
+  struct gathering {
+    group_infos found;
+    std::size_t left = 1;
+    caf::typed_response_promise<group_infos> promise;
+
+    void one_less() {
+      if (--left > 0)
+        return;
+      std::sort(found.begin(), found.end(), [](auto& x, auto& y) {
+        return std::tie(x.key.stream, x.created_order)
+               < std::tie(y.key.stream, y.created_order);
+      });
+      promise.deliver(std::move(found));
+    }
+  };
+
+  auto all = std::make_shared<gathering>();
+  all->promise = self->make_response_promise<group_infos>();
+  for (auto& [its_stream, on_it] : groups)
+    if (stream.empty() || its_stream == stream)
+      for (auto& [group, entry] : on_it) {
+        group_key key{its_stream, group};
+        auto actor = serving(key);
+        if (!actor)
+          continue;
+        ++all->left;
+        self->request(*actor, caf::infinite, info_atom_v, key)
+          .then(
+            [all](group_info& info) {
+              all->found.push_back(std::move(info));
+              all->one_less();
+            },
+            [all](const caf::error&) { all->one_less(); }); // it just ended
+      }
+  auto promise = all->promise;
+  all->one_less();
+  return promise;
+}
+
+void partition_state::cancel(const group_key& key, std::uint64_t session) {
+  if (!key.group.empty()) {
+    if (auto* entry = find(key); entry != nullptr && entry->actor)
+      self->send(entry->actor, cancel_atom_v, key, session);
+    return;
+  }
+  auto waiting = waiters.find(key.stream);
+  if (waiting == waiters.end())
+    return;
+  std::erase_if(waiting->second, [&](auto& waiter) {
+    if (waiter.session != session)
+      return false;
+    waiter.promise.deliver(waiter.number);
+    return true;
+  });
+  if (waiting->second.empty())
+    waiters.erase(waiting);
+}
+
+void partition_state::release(const group_key& key, lease_id lease) {
+  if (auto* entry = find(key); entry != nullptr && entry->actor)
+    self->send(entry->actor, release_atom_v, key, lease);
+}
+
+caf::result<log_index> partition_state::propose(proposal& what) {
+  // Not `refusal()`: settling goes on while publishers are held back.
+  if (rebuilding)
+    return caf::make_error(errc::unavailable);
+  record todo;
+  todo.changes = std::move(what.changes);
+  bool removes =
+    std::any_of(todo.changes.begin(), todo.changes.end(), [](auto& one) {
+      return std::holds_alternative<erase_group>(one);
+    });
+  if (!what.parked.empty() || what.cut_parked || removes) {
+    if (auto why =
+          load_heads({what.parked_stream, metadata_stream(what.parked_stream)});
+        why != errc::none)
+      return caf::make_error(why);
+    if (!what.parked.empty() || what.cut_parked)
+      heads->append_links(what.parked_stream, std::move(what.parked),
+                          what.cut_parked, todo, node->wall());
+    if (removes && heads->find(what.parked_stream) != nullptr)
+      absorb(heads
+               ->remove({what.parked_stream, expected_version::any, false},
+                        node->wall())
+               .what,
+             todo);
+  }
+  if (what.wait)
+    return recorded(std::move(todo));
+  record_or_wait(std::move(todo), [](errc, log_index) {});
+  return log_index{};
+}
+
+void partition_state::absorb(record&& part, record& into) {
+  std::move(part.events.begin(), part.events.end(),
+            std::back_inserter(into.events));
+  std::move(part.changes.begin(), part.changes.end(),
+            std::back_inserter(into.changes));
+}
+
+caf::result<bool> partition_state::fired(const delayed_message& message) {
+  if (message.kind == delayed_kind::retention)
+    return sweep(message);
+  auto actor = serving({message.stream, message.group});
+  if (actor)
+    return self->delegate(*actor, fired_atom_v, message);
+  if (actor.error() != errc::not_found)
+    return caf::make_error(actor.error());
+  record todo; // nobody is left to hear it
+  todo.changes.emplace_back(erase_delayed{message.due, message.id});
+  return taken_over(std::move(todo));
+}
+
+caf::result<bool> partition_state::taken_over(record todo) {
+  auto promise = self->make_response_promise<bool>();
+  record_or_wait(std::move(todo), [promise](errc why, log_index) mutable {
+    if (why != errc::none)
+      promise.deliver(caf::make_error(why));
+    else
+      promise.deliver(true);
+  });
+  return promise;
+}
+
+void partition_state::schedule_sweeps(record& what) {
+  std::vector<put_delayed> later;
+  for (auto& one : what.changes)
+    if (auto* stream = std::get_if<put_stream>(&one);
+        stream != nullptr && stream->row.policy.max_age_seconds > 0
+        && !sweeps.contains(stream->name)) {
+      auto due = node->now() + sweep_interval_ms(stream->row.policy);
+      sweeps[stream->name] = due;
+      later.push_back({{sweep_id(stream->row.id),
+                        due,
+                        delayed_kind::retention,
+                        stream->name,
+                        {},
+                        0}});
+    }
+  std::move(later.begin(), later.end(), std::back_inserter(what.changes));
+}
+
+caf::result<bool> partition_state::sweep(const delayed_message& message) {
+  if (auto why = refusal(effort::making_room); why != errc::none)
+    return caf::make_error(why);
+  if (auto why = load_heads({message.stream}); why != errc::none)
+    return caf::make_error(why);
+  record todo;
+  todo.changes.emplace_back(erase_delayed{message.due, message.id});
+  auto planned = sweeps.find(message.stream);
+  // After a restart two may be stored for a stream; one of them goes on.
+  bool stale = planned != sweeps.end() && planned->second != message.due;
+  auto* head = heads->find(message.stream);
+  if (stale || head == nullptr || head->policy.max_age_seconds == 0
+      || head->state != stream_state::live)
+    return taken_over(std::move(todo));
+  auto oldest = oldest_visible(head->policy, node->wall());
+  auto [low, high] = std::pair{head->first_live.value, head->next.value};
+  while (low < high) { // events are stored in order of their time
+    auto middle = low + (high - low) / 2;
+    auto one = node->db->read(id, head->id, {middle}, 1, 1);
+    if (!one)
+      return caf::make_error(one.error());
+    if (!one->empty() && one->front()->created >= oldest)
+      high = middle;
+    else
+      low = middle + 1;
+  }
+  heads->cut(message.stream, event_number{low}, todo);
+  sweeps.erase(message.stream);
+  if (low < head->next.value) {
+    auto due = node->now() + sweep_interval_ms(head->policy);
+    sweeps[message.stream] = due;
+    todo.changes.emplace_back(put_delayed{{sweep_id(head->id),
+                                           due,
+                                           delayed_kind::retention,
+                                           message.stream,
+                                           {},
+                                           0}});
+  }
+  return taken_over(std::move(todo));
+}
+
+} // namespace callboard

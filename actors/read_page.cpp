@@ -1,0 +1,242 @@
+// Pages forwards and backwards; links one level deep.
+#include "actors/read_page.hpp"
+
+#include "actors/core/limits.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace callboard {
+
+namespace {
+
+using events_or_none = result<std::optional<std::vector<event_ptr>>>;
+
+events_or_none fetch(const reading& from, partition_id p, stream_id id,
+                     event_number first, std::size_t count,
+                     std::size_t bytes_max, read_from where) {
+  if (count == 0)
+    return std::optional{std::vector<event_ptr>{}};
+  auto quick = from.db.try_read(p, id, first, count, bytes_max);
+  if (quick || where == read_from::memory)
+    return quick;
+  auto slow = from.db.read(p, id, first, count, bytes_max);
+  if (!slow)
+    return slow.error();
+  return std::optional{std::move(*slow)};
+}
+
+bool visible(const stream_row& head, event_number number) noexcept {
+  return head.state == stream_state::live && number >= head.first_live
+         && number < head.next;
+}
+
+/// The event behind a link; nothing inside: it cannot be resolved.
+result<std::optional<resolved_event>> resolve(const reading& from,
+                                              event_ptr link, read_from where) {
+  resolved_event out{link, nullptr, {}};
+  auto parsed = parse_link(link->data);
+  if (!parsed)
+    return std::optional{std::move(out)};
+  auto& [number, name] = *parsed;
+  out.target = name;
+  auto p = from.placement.home_of(name);
+  auto head = from.db.stream(p, name);
+  if (!head)
+    return head.error();
+  if (!*head || !visible(**head, number))
+    return std::optional{std::move(out)};
+  auto found = fetch(from, p, (*head)->id, number, 1, 1, where);
+  if (!found)
+    return found.error();
+  if (!*found)
+    return std::optional<resolved_event>{};
+  if (!(*found)->empty() && (*found)->front()->number == number
+      && (*found)->front()->created
+           >= oldest_visible((*head)->policy, from.wall))
+    out.resolved = (*found)->front();
+  return std::optional{std::move(out)};
+}
+
+result<bool> resolve_all(const reading& from,
+                         const std::vector<event_ptr>& events,
+                         bool resolve_links, read_from where,
+                         resolved_events& into) {
+  into.reserve(events.size());
+  for (auto& e : events) {
+    if (!resolve_links || !is_link(*e)) {
+      into.push_back({e, e, {}});
+      continue;
+    }
+    auto one = resolve(from, e, where);
+    if (!one)
+      return one.error();
+    if (!*one)
+      return false;
+    into.push_back(std::move(**one));
+  }
+  return true;
+}
+
+/// The numbers that a page covers: [first, first + count).
+struct window {
+  event_number first;
+  std::size_t count = 0;
+};
+
+window window_of(const stream_row& head, const read_request& what) {
+  auto live = head.next.value - head.first_live.value;
+  auto count = std::min<std::uint64_t>(what.count, limits::page_events_max);
+  if (what.towards == direction::forward) {
+    auto first = std::max(what.from.value_or(event_number{0}), head.first_live);
+    if (first >= head.next)
+      return {head.next, 0};
+    return {first, std::min(count, head.next.value - first.value)};
+  }
+  if (live == 0 || (what.from && *what.from < head.first_live))
+    return {head.first_live, 0};
+  // The page is [from - count + 1, from], whatever of it exists.
+  auto last = what.from.value_or(event_number{head.next.value - 1});
+  auto lowest = last.value + 1 >= count ? last.value + 1 - count : 0;
+  auto first = std::max(lowest, head.first_live.value);
+  auto end = std::min(last.value + 1, head.next.value);
+  return {{first}, first < end ? end - first : 0};
+}
+
+std::size_t bytes_of(const std::vector<event_ptr>& events) {
+  std::size_t bytes = 0;
+  for (auto& e : events)
+    bytes += e->data.size() + e->metadata.size();
+  return bytes;
+}
+
+/// The newest events of a range: read from its end in pieces, so that a bound
+/// in bytes cuts off the oldest ones.
+events_or_none fetch_newest(const reading& from, partition_id p, stream_id id,
+                            window all, read_from where) {
+  constexpr std::size_t piece_events = 128;
+  std::vector<event_ptr> out;
+  std::size_t bytes = 0;
+  for (auto end = all.first.value + all.count;
+       end > all.first.value && bytes < limits::page_bytes_max;) {
+    auto first = std::max(all.first.value, end - std::min(end, piece_events));
+    for (auto at = first; at < end;) {
+      auto piece = fetch(from, p, id, {at}, end - at, SIZE_MAX, where);
+      if (!piece || !*piece)
+        return piece;
+      std::erase_if(**piece, [&](auto& e) { return e->number.value >= end; });
+      if ((*piece)->empty())
+        break;
+      at = (*piece)->back()->number.value + 1;
+      bytes += bytes_of(**piece);
+      out.insert(out.end(), (*piece)->begin(), (*piece)->end());
+    }
+    end = first;
+  }
+  std::sort(out.begin(), out.end(),
+            [](auto& x, auto& y) { return x->number < y->number; });
+  return std::optional{std::move(out)};
+}
+
+std::uint64_t asked_first(const read_request& what) {
+  return what.from.value_or(event_number{0}).value;
+}
+
+std::uint64_t asked_last(const stream_row& head, const read_request& what) {
+  return what.from.value_or(event_number{head.next.value - 1}).value;
+}
+
+bool ends_stream(const stream_row& head, const read_request& what) {
+  if (what.towards == direction::forward)
+    return what.from.value_or(event_number{0}).value + what.count
+           >= head.next.value;
+  auto last = what.from.value_or(event_number{head.next.value - 1});
+  return last.value + 1 <= head.first_live.value + what.count;
+}
+
+} // namespace
+
+std::optional<std::pair<event_number, std::string>>
+parse_link(std::string_view text) {
+  auto at = text.find('@');
+  if (at == std::string_view::npos || at + 1 == text.size())
+    return std::nullopt;
+  event_number number;
+  auto [end, failed] =
+    std::from_chars(text.data(), text.data() + at, number.value);
+  if (failed != std::errc{} || end != text.data() + at)
+    return std::nullopt;
+  return std::pair{number, std::string{text.substr(at + 1)}};
+}
+
+wall_time oldest_visible(const stream_policy& policy, wall_time wall) noexcept {
+  auto age = policy.max_age_seconds;
+  if (age == 0 || age > wall.value / 1000)
+    return {};
+  return {wall.value - age * 1000};
+}
+
+result<std::optional<event_page>> read_page(const reading& from, partition_id p,
+                                            const read_request& what,
+                                            read_from where) {
+  auto head = from.db.stream(p, what.stream);
+  if (!head)
+    return head.error();
+  event_page page;
+  page.head = std::move(*head);
+  if (!page.head || page.head->state != stream_state::live)
+    return std::optional{std::move(page)};
+  auto [first, count] = window_of(*page.head, what);
+  auto found = what.towards == direction::forward
+                 ? fetch(from, p, page.head->id, first, count,
+                         limits::page_bytes_max, where)
+                 : fetch_newest(from, p, page.head->id, {first, count}, where);
+  if (!found)
+    return found.error();
+  if (!*found)
+    return std::optional<event_page>{};
+  auto& events = **found;
+  page.covered = what.count;
+  page.end_of_stream = ends_stream(*page.head, what);
+  if (!events.empty() && bytes_of(events) >= limits::page_bytes_max
+      && events.size() < count) {
+    page.covered =
+      what.towards == direction::forward
+        ? events.back()->number.value + 1 - asked_first(what)
+        : asked_last(*page.head, what) + 1 - events.front()->number.value;
+    page.end_of_stream = false;
+  }
+  auto oldest = oldest_visible(page.head->policy, from.wall);
+  std::erase_if(events, [&](auto& e) {
+    return e->created < oldest || e->number < first
+           || e->number >= first + count;
+  });
+  if (what.towards == direction::backward)
+    std::reverse(events.begin(), events.end());
+  auto whole =
+    resolve_all(from, events, what.resolve_links, where, page.events);
+  if (!whole)
+    return whole.error();
+  if (!*whole)
+    return std::optional<event_page>{};
+  return std::optional{std::move(page)};
+}
+
+result<std::optional<resolved_events>>
+read_range(const reading& from, const range_request& what, read_from where) {
+  auto found = fetch(from, what.partition, what.id, what.from, what.count,
+                     what.bytes_max, where);
+  if (!found)
+    return found.error();
+  if (!*found)
+    return std::optional<resolved_events>{};
+  resolved_events out;
+  auto whole = resolve_all(from, **found, what.resolve_links, where, out);
+  if (!whole)
+    return whole.error();
+  if (!*whole)
+    return std::optional<resolved_events>{};
+  return std::optional{std::move(out)};
+}
+
+} // namespace callboard

@@ -1,0 +1,42 @@
+// Reading streams out of the store: cuts, directions, links.
+#pragma once
+
+#include "actors/core/requests.hpp"
+#include "actors/core/ring.hpp"
+#include "actors/messages.hpp"
+#include "persistence/store.hpp"
+
+#include <optional>
+
+namespace callboard {
+
+/// Whether a read may wait for the disk. `memory`: what is not in memory makes
+/// the read return nothing, and somebody who may wait does it again.
+enum class read_from : std::uint8_t { memory, anywhere };
+
+/// A store as readers see it: any thread, only what is committed.
+struct reading {
+  const store& db;
+  const ring& placement;
+  wall_time wall; // for $maxAge
+};
+
+/// The page that was asked for. An absent stream has no head and no events;
+/// so has a soft-deleted one, but with its head. Errors: corrupt,
+/// storage_failed.
+result<std::optional<event_page>> read_page(const reading& from, partition_id p,
+                                            const read_request& what,
+                                            read_from where);
+
+/// The events of a range that can be read; gaps are left out.
+result<std::optional<resolved_events>>
+read_range(const reading& from, const range_request& what, read_from where);
+
+/// The oldest time of creation that `$maxAge` lets be seen, or 0.
+wall_time oldest_visible(const stream_policy& policy, wall_time wall) noexcept;
+
+/// `N@stream` as a number and a name; nothing if it is not that.
+std::optional<std::pair<event_number, std::string>>
+parse_link(std::string_view text);
+
+} // namespace callboard

@@ -1,0 +1,44 @@
+// Each read: out of memory or LMDB, as the store has it.
+#include "actors/reader_actor.hpp"
+
+#include "actors/read_page.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace callboard {
+
+namespace {
+
+reading view_of(const node_services& node) {
+  return {*node.db, node.placement, node.wall()};
+}
+
+caf::error failure(errc why, const char* what) {
+  if (why == errc::corrupt)
+    spdlog::critical("stored {} are damaged: not served", what);
+  return caf::make_error(why);
+}
+
+} // namespace
+
+reader_actor::behavior_type reader_behavior(reader_actor::pointer,
+                                            node_ptr node) {
+  return {
+    [node](read_atom, const read_request& what,
+           partition_id p) -> caf::result<event_page_ptr> {
+      auto page = read_page(view_of(*node), p, what, read_from::anywhere);
+      if (!page)
+        return failure(page.error(), "events of a page");
+      return event_page_ptr{std::make_shared<event_page>(std::move(**page))};
+    },
+    [node](read_atom,
+           const range_request& what) -> caf::result<resolved_events> {
+      auto range = read_range(view_of(*node), what, read_from::anywhere);
+      if (!range)
+        return failure(range.error(), "events of a group");
+      return std::move(**range);
+    },
+  };
+}
+
+} // namespace callboard
