@@ -1,0 +1,110 @@
+// Route, who may use it, what it takes and gives, which function serves it.
+#include "net/eventstore_api.hpp"
+
+#include "net/stream_routes.hpp"
+#include "net/subscription_routes.hpp"
+
+#include <string_view>
+
+namespace callboard {
+
+namespace {
+
+constexpr auto get = http_verb::get;
+constexpr auto post = http_verb::post;
+constexpr auto put = http_verb::put;
+constexpr auto erase = http_verb::delete_;
+
+/// Adds routes that all have the services at hand.
+struct route_table {
+  router& routes;
+  const services_ptr& services;
+
+  void operator()(http_verb verb, std::string_view path, eventstore_route serve,
+                  route_options options) const {
+    routes.add(
+      verb, path,
+      [services = services, serve](http_request& request,
+                                   const http_exchange& exchange) {
+        serve(services, request, exchange);
+      },
+      options);
+  }
+};
+
+void add_stream_routes(const route_table& add) {
+  namespace to = stream_routes;
+  using enum access_rule;
+  route_options page{read_stream, {}, to::feed_types};
+  route_options one{read_stream, {}, to::event_types};
+  route_options metadata_page{read_metadata, {}, to::feed_types};
+  route_options one_metadata{read_metadata, {}, to::event_types};
+
+  // clang-format off
+  add(post,  "/streams/{stream}", to::append, {write_stream, to::publish_types, {}});
+  add(post,  "/streams/{stream}/incoming/{id}", to::append_with_id, {write_stream, to::single_publish_types, {}});
+  add(post,  "/streams/{stream}/metadata", to::append_metadata, {write_metadata, to::publish_types, {}});
+  add(erase, "/streams/{stream}", to::remove, {delete_stream, {}, {}});
+
+  add(get, "/streams/{stream}", to::newest_page, page);
+  add(get, "/streams/{stream}/{event}", to::one_event, one);
+  add(get, "/streams/{stream}/{event}/{count}", to::backward_page, page);
+  add(get, "/streams/{stream}/{event}/backward/{count}", to::backward_page, page);
+  add(get, "/streams/{stream}/{event}/forward/{count}", to::forward_page, page);
+
+  add(get, "/streams/{stream}/metadata", to::metadata, one_metadata);
+  add(get, "/streams/{stream}/metadata/{event}", to::one_metadata_event, one_metadata);
+  add(get, "/streams/{stream}/metadata/{event}/{count}", to::metadata_backward_page, metadata_page);
+  add(get, "/streams/{stream}/metadata/{event}/backward/{count}", to::metadata_backward_page, metadata_page);
+  add(get, "/streams/{stream}/metadata/{event}/forward/{count}", to::metadata_forward_page, metadata_page);
+
+  add(post,  "/streams/{stream}/", to::drop_slash, {});
+  add(erase, "/streams/{stream}/", to::drop_slash, {});
+  add(get,   "/streams/{stream}/", to::drop_slash, {});
+  add(post,  "/streams/{stream}/metadata/", to::drop_slash, {});
+  add(get,   "/streams/{stream}/metadata/", to::drop_slash, {});
+  // clang-format on
+}
+
+void add_group_routes(const route_table& add) {
+  namespace to = subscription_routes;
+  using enum access_rule;
+  route_options settings{operators, to::settings_types, to::answer_types};
+  route_options command{operators, {}, to::answer_types};
+  route_options consume{consume_stream, {}, to::competing_types};
+  route_options settle{consume_stream, {}, to::settle_types};
+  route_options told{signed_in, {}, to::answer_types};
+  route_options parked{signed_in, {}, to::competing_types};
+
+  // clang-format off
+  add(put,   "/subscriptions/{stream}/{group}", to::create, settings);
+  add(post,  "/subscriptions/{stream}/{group}", to::update, settings);
+  add(erase, "/subscriptions/{stream}/{group}", to::remove, command);
+  add(post,  "/subscriptions/{stream}/{group}/replayParked", to::replay_parked, command);
+
+  add(get,  "/subscriptions/{stream}/{group}", to::fetch_one, consume);
+  add(get,  "/subscriptions/{stream}/{group}/{count}", to::fetch, consume);
+  add(post, "/subscriptions/{stream}/{group}/ack", to::ack_many, settle);
+  add(post, "/subscriptions/{stream}/{group}/ack/{id}", to::ack, settle);
+  add(post, "/subscriptions/{stream}/{group}/nack", to::nack_many, settle);
+  add(post, "/subscriptions/{stream}/{group}/nack/{id}", to::nack, settle);
+  add(post, "/subscriptions/{stream}/{group}/{count}", to::settle_by_old_link, settle);
+
+  add(get,  "/subscriptions/{stream}/{group}/info", to::info, told);
+  add(get,  "/subscriptions/{stream}", to::groups_of_stream, told);
+  add(get,  "/subscriptions", to::all_groups, told);
+  add(post, "/subscriptions", to::all_groups, told);
+  add(get,  "/subscriptions/viewparkedmessages/{stream}/{group}/{event}/backward/{count}", stream_routes::parked_backward_page, parked);
+  add(get,  "/subscriptions/viewparkedmessages/{stream}/{group}/{event}/forward/{count}", stream_routes::parked_forward_page, parked);
+  // clang-format on
+}
+
+} // namespace
+
+void add_eventstore_routes(router& routes, const services_ptr& services) {
+  route_table add{routes, services};
+  add_stream_routes(add);
+  add_group_routes(add);
+}
+
+} // namespace callboard

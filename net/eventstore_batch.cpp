@@ -1,0 +1,327 @@
+// Batches by simdjson on demand; metadata, which is rare, by nlohmann.
+#include "net/eventstore_batch.hpp"
+
+#include "actors/core/limits.hpp"
+#include "net/json_layout.hpp"
+
+#include <boost/beast/core/string.hpp>
+#include <nlohmann/json.hpp>
+#include <simdjson.h>
+
+#include <algorithm>
+#include <optional>
+
+namespace callboard {
+
+namespace {
+
+namespace ondemand = simdjson::ondemand;
+
+using boost::beast::iequals;
+
+constexpr std::string_view invalid_body = "Write request body invalid.";
+
+/// Bodies above this get a parser of their own, so that no thread keeps the
+/// memory that the largest one needed.
+constexpr std::size_t reused_bytes_max = std::size_t{1} << 20;
+
+struct parser_buffers {
+  ondemand::parser parser;
+  std::string padded;
+};
+
+refusal too_large_event() {
+  return {413, "Too large events received. Limit is "
+                 + std::to_string(limits::event_bytes_max) + " bytes."};
+}
+
+/// One event as it was sent; what cannot be an event is told by `check`.
+struct sent_event {
+  new_event event;
+  std::optional<std::string> bad_id;
+};
+
+/// Reads one body. `none`: it is JSON of the right shape; `invalid_argument`:
+/// it is not; `too_large`: an event is.
+class batch_reader {
+public:
+  errc read(std::string_view body, parser_buffers& buffers) {
+    auto& padded = buffers.padded;
+    padded.assign(without_byte_order_mark(body));
+    padded.reserve(padded.size() + simdjson::SIMDJSON_PADDING);
+    ondemand::document document;
+    if (buffers.parser.iterate(padded).get(document) != simdjson::SUCCESS)
+      return errc::invalid_argument;
+    ondemand::array array;
+    if (document.get_array().get(array) != simdjson::SUCCESS)
+      return errc::invalid_argument;
+    for (auto element : array) {
+      ondemand::object object;
+      if (element.get_object().get(object) != simdjson::SUCCESS)
+        return errc::invalid_argument;
+      if (auto failed = read_event(object); failed != errc::none)
+        return failed;
+    }
+    // Something behind the array?
+    return document.current_location().error() == simdjson::OUT_OF_BOUNDS
+             ? errc::none
+             : errc::invalid_argument;
+  }
+
+  accepted<std::vector<new_event>> take() {
+    if (events_.empty())
+      return refusal{400, std::string{invalid_body}};
+    if (events_.size() > limits::append_events_max)
+      return refusal{413, "Too many events received: "
+                            + std::to_string(events_.size()) + ". Limit is "
+                            + std::to_string(limits::append_events_max) + "."};
+    std::vector<new_event> out;
+    out.reserve(events_.size());
+    std::size_t bytes = 0;
+    for (auto& e : events_) {
+      if (e.bad_id)
+        return refusal{400, std::string{invalid_body} + " eventId of event "
+                              + std::to_string(out.size()) + " is \""
+                              + *e.bad_id + "\"; a GUID is needed."};
+      if (e.event.id.is_zero())
+        return refusal{400, "Empty eventId provided. (Parameter 'eventId')"};
+      if (auto ok = check_event(e.event); !ok)
+        return ok.error();
+      bytes += e.event.data.size() + e.event.metadata.size();
+      out.push_back(std::move(e.event));
+    }
+    if (bytes > limits::append_bytes_max)
+      return refusal{413, "Too large batch received: " + std::to_string(bytes)
+                            + " bytes. Limit is "
+                            + std::to_string(limits::append_bytes_max)
+                            + " bytes."};
+    return out;
+  }
+
+private:
+  errc read_event(ondemand::object object) {
+    sent_event sent;
+    bool data_is_json = false;
+    bool metadata_is_json = false;
+    for (auto field : object) {
+      std::string_view name;
+      ondemand::value value;
+      if (field.unescaped_key().get(name) != simdjson::SUCCESS)
+        return errc::invalid_argument;
+      if (field.value().get(value) != simdjson::SUCCESS)
+        return errc::invalid_argument;
+      auto outcome = errc::none;
+      switch (member_of(name)) {
+        case member::id: outcome = read_id(value, sent); break;
+        case member::type: outcome = read_text(value, sent.event.type); break;
+        case member::data:
+          outcome = read_payload(value, sent.event.data, data_is_json);
+          break;
+        case member::metadata:
+          outcome = read_payload(value, sent.event.metadata, metadata_is_json);
+          break;
+        case member::other: break;
+      }
+      if (outcome != errc::none)
+        return outcome;
+    }
+    sent.event.is_json = data_is_json || metadata_is_json;
+    events_.push_back(std::move(sent));
+    return errc::none;
+  }
+
+  enum class member : std::uint8_t { id, type, data, metadata, other };
+
+  static member member_of(std::string_view name) {
+    return iequals(name, "eventId")     ? member::id
+           : iequals(name, "eventType") ? member::type
+           : iequals(name, "data")      ? member::data
+           : iequals(name, "metadata")  ? member::metadata
+                                        : member::other;
+  }
+
+  static errc read_id(ondemand::value value, sent_event& into) {
+    std::string text;
+    if (auto failed = read_text(value, text); failed != errc::none)
+      return failed;
+    into.event.id = {};
+    into.bad_id.reset();
+    if (text.empty())
+      return errc::none;
+    if (auto id = parse_uuid(text))
+      into.event.id = *id;
+    else
+      into.bad_id = text.substr(0, 80);
+    return errc::none;
+  }
+
+  /// A string, or a number or boolean as its text; null is nothing.
+  static errc read_text(ondemand::value value, std::string& into) {
+    ondemand::json_type type{};
+    std::string_view text;
+    into.clear();
+    if (value.type().get(type) != simdjson::SUCCESS)
+      return errc::invalid_argument;
+    switch (type) {
+      case ondemand::json_type::string:
+        if (value.get_string().get(text) != simdjson::SUCCESS)
+          return errc::invalid_argument;
+        break;
+      case ondemand::json_type::null: return errc::none;
+      case ondemand::json_type::object:
+      case ondemand::json_type::array: return errc::invalid_argument;
+      default:
+        text = value.raw_json_token();
+        text = text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
+    }
+    into.assign(text);
+    return errc::none;
+  }
+
+  static errc read_payload(ondemand::value value, std::string& into,
+                           bool& is_json) {
+    ondemand::json_type type{};
+    std::string_view text;
+    into.clear();
+    is_json = false;
+    if (value.type().get(type) != simdjson::SUCCESS)
+      return errc::invalid_argument;
+    if (type == ondemand::json_type::object
+        || type == ondemand::json_type::array) {
+      if (raw_text(value, type).get(text) != simdjson::SUCCESS)
+        return errc::invalid_argument;
+      is_json = true;
+      return append_indented(into, text, limits::event_bytes_max);
+    }
+    if (type != ondemand::json_type::string)
+      return errc::none;
+    if (value.get_string().get(text) != simdjson::SUCCESS)
+      return errc::invalid_argument;
+    auto first = first_of_json(text);
+    if (first == '{' || first == '[') {
+      auto outcome = append_indented(into, text, limits::event_bytes_max);
+      is_json = outcome == errc::none;
+      if (outcome != errc::invalid_argument)
+        return outcome;
+    }
+    into.assign(text);
+    return errc::none;
+  }
+
+  static simdjson::simdjson_result<std::string_view>
+  raw_text(ondemand::value value, ondemand::json_type type) {
+    if (type == ondemand::json_type::array) {
+      ondemand::array array;
+      if (auto failed = value.get_array().get(array))
+        return failed;
+      return array.raw_json();
+    }
+    ondemand::object object;
+    if (auto failed = value.get_object().get(object))
+      return failed;
+    return object.raw_json();
+  }
+
+  std::vector<sent_event> events_;
+};
+
+accepted<std::vector<new_event>> parse_with(std::string_view body,
+                                            parser_buffers& buffers) {
+  batch_reader reader;
+  auto outcome = reader.read(body, buffers);
+  if (outcome == errc::invalid_argument) {
+    // Rare: comments, single quotes. What is left is JSON, or refused.
+    auto strict = to_strict_json(body);
+    reader = {};
+    if (strict)
+      outcome = reader.read(*strict, buffers);
+  }
+  if (outcome == errc::invalid_argument)
+    return refusal{400, std::string{invalid_body}};
+  if (outcome == errc::too_large)
+    return too_large_event();
+  return reader.take();
+}
+
+using nlohmann::json;
+
+bool is_role(const json& value) {
+  return value.is_string()
+         || (value.is_array()
+             && std::all_of(value.begin(), value.end(),
+                            [](auto& role) { return role.is_string(); }));
+}
+
+bool is_acl(const json& value) {
+  if (!value.is_object())
+    return false;
+  for (auto name : {"$r", "$w", "$d", "$mr", "$mw"}) {
+    auto member = value.find(name);
+    if (member != value.end() && !is_role(*member))
+      return false;
+  }
+  return true;
+}
+
+/// Reads an integer of at least `least`; absent is fine.
+bool read_integer(const json& document, const char* name, std::int64_t least,
+                  std::uint64_t& into) {
+  auto member = document.find(name);
+  if (member == document.end())
+    return true;
+  if (!member->is_number_integer()
+      || (member->is_number_unsigned()
+          && member->get<std::uint64_t>() > std::uint64_t{INT64_MAX})
+      || member->get<std::int64_t>() < least)
+    return false;
+  into = member->get<std::uint64_t>();
+  return true;
+}
+
+} // namespace
+
+accepted<std::vector<new_event>> parse_batch(std::string_view body) {
+  if (body.size() > reused_bytes_max) {
+    parser_buffers own;
+    return parse_with(body, own);
+  }
+  thread_local parser_buffers reused;
+  return parse_with(body, reused);
+}
+
+accepted<void> check_event(const new_event& e) {
+  if (e.type.empty())
+    return refusal{400, "Empty eventType provided. (Parameter 'eventType')"};
+  if (e.type.size() > limits::event_type_bytes_max)
+    return refusal{
+      400, "eventType has " + std::to_string(e.type.size()) + " bytes; at most "
+             + std::to_string(limits::event_type_bytes_max) + " are allowed."};
+  if (!simdjson::validate_utf8(e.type))
+    return refusal{400, "eventType is not UTF-8."};
+  if (e.data.size() + e.metadata.size() > limits::event_bytes_max)
+    return too_large_event();
+  return {};
+}
+
+stream_policy parse_stream_policy(const new_event& e) {
+  if (!e.is_json)
+    return {};
+  auto text = without_byte_order_mark(e.data);
+  auto document = json::parse(text, nullptr, false, true);
+  if (!document.is_object())
+    return {};
+  stream_policy out;
+  auto ok =
+    read_integer(document, "$maxCount", 1, out.max_count)
+    && read_integer(document, "$maxAge", 1, out.max_age_seconds)
+    && read_integer(document, "$tb", 0, out.truncate_before)
+    && read_integer(document, "$cacheControl", 1, out.cache_control_seconds);
+  auto acl = document.find("$acl");
+  if (!ok || (acl != document.end() && !is_acl(*acl)))
+    return {};
+  if (acl != document.end())
+    out.acl = acl->dump();
+  return out;
+}
+
+} // namespace callboard

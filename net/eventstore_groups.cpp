@@ -1,0 +1,179 @@
+// Rare and small answers, so nlohmann's ordered objects will do.
+#include "net/eventstore_groups.hpp"
+
+#include "net/eventstore_feed.hpp"
+#include "net/eventstore_settings.hpp"
+#include "net/random_uuid.hpp"
+#include "net/url.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+
+namespace callboard {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+
+std::string text_of(const json& document) {
+  return document.dump(2, ' ', false, json::error_handler_t::replace);
+}
+
+json link(std::string href, std::string_view relation) {
+  return {{"href", std::move(href)}, {"rel", relation}};
+}
+
+/// `::` stays as it is between the escaped names (spec 3.6).
+std::string parked_uri(std::string_view base, const group_key& key) {
+  std::string out{base};
+  out += "/streams/%24persistentsubscription-";
+  append_segment(out, key.stream);
+  out += "::";
+  append_segment(out, key.group);
+  return out + "-parked";
+}
+
+/// An unknown position is null as text, and -1 as a number (spec 8b.8).
+json position_text(std::int64_t number) {
+  return number < 0 ? json{} : json(std::to_string(number));
+}
+
+double whole_rate(const group_info& info) {
+  return std::floor(info.items_per_second);
+}
+
+json extra_statistics(const group_info& info) {
+  auto out = json::array();
+  for (auto& [key, value] : info.extra_statistics)
+    out.push_back({{"key", key}, {"value", value}});
+  return out;
+}
+
+json summary(std::string_view base, const group_info& info) {
+  auto uri = group_uri(base, info.key);
+  return {{"links", json::array({link(uri + "/info", "detail")})},
+          {"eventStreamId", info.key.stream},
+          {"groupName", info.key.group},
+          {"parkedMessageUri", parked_uri(base, info.key)},
+          {"getMessagesUri", uri + "/1"},
+          {"status", status_of(info)},
+          {"averageItemsPerSecond", whole_rate(info)},
+          {"totalItemsProcessed", info.delivered_total},
+          {"lastProcessedEventNumber", info.checkpoint},
+          {"lastCheckpointedEventPosition", position_text(info.checkpoint)},
+          {"lastKnownEventNumber", info.last_known},
+          {"lastKnownEventPosition", position_text(info.last_known)},
+          {"connectionCount", 0},
+          {"totalInFlightMessages", info.in_flight}};
+}
+
+json summaries(std::string_view base, group_infos::const_iterator from,
+               group_infos::const_iterator to) {
+  auto out = json::array();
+  for (; from != to; ++from)
+    out.push_back(summary(base, *from));
+  return out;
+}
+
+/// The first group of the stream after that of `at`.
+group_infos::const_iterator next_stream(group_infos::const_iterator at,
+                                        group_infos::const_iterator end) {
+  return std::find_if(
+    at, end, [&](auto& info) { return info.key.stream != at->key.stream; });
+}
+
+json page_link(std::string_view base, std::size_t offset, std::size_t count,
+               std::string_view relation) {
+  return link(std::string{base} + "/subscriptions?offset="
+                + std::to_string(offset) + "&count=" + std::to_string(count),
+              relation);
+}
+
+} // namespace
+
+std::string status_of(const group_info& info) {
+  std::string replaying = "ReplayingParkedMessages";
+  if (info.live)
+    return info.replaying ? replaying + ", Live" : "Live";
+  return info.replaying ? "Behind, " + replaying : "Behind";
+}
+
+void sort_groups(group_infos& infos) {
+  std::sort(infos.begin(), infos.end(), [](auto& x, auto& y) {
+    return std::tie(x.key.stream, x.created_order)
+           < std::tie(y.key.stream, y.created_order);
+  });
+}
+
+std::string envelope_json(std::string_view result, std::string_view reason) {
+  return text_of({{"correlationId", to_string(random_uuid())},
+                  {"reason", reason},
+                  {"result", result},
+                  {"msgTypeId", 0}});
+}
+
+std::string info_json(std::string_view base, const group_info& info) {
+  auto uri = group_uri(base, info.key);
+  return text_of(
+    {{"links", json::array({link(uri + "/info", "detail"),
+                            link(uri + "/replayParked", "replayParked")})},
+     {"config", settings_to_json(info.settings)},
+     {"eventStreamId", info.key.stream},
+     {"groupName", info.key.group},
+     {"status", status_of(info)},
+     {"averageItemsPerSecond", whole_rate(info)},
+     {"parkedMessageUri", parked_uri(base, info.key)},
+     {"getMessagesUri", uri + "/1"},
+     {"totalItemsProcessed", info.delivered_total},
+     {"countSinceLastMeasurement", info.delivered_since_last},
+     {"lastProcessedEventNumber", info.checkpoint},
+     {"lastCheckpointedEventPosition", position_text(info.checkpoint)},
+     {"lastKnownEventNumber", info.last_known},
+     {"lastKnownEventPosition", position_text(info.last_known)},
+     {"readBufferCount", info.read_buffer},
+     {"liveBufferCount", 0},
+     {"retryBufferCount", info.retrying},
+     {"totalInFlightMessages", info.in_flight},
+     {"outstandingMessagesCount", info.in_flight},
+     {"connections", json::array()},
+     {"parkedMessageCount", info.parked},
+     {"readyMessageCount", info.ready},
+     {"settledMessageCount", info.settled},
+     {"waitingPollCount", info.waiting_polls},
+     {"extraStatistics", extra_statistics(info)}});
+}
+
+std::string summaries_json(std::string_view base, const group_infos& infos) {
+  return text_of(summaries(base, infos.begin(), infos.end()));
+}
+
+std::string summaries_page_json(std::string_view base, const group_infos& infos,
+                                std::size_t offset, std::size_t count) {
+  auto first = infos.end();
+  auto last = infos.end();
+  std::size_t total = 0;
+  for (auto at = infos.begin(); at != infos.end();
+       at = next_stream(at, infos.end()), ++total) {
+    if (total == offset)
+      first = at;
+    if (total >= offset && total - offset == count)
+      last = at;
+  }
+  auto links = json::array({page_link(base, offset, count, "self"),
+                            page_link(base, 0, count, "first")});
+  if (offset > 0)
+    links.push_back(
+      page_link(base, offset - std::min(offset, count), count, "previous"));
+  if (offset < total && count < total - offset)
+    links.push_back(page_link(base, offset + count, count, "next"));
+  return text_of({{"links", std::move(links)},
+                  {"offset", offset},
+                  {"count", count},
+                  {"total", total},
+                  {"subscriptions", summaries(base, first, last)}});
+}
+
+} // namespace callboard

@@ -1,0 +1,224 @@
+// Fetching, acking, nacking: the hot path of a consumer.
+#include "net/eventstore_feed.hpp"
+#include "net/eventstore_feed_json.hpp"
+#include "net/eventstore_request.hpp"
+#include "net/eventstore_settings.hpp"
+#include "net/json_text.hpp"
+#include "net/subscription_routes.hpp"
+#include "net/waiting.hpp"
+
+#include <boost/beast/core/string.hpp>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace callboard::subscription_routes {
+
+namespace {
+
+constexpr std::string_view nack_reason =
+  "Client explicitly NAK'ed message.\nNacked from HTTP";
+
+/// A text as a document of the negotiated type (spec 1.6).
+http_answer text_document(const http_request& request, http_status status,
+                          std::string_view text) {
+  http_answer out{.status = status,
+                  .content_type = request.response_type->content_type};
+  append_json_string(out.body, text);
+  return out;
+}
+
+/// What a fetch that may wait said it did: `Prefer` wants to know.
+void add_preference(http_answer& answer, const http_request& request,
+                    std::chrono::seconds wait) {
+  if (wait.count() > 0 && request.header(http_field::prefer)
+      && !es_header(request, "LongPoll"))
+    answer.add_header("Preference-Applied",
+                      "wait=" + std::to_string(wait.count()));
+}
+
+void answer_fetch(const services_ptr& services, const http_exchange& exchange,
+                  const fetch_request& what,
+                  const result<delivery_batch_ptr>& fetched) {
+  auto& request = exchange.request();
+  if (!fetched)
+    return exchange.answer(
+      fetched.error() == errc::not_found
+        ? text_document(request, http_status::not_found, "Not found.")
+        : error_answer(fetched.error()));
+  auto base = services->base(request);
+  auto feed = competing_feed(base, what.key, what.count, **fetched);
+  http_answer answer{.content_type = request.response_type->content_type,
+                     .body = feed_to_json(
+                       feed, parse_embed(request.query("embed").value_or("")))};
+  answer.add_header("Cache-Control", "no-store");
+  add_preference(answer, request,
+                 std::chrono::duration_cast<std::chrono::seconds>(what.wait));
+  exchange.answer(std::move(answer));
+}
+
+/// Fetches through a session that can be taken back. What came after its client
+/// had left was leased to nobody: it goes back.
+void fetch_waiting(const services_ptr& services, const http_exchange& exchange,
+                   const fetch_request& what) {
+  auto poll = start_waiting(services, exchange, what.key.stream, what.wait);
+  ask_for<delivery_batch_ptr>(
+    services, exchange, poll->session,
+    [=](result<delivery_batch_ptr> fetched) {
+      if (poll->left && fetched && !(*fetched)->events.empty()) {
+        caf::anon_send(services->home_of(what.key.stream), release_atom_v,
+                       what.key, (*fetched)->events.front().lease);
+        fetched = std::make_shared<const delivery_batch>();
+      }
+      answer_fetch(services, exchange, what, fetched);
+    },
+    fetch_atom_v, what);
+}
+
+void fetch_count(const services_ptr& services, const http_exchange& exchange,
+                 std::size_t count) {
+  auto& request = exchange.request();
+  auto wait = read_wait(request);
+  if (!admitted(wait, exchange))
+    return;
+  fetch_request what{key_of(request), count, *wait, 0};
+  if (auto reason = stream_refusal(what.key.stream); !reason.empty())
+    return exchange.answer(
+      text_document(request, http_status::bad_request, reason));
+  if (wait->count() > 0)
+    return fetch_waiting(services, exchange, what);
+  ask_for<delivery_batch_ptr>(
+    services, exchange, services->home_of(what.key.stream),
+    [=](const result<delivery_batch_ptr>& fetched) {
+      answer_fetch(services, exchange, what, fetched);
+    },
+    fetch_atom_v, what);
+}
+
+void settle(const services_ptr& services, const http_exchange& exchange,
+            settle_request what) {
+  auto& home = services->home_of(what.key.stream);
+  ask_for<settle_reply>(
+    services, exchange, home,
+    [exchange](const result<settle_reply>& done) {
+      if (!done && done.error() != errc::not_found)
+        return exchange.answer(error_answer(done.error()));
+      // An id that is not in flight, or of no group, is 202 too (spec 4.1); but
+      // then nothing was recorded.
+      auto answer = plain_status(http_status::accepted);
+      if (done && done->applied > 0)
+        answer = promised(std::move(answer));
+      exchange.answer(std::move(answer));
+    },
+    settle_atom_v, std::move(what));
+}
+
+/// A malformed id: the reason of the status line, and no text (spec 0.8).
+http_answer malformed_id(const refusal& why) {
+  return plain_status(http_status::bad_request, why.text);
+}
+
+void ack_ids(const services_ptr& services, const http_exchange& exchange,
+             std::string_view ids) {
+  auto read = read_event_ids(ids);
+  if (!read)
+    return exchange.answer(malformed_id(read.error()));
+  settle(
+    services, exchange,
+    {key_of(exchange.request()), settle_action::ack, std::move(*read), {}, {}});
+}
+
+void nack_ids(const services_ptr& services, const http_exchange& exchange,
+              std::string_view ids, std::string_view action) {
+  auto read = read_event_ids(ids);
+  if (!read)
+    return exchange.answer(malformed_id(read.error()));
+  settle_request what{
+    key_of(exchange.request()), read_action(action), std::move(*read), {}, {}};
+  if (auto text = exchange.request().query("delay")) {
+    auto delay = read_delay(*text);
+    if (!admitted(delay, exchange))
+      return;
+    if (what.action != settle_action::retry)
+      return exchange.answer(
+        bad_request("delay is given with action '" + std::string{action}
+                    + "'; allowed: with action retry, or none."));
+    what.delay = *delay;
+  }
+  if (what.action == settle_action::park)
+    what.reason = nack_reason;
+  settle(services, exchange, std::move(what));
+}
+
+/// A query value as the seed document wrote it: `<ids>?action=<action>`.
+struct ids_and_action {
+  std::string_view ids;
+  std::string_view action;
+};
+
+ids_and_action split_at_stray(std::string_view value, std::string_view action) {
+  constexpr std::string_view stray = "?action=";
+  auto at = value.find(stray);
+  if (at == std::string_view::npos)
+    return {value, action};
+  return {value.substr(0, at), value.substr(at + stray.size())};
+}
+
+} // namespace
+
+void fetch_one(const services_ptr& services, http_request&,
+               const http_exchange& exchange) {
+  fetch_count(services, exchange, 1);
+}
+
+void fetch(const services_ptr& services, http_request& request,
+           const http_exchange& exchange) {
+  if (auto count = read_message_count(request.parameter("count"));
+      admitted(count, exchange))
+    fetch_count(services, exchange, *count);
+}
+
+void ack(const services_ptr& services, http_request& request,
+         const http_exchange& exchange) {
+  ack_ids(services, exchange, request.parameter("id"));
+}
+
+void ack_many(const services_ptr& services, http_request& request,
+              const http_exchange& exchange) {
+  ack_ids(services, exchange, request.query("ids").value_or(""));
+}
+
+void nack(const services_ptr& services, http_request& request,
+          const http_exchange& exchange) {
+  nack_ids(services, exchange, request.parameter("id"),
+           request.query("action").value_or(""));
+}
+
+void nack_many(const services_ptr& services, http_request& request,
+               const http_exchange& exchange) {
+  auto [ids, action] = split_at_stray(request.query("ids").value_or(""),
+                                      request.query("action").value_or(""));
+  nack_ids(services, exchange, ids, action);
+}
+
+void settle_by_old_link(const services_ptr& services, http_request& request,
+                        const http_exchange& exchange) {
+  auto link = request.parameter("count");
+  auto question = link.find('?');
+  auto verb = link.substr(0, question);
+  auto value = question == std::string_view::npos ? std::string_view{}
+                                                  : link.substr(question + 1);
+  constexpr std::string_view name = "ids=";
+  if ((verb != "ack" && verb != "nack")
+      || !boost::beast::iequals(value.substr(0, name.size()), name))
+    return exchange.answer(plain_status(http_status::method_not_allowed));
+  value.remove_prefix(name.size());
+  if (verb == "ack")
+    return ack_ids(services, exchange, value);
+  auto [ids, action] =
+    split_at_stray(value, request.query("action").value_or(""));
+  nack_ids(services, exchange, ids, action);
+}
+
+} // namespace callboard::subscription_routes

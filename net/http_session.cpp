@@ -1,0 +1,253 @@
+// The phases of a connection: input on one side, answers and time on the other.
+#include "net/http_session.hpp"
+
+#include <boost/asio/post.hpp>
+#include <spdlog/spdlog.h>
+
+#include <cassert>
+#include <utility>
+
+namespace callboard {
+
+namespace {
+
+// Input that is taken in while a request is being answered, to notice its end.
+constexpr std::size_t held_bytes_max = std::size_t{64} << 10;
+
+} // namespace
+
+http_session::http_session(tcp_socket socket, std::string remote_address,
+                           std::shared_ptr<http_service> service,
+                           std::function<void()> closed)
+    : socket_(std::move(socket)), timer_(socket_.get_executor()),
+      executor_(socket_.get_executor()), service_(std::move(service)),
+      remote_address_(std::move(remote_address)), closed_(std::move(closed)) {}
+
+http_session::~http_session() {
+  close();
+}
+
+void http_session::start() {
+  deadline_ = clock::now() + service_->options.idle_wait_max;
+  wait();
+  wait_readable();
+}
+
+void http_session::start_refused() {
+  deadline_ = clock::now() + service_->options.write_wait_max;
+  wait();
+  auto busy = callboard::refuse({503, "Too many connections"});
+  busy.add_header("Retry-After", "1");
+  keep_alive_ = false;
+  linger_ = true;
+  put(std::move(busy), service_->options.header_block);
+  after_turn();
+}
+
+void http_session::drain() {
+  assert(!serving_);
+  draining_ = true;
+  if (phase_ == phase::idle)
+    receive(); // a request may have arrived that we have not looked at yet
+  if (phase_ == phase::answering)
+    if (auto stopping = std::exchange(stopping_, nullptr))
+      stopping();
+  after_turn();
+}
+
+void http_session::close() {
+  if (phase_ == phase::closed)
+    return;
+  auto gone = std::exchange(gone_, nullptr);
+  bool answering = phase_ == phase::answering;
+  phase_ = phase::closed;
+  error_code ignored;
+  socket_.close(ignored);
+  timer_.cancel();
+  stopping_ = nullptr;
+  if (gone && answering)
+    gone();
+  if (auto closed = std::exchange(closed_, nullptr))
+    closed();
+}
+
+// --- input ------------------------------------------------------------------
+
+void http_session::wait_readable() {
+  if (std::exchange(waits_readable_, true))
+    return;
+  socket_.async_wait(tcp_socket::wait_read,
+                     [self = shared_from_this()](error_code ec) {
+                       self->waits_readable_ = false;
+                       if (!ec)
+                         self->receive();
+                     });
+}
+
+void http_session::receive() {
+  bool watched = phase_ == phase::answering && gone_ != nullptr;
+  if (!reads() && !watched && phase_ != phase::lingering)
+    return; // nobody wants it now: it stays in the kernel
+  auto& input = service_->input;
+  error_code ec;
+  auto size = socket_.read_some(boost::asio::buffer(input), ec);
+  if (ec == boost::asio::error::would_block)
+    return wait_readable();
+  if (ec)
+    return on_end_of_input(ec);
+  on_input({input.data(), size});
+}
+
+void http_session::on_input(std::string_view fresh) {
+  if (phase_ == phase::lingering)
+    return wait_readable(); // read over
+  if (phase_ == phase::answering) {
+    hold(fresh);
+    if (held_.size() - held_at_ < held_bytes_max)
+      wait_readable();
+    return;
+  }
+  if (held_.empty())
+    return serve(fresh);
+  hold(fresh);
+  serve_held();
+}
+
+void http_session::on_end_of_input(error_code ec) {
+  // A client may close its half and still read what was answered.
+  if (ec != boost::asio::error::eof || unwritten() == 0
+      || phase_ == phase::answering)
+    return close();
+  phase_ = phase::finishing;
+}
+
+void http_session::hold(std::string_view fresh) {
+  held_.erase(0, std::exchange(held_at_, 0));
+  held_ += fresh;
+}
+
+void http_session::serve_held() {
+  serve(std::string_view{held_}.substr(held_at_));
+}
+
+/// `input` is either what was held or something fresh while nothing is.
+void http_session::serve(std::string_view input) {
+  serving_ = true;
+  while (reads() && !input.empty() && has_room()) {
+    auto used = read_request(input);
+    if (used == 0)
+      break;
+    input.remove_prefix(used);
+  }
+  serving_ = false;
+  if (phase_ == phase::closed)
+    return;
+  if (!held_.empty())
+    held_at_ = held_.size() - input.size();
+  else if (!input.empty())
+    held_ = input;
+  if (input.empty() || phase_ == phase::finishing) {
+    held_at_ = 0;
+    shrink(held_);
+  }
+  after_turn();
+}
+
+/// Returns how much of `input` it has taken; 0 if it needs more.
+std::size_t http_session::read_request(std::string_view input) {
+  if (!reader_)
+    reader_.emplace(service_->options.sizes);
+  bool had_header = reader_->header_done();
+  auto taken = reader_->read(input);
+  if (!taken) {
+    refuse(taken.error());
+    return input.size();
+  }
+  if (reader_->done())
+    hand_out();
+  else if (!reader_->started())
+    reader_.reset();
+  else if (!had_header && reader_->header_done() && *taken == input.size()
+           && reader_->expects_continue())
+    out_ += "HTTP/1.1 100 Continue\r\n\r\n";
+  return *taken;
+}
+
+void http_session::hand_out() {
+  old_client_ = reader_->old_client();
+  auto request = reader_->take();
+  reader_.reset();
+  keep_alive_ = request.keep_alive;
+  head_only_ = request.method == http_verb::head;
+  request.remote_address = remote_address_;
+  ++number_;
+  enter(phase::answering, service_->options.answer_wait_max);
+  http_exchange exchange{shared_from_this(), number_, std::move(request),
+                         service_->options.header_block};
+  try {
+    service_->handler(exchange.request(), exchange);
+  } catch (const std::exception& e) {
+    spdlog::error("handler failed path={} error={}", exchange.request().path(),
+                  e.what());
+    exchange.answer(plain_status(http_status::internal_server_error));
+  }
+}
+
+/// Sends what was answered and sees what comes next.
+void http_session::after_turn() {
+  flush();
+  if (reads()) {
+    auto& options = service_->options;
+    if (!reader_) {
+      if (draining_ && unwritten() == 0)
+        return close();
+      phase_ = phase::idle; // its deadline runs since the last answer
+    } else if (!reader_->header_done() && phase_ != phase::header) {
+      enter(phase::header, options.header_wait_max);
+    } else if (reader_->header_done() && phase_ != phase::body) {
+      enter(phase::body, options.body_wait_max);
+    }
+    if (has_room())
+      wait_readable();
+  } else if (phase_ == phase::finishing && unwritten() == 0) {
+    finish();
+  }
+}
+
+// --- http_connection --------------------------------------------------------
+
+void http_session::answer(std::uint64_t number, http_answer answer,
+                          std::string_view header_block) {
+  if (!is_current(number))
+    return;
+  // They may hold the exchange: destroyed at the end, when all is in order.
+  auto gone = std::exchange(gone_, nullptr);
+  auto stopping = std::exchange(stopping_, nullptr);
+  put(std::move(answer), header_block);
+  if (!serving_)
+    serve_held();
+}
+
+void http_session::on_gone(std::uint64_t number, std::function<void()> gone) {
+  if (!is_current(number))
+    return boost::asio::post(executor(), std::move(gone));
+  gone_ = std::move(gone);
+  wait_readable();
+}
+
+void http_session::on_stopping(std::uint64_t number,
+                               std::function<void()> stopping) {
+  if (!is_current(number))
+    return;
+  if (draining_)
+    return boost::asio::post(executor(), std::move(stopping));
+  stopping_ = std::move(stopping);
+}
+
+void http_session::extend_deadline(std::uint64_t number,
+                                   std::chrono::milliseconds by) {
+  if (is_current(number))
+    deadline_ += by;
+}
+
+} // namespace callboard

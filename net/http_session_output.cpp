@@ -1,0 +1,179 @@
+// A connection's answers on their way out, and its deadlines.
+#include "net/http_session.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace callboard {
+
+namespace {
+
+// Answers that wait to be written; beyond it no further request is read.
+constexpr std::size_t out_bytes_max = std::size_t{64} << 10;
+
+// A larger body is not copied behind its head.
+constexpr std::size_t body_copy_max = std::size_t{16} << 10;
+
+// What a quiet connection may keep allocated, of each buffer.
+constexpr std::size_t kept_bytes_max = 1024;
+
+// How long a client that was refused may go on sending before it is cut off.
+constexpr auto linger_wait_max = std::chrono::seconds{1};
+
+// So much gives a slow reader the full time again.
+constexpr std::size_t write_progress_bytes = std::size_t{16} << 10;
+
+} // namespace
+
+void http_session::put(http_answer answer, std::string_view header_block) {
+  assert(out_body_.empty()); // no request is read before it is written
+  bool keep = keep_alive_ && !answer.close && !draining_;
+  append_head(out_, answer,
+              {.date = service_->date.now(),
+               .header_block = header_block,
+               .keep_alive = keep,
+               .old_client = old_client_});
+  if (head_only_ || !may_have_body(answer.status))
+    ;
+  else if (answer.body.size() <= body_copy_max)
+    out_ += answer.body;
+  else
+    out_body_ = std::move(answer.body);
+  if (keep)
+    enter(phase::idle, service_->options.idle_wait_max);
+  else
+    enter(phase::finishing, service_->options.write_wait_max);
+}
+
+void http_session::refuse(const refusal& why) {
+  reader_.reset();
+  keep_alive_ = false;
+  head_only_ = false;
+  linger_ = true;
+  put(callboard::refuse(why), service_->options.header_block);
+}
+
+void http_session::shrink(std::string& buffer) {
+  buffer.clear();
+  if (buffer.capacity() > kept_bytes_max)
+    buffer.shrink_to_fit();
+}
+
+std::size_t http_session::unwritten() const noexcept {
+  return out_.size() + out_body_.size() - written_;
+}
+
+bool http_session::has_room() const noexcept {
+  return out_body_.empty() && unwritten() < out_bytes_max;
+}
+
+void http_session::flush() {
+  if (waits_writable_ || phase_ == phase::closed)
+    return;
+  auto before = written_;
+  while (unwritten() > 0) {
+    std::array<boost::asio::const_buffer, 2> all{
+      boost::asio::buffer(out_) + written_,
+      boost::asio::buffer(out_body_)
+        + (written_ - std::min(written_, out_.size()))};
+    error_code ec;
+    written_ += socket_.write_some(all, ec);
+    if (ec == boost::asio::error::would_block)
+      break;
+    if (ec)
+      return close();
+  }
+  if (unwritten() == 0) {
+    shrink(out_);
+    shrink(out_body_);
+    written_ = 0;
+    write_deadline_ = clock::time_point::max();
+    return;
+  }
+  if (write_deadline_ == clock::time_point::max()
+      || written_ - before >= write_progress_bytes) {
+    write_deadline_ = clock::now() + service_->options.write_wait_max;
+    watch(write_deadline_);
+  }
+  waits_writable_ = true;
+  socket_.async_wait(
+    tcp_socket::wait_write,
+    [self = shared_from_this()](error_code ec) { self->on_writable(ec); });
+}
+
+void http_session::on_writable(error_code ec) {
+  waits_writable_ = false;
+  if (ec || phase_ == phase::closed)
+    return;
+  flush();
+  if (reads())
+    serve_held();
+  else
+    after_turn();
+}
+
+/// All is written. If unread bytes are left when a socket is closed, the client
+/// gets a reset and may lose the answer: so one that is still sending is read
+/// until it stops.
+void http_session::finish() {
+  if (!linger_)
+    return close();
+  error_code ignored;
+  socket_.shutdown(tcp_socket::shutdown_send, ignored);
+  enter(phase::lingering, linger_wait_max);
+  wait_readable();
+}
+
+// --- time -------------------------------------------------------------------
+
+void http_session::enter(phase next, std::chrono::milliseconds wait_max) {
+  phase_ = next;
+  deadline_ = clock::now() + wait_max;
+  watch(deadline_);
+}
+
+void http_session::watch(clock::time_point deadline) {
+  if (deadline < timer_.expiry()) // shorter than what is armed: rare
+    wait();
+}
+
+void http_session::wait() {
+  timer_.expires_at(std::min(deadline_, write_deadline_));
+  timer_.async_wait([self = shared_from_this()](error_code ec) {
+    if (!ec)
+      self->on_timer();
+  });
+}
+
+void http_session::on_timer() {
+  if (phase_ == phase::closed)
+    return;
+  auto now = clock::now();
+  if (write_deadline_ <= now)
+    return close(); // the client does not read
+  if (deadline_ <= now)
+    on_late(phase_);
+  if (phase_ != phase::closed)
+    wait();
+}
+
+void http_session::on_late(phase late) {
+  if (late == phase::header || late == phase::body) {
+    refuse({408, late == phase::header
+                   ? "The header of the request was not complete in time"
+                   : "The body of the request was not complete in time"});
+    return after_turn();
+  }
+  if (late != phase::answering)
+    return close();
+  auto number = number_;
+  if (auto gone = std::exchange(gone_, nullptr))
+    gone();
+  answer(number,
+         plain_status(http_status::request_timeout,
+                      "Server was unable to handle request in time"),
+         service_->options.header_block);
+}
+
+} // namespace callboard

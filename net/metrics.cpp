@@ -1,0 +1,174 @@
+// Families out of counters and moments, serialised by prometheus-cpp.
+#include "net/metrics.hpp"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <algorithm>
+#include <concepts>
+#include <functional>
+#include <utility>
+#include <vector>
+
+namespace callboard {
+
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using labels = std::vector<ClientMetric::Label>;
+
+class families {
+public:
+  MetricFamily& add(std::string name, std::string help, MetricType type) {
+    all_.push_back({std::move(name), std::move(help), type, {}});
+    return all_.back();
+  }
+
+  void counter(std::string name, std::string help, double value) {
+    sample(add(std::move(name), std::move(help), MetricType::Counter), value);
+  }
+
+  void gauge(std::string name, std::string help, double value) {
+    sample(add(std::move(name), std::move(help), MetricType::Gauge), value);
+  }
+
+  static void sample(MetricFamily& into, double value, labels of = {}) {
+    ClientMetric metric;
+    metric.label = std::move(of);
+    if (into.type == MetricType::Counter)
+      metric.counter.value = value;
+    else
+      metric.gauge.value = value;
+    into.metric.push_back(std::move(metric));
+  }
+
+  std::string text() const {
+    return prometheus::TextSerializer{}.Serialize(all_);
+  }
+
+private:
+  std::vector<MetricFamily> all_;
+};
+
+double real(std::integral auto x) {
+  return static_cast<double>(x);
+}
+
+void add_broker(families& into, const counters& counts) {
+  into.counter("callboard_events_appended_total", "Events published.",
+               real(counts.events_appended.load()));
+  into.counter("callboard_events_delivered_total",
+               "Leases of single events, redeliveries included.",
+               real(counts.events_delivered.load()));
+  into.counter("callboard_events_settled_total", "Events acked or skipped.",
+               real(counts.events_settled.load()));
+  into.counter("callboard_events_retried_total",
+               "Events that went back for another delivery.",
+               real(counts.events_retried.load()));
+  into.counter("callboard_events_parked_total", "Events set aside.",
+               real(counts.events_parked.load()));
+  into.counter("callboard_delayed_fired_total", "Delayed messages sent.",
+               real(counts.delayed_fired.load()));
+  into.counter("callboard_delayed_late_seconds_total",
+               "By how much delayed messages were late, added up.",
+               real(counts.delayed_late_ms_total.load()) / 1000);
+  into.counter("callboard_progress_breaches_total",
+               "Groups that did not deliver although they could have.",
+               real(counts.progress_breaches.load()));
+  into.counter("callboard_partition_rebuilds_total",
+               "Partitions that began again from their rows.",
+               real(counts.rebuilds.load()));
+}
+
+void add_storage(families& into, const node_services& node) {
+  into.gauge("callboard_log_waiting_bytes",
+             "Bytes that wait for being flushed to the log.",
+             real(node.log->waiting_bytes()));
+  into.gauge("callboard_store_unflushed_bytes",
+             "Bytes in the log that the store does not have yet.",
+             real(node.db->unflushed_bytes()));
+  auto writable =
+    node.log->refusal() == errc::none && node.db->refusal() == errc::none;
+  into.gauge("callboard_storage_writable",
+             "1: everything can be recorded; 0: read-only.", writable ? 1 : 0);
+}
+
+void add_process(families& into, const process_stats& process) {
+  into.counter("process_cpu_seconds_total", "User and system CPU time.",
+               process.cpu_s);
+  into.gauge("process_resident_memory_bytes", "Resident memory.",
+             real(process.resident_bytes));
+  into.gauge("process_virtual_memory_bytes", "Virtual memory.",
+             real(process.virtual_bytes));
+  into.gauge("process_start_time_seconds", "Start, in seconds since 1970.",
+             process.started_s);
+  into.gauge("process_threads", "Threads.", real(process.threads));
+  into.gauge("process_open_fds", "Open file descriptors.",
+             real(process.open_files));
+  into.gauge("process_max_fds", "File descriptors that may be open.",
+             real(process.open_files_max));
+}
+
+struct group_metric {
+  const char* name;
+  const char* help;
+  MetricType type;
+  std::function<double(const group_info&)> value;
+};
+
+void add_groups(families& into, const group_infos& groups) {
+  auto gauge = MetricType::Gauge;
+  auto counter = MetricType::Counter;
+  const group_metric metrics[]{
+    {"callboard_group_ready", "Events that could be delivered now.", gauge,
+     [](auto& g) { return real(g.ready); }},
+    {"callboard_group_in_flight", "Events that are leased.", gauge,
+     [](auto& g) { return real(g.in_flight); }},
+    {"callboard_group_retrying", "Events that wait for a retry.", gauge,
+     [](auto& g) { return real(g.retrying); }},
+    {"callboard_group_parked", "Events that are set aside.", gauge,
+     [](auto& g) { return real(g.parked); }},
+    {"callboard_group_waiting_polls", "Fetches that wait for an event.", gauge,
+     [](auto& g) { return real(g.waiting_polls); }},
+    {"callboard_group_checkpoint",
+     "The last event with all before it settled; -1: none.", gauge,
+     [](auto& g) { return real(g.checkpoint); }},
+    {"callboard_group_last_known", "The last event of the stream; -1: none.",
+     gauge, [](auto& g) { return real(g.last_known); }},
+    {"callboard_group_delivered_total",
+     "Deliveries of single events since the broker started.", counter,
+     [](auto& g) { return real(g.delivered_total); }},
+    {"callboard_group_settled_total",
+     "Events acked or skipped since the group was created.", counter,
+     [](auto& g) { return real(g.settled); }}};
+  auto shown = std::min(groups.size(), measured_groups_max);
+  into.gauge("callboard_groups", "Groups.", real(groups.size()));
+  for (auto& metric : metrics) {
+    auto& family = into.add(metric.name, metric.help, metric.type);
+    for (std::size_t i = 0; i < shown; ++i) {
+      auto& group = groups[i];
+      families::sample(
+        family, metric.value(group),
+        {{"stream", group.key.stream}, {"group", group.key.group}});
+    }
+  }
+}
+
+} // namespace
+
+std::string metrics_text(const node_services& node, const group_infos& groups,
+                         const process_stats& process) {
+  families all;
+  families::sample(all.add("callboard_build_info", "The version that runs.",
+                           MetricType::Gauge),
+                   1, {{"version", CALLBOARD_VERSION}});
+  add_broker(all, node.counts);
+  add_storage(all, node);
+  add_process(all, process);
+  add_groups(all, groups);
+  return all.text();
+}
+
+} // namespace callboard

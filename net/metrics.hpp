@@ -1,0 +1,19 @@
+// What Prometheus gets to see, made at each scrape: nothing to keep up to date.
+#pragma once
+
+#include "actors/core/requests.hpp"
+#include "actors/node.hpp"
+#include "net/process_stats.hpp"
+
+#include <string>
+
+namespace callboard {
+
+/// Names of groups become labels; more groups than this are left out.
+inline constexpr std::size_t measured_groups_max = 2000;
+
+/// The text format 0.0.4. Any thread.
+std::string metrics_text(const node_services& node, const group_infos& groups,
+                         const process_stats& process);
+
+} // namespace callboard

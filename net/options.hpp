@@ -1,0 +1,67 @@
+// What can be set, and where each value came from: flag, environment, file.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace callboard {
+
+enum class command : std::uint8_t { serve, config, version, check };
+
+/// The settings of `callboard serve`, all with their defaults.
+struct options {
+  std::string data = "./callboard-data";
+  std::string http = "127.0.0.1:2113"; // ADDR:PORT
+  std::string http_address;            // the two parts of it
+  std::uint16_t http_port = 0;
+  std::size_t threads = 0; // 0: a thread a core
+  std::string log_level = "info";
+  std::string log_format = "text";
+  std::uint64_t max_disk_bytes = 0;        // 0: no quota
+  std::optional<bool> anonymous;           // not set: only on loopback
+  bool insecure = false;                   // everybody is admin, anywhere
+  bool trusted_auth = false;               // believe ES-TrustedAuth
+  std::string admin_password;              // of the first start
+  std::map<std::string, std::string> from; // name → where its value came from
+
+  bool on_loopback() const;
+};
+
+struct command_line {
+  command what = command::serve;
+  options settings;
+};
+
+/// Why the program ends at once: `text` is for stdout if the code is 0 (help),
+/// else for stderr, one line that says what to do.
+struct ending {
+  int code = 0;
+  std::string text;
+};
+
+/// Either what to do, or why to end.
+struct parsed_options {
+  std::optional<command_line> run;
+  ending end;
+};
+
+/// Reads flags, then the environment (`CALLBOARD_<NAME>`), then the TOML file,
+/// then the defaults: the first that has a value counts. `environment` is
+/// `getenv`, but for tests.
+parsed_options
+parse_options(const std::vector<std::string>& arguments,
+              const std::function<const char*(const char*)>& environment);
+
+/// `callboard config`: each setting, its value, and where that came from.
+std::string describe(const options& settings);
+
+/// Whether these may be served: a line that says what is missing if not. Off
+/// loopback a first start needs a password for `admin`.
+std::optional<std::string> refuse_to_serve(const options& settings,
+                                           bool has_users);
+
+} // namespace callboard

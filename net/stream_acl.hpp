@@ -1,0 +1,58 @@
+// Who may do what to a stream, by its ACL (spec 7.4): no I/O.
+#pragma once
+
+#include "actors/core/requests.hpp"
+#include "net/router.hpp"
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace callboard {
+
+/// What can be done to a stream; the members `$r`, `$w`, `$d`, `$mr`, `$mw`.
+enum class stream_right : std::uint8_t {
+  read,
+  write,
+  erase,
+  read_metadata,
+  write_metadata,
+};
+
+/// The ACL of one stream; a member that is not there leaves the right to the
+/// defaults.
+struct stream_acl {
+  using roles = std::vector<std::string>;
+  std::array<std::optional<roles>, 5> rights;
+
+  friend bool operator==(const stream_acl&, const stream_acl&) = default;
+};
+
+/// Reads what `stream_policy::acl` holds; nothing readable is an empty ACL.
+stream_acl parse_acl(std::string_view text);
+
+/// The stream whose ACL counts, and the right that it has to give: for `$$S`
+/// that is S, and its metadata.
+struct acl_question {
+  std::string_view stream;
+  stream_right right = stream_right::read;
+};
+
+/// `rule` is one of those about streams.
+acl_question question_about(std::string_view stream, access_rule rule) noexcept;
+
+bool is_in_group(const principal* who, std::string_view group) noexcept;
+
+/// What needs no ACL: administrators may do everything, but nobody may write to
+/// or delete `$all`. Nothing: the ACL decides.
+std::optional<bool> decided_without_acl(const principal* who,
+                                        const acl_question& asked) noexcept;
+
+/// Whether the ACL, or the default of such a stream, gives the right. Null:
+/// anonymous.
+bool allows(const stream_acl& acl, const principal* who,
+            const acl_question& asked) noexcept;
+
+} // namespace callboard

@@ -1,0 +1,293 @@
+// One read: its question, what must be checked before it is shown, its formats.
+#include "net/stream_reading.hpp"
+
+#include "net/eventstore_feed.hpp"
+#include "net/eventstore_feed_json.hpp"
+#include "net/eventstore_request.hpp"
+#include "net/negotiation.hpp"
+#include "net/waiting.hpp"
+
+#include <functional>
+#include <set>
+#include <string_view>
+#include <vector>
+
+namespace callboard {
+
+namespace {
+
+constexpr std::string_view for_ever = "max-age=31536000, private";
+constexpr std::string_view not_at_all = "max-age=0, no-cache, must-revalidate";
+
+/// The row of a stream that can be read; null for one that is missing, soft
+/// deleted, or never had an event.
+const stream_row* readable(const std::optional<stream_row>& head) {
+  return head && head->state == stream_state::live && head->next.value > 0
+           ? &*head
+           : nullptr;
+}
+
+bool is_tombstoned(const std::optional<stream_row>& head) {
+  return head && head->state == stream_state::tombstoned;
+}
+
+http_answer denied() {
+  auto out = plain_status(http_status::unauthorized);
+  out.add_header("WWW-Authenticate", R"(BasicCustom realm="ES")");
+  return out;
+}
+
+http_answer gone() {
+  return plain_status(http_status::gone, "Deleted");
+}
+
+/// 404 of a single event (spec 6.3).
+http_answer no_event(const media_type& type) {
+  http_answer out{.status = http_status::not_found,
+                  .content_type = media::text.content_type};
+  if (type.name().find("json") != std::string_view::npos)
+    out.body = "{}";
+  return out;
+}
+
+/// How long the answer may be kept, and its tag if it may change (spec 6.5).
+void add_caching(http_answer& answer, bool for_good, const stream_row& head,
+                 std::string_view e_tag) {
+  answer.add_header("Vary", "Accept");
+  if (for_good)
+    return answer.add_header("Cache-Control", for_ever);
+  auto seconds = head.policy.cache_control_seconds;
+  answer.add_header("Cache-Control",
+                    seconds == 0
+                      ? std::string{not_at_all}
+                      : "max-age=" + std::to_string(seconds) + ", private");
+  answer.add_header("ETag", '"' + std::string{e_tag} + '"');
+}
+
+/// Whether the page stays as it is whatever is published (spec 6.5).
+bool is_full(const read_query& query, const stream_row& head) {
+  auto& what = query.what;
+  if (query.changes || !what.from)
+    return false;
+  return what.towards == direction::backward
+           ? *what.from < head.next
+           : head.next.value >= what.from->value + what.count;
+}
+
+void answer_page(const services_ptr& services, const http_exchange& exchange,
+                 const read_query& query, const event_page& page,
+                 const stream_row& head) {
+  auto& request = exchange.request();
+  auto& type = *request.response_type;
+  auto tag = make_e_tag(head, type.content_type);
+  http_answer answer{.content_type = type.content_type};
+  add_caching(answer, is_full(query, head), head, tag);
+  if (tag_matches(request, tag)) {
+    answer.status = http_status::not_modified;
+    return exchange.answer(std::move(answer));
+  }
+  auto base = services->base(request);
+  auto& what = query.what;
+  auto feed = stream_feed(
+    {base, what.stream, what.from, what.count, what.towards}, page, tag);
+  answer.body =
+    feed_to_json(feed, parse_embed(request.query("embed").value_or("")));
+  exchange.answer(std::move(answer));
+}
+
+void answer_event(const services_ptr& services, const http_exchange& exchange,
+                  const read_query& query, const event_page& page,
+                  const stream_row& head) {
+  auto& type = *exchange.request().response_type;
+  if (page.events.empty() || page.events.front().resolved == nullptr)
+    return exchange.answer(no_event(type));
+  auto entry = entry_of(page.events.front(), query.what.stream);
+  http_answer answer{.content_type = type.content_type};
+  add_caching(answer, query.what.from && !query.changes, head,
+              make_e_tag(head, type.content_type));
+  if (type == media::json)
+    answer.body = data_to_json(*entry.shown);
+  else if (type == media::octet_stream)
+    answer.body = entry.shown->data;
+  else if (type == media::es_event_json || type == media::k_event_json)
+    answer.body = event_to_json(entry);
+  else
+    answer.body = entry_to_json(services->base(exchange.request()), entry);
+  exchange.answer(std::move(answer));
+}
+
+using names = std::shared_ptr<const std::vector<std::string>>;
+
+/// Goes on once the client may read all these streams; else 401.
+void check_targets(const services_ptr& services, const http_exchange& exchange,
+                   const names& targets, std::size_t next,
+                   const std::function<void()>& then) {
+  if (next == targets->size())
+    return then();
+  services->access->check_stream(
+    exchange.request().user.get(), access_rule::read_stream, (*targets)[next],
+    exchange.executor(), [=](verdict v) {
+      if (v == verdict::granted)
+        return check_targets(services, exchange, targets, next + 1, then);
+      exchange.answer(v == verdict::denied ? denied()
+                                           : error_answer(errc::unavailable));
+    });
+}
+
+/// Who reads links needs the right to read what they stand for (spec 6.7).
+void after_checking_links(const services_ptr& services,
+                          const http_exchange& exchange,
+                          const event_page_ptr& page,
+                          const std::function<void()>& then) {
+  std::set<std::string> targets;
+  for (auto& e : page->events)
+    if (e.through_link())
+      targets.insert(e.target);
+  if (targets.empty())
+    return then();
+  check_targets(services, exchange,
+                std::make_shared<const std::vector<std::string>>(
+                  targets.begin(), targets.end()),
+                0, then);
+}
+
+/// Reads, and answers with `format` what can be shown; `missing` tells of a
+/// stream that is not there, and the number of its next event.
+template <class Format, class Missing>
+void read(const services_ptr& services, const http_exchange& exchange,
+          const query_ptr& query, const Format& format,
+          const Missing& missing) {
+  ask_for<event_page_ptr>(
+    services, exchange, services->home_of(query->what.stream),
+    [=](const result<event_page_ptr>& read) {
+      if (!read)
+        return exchange.answer(error_answer(read.error()));
+      const event_page_ptr& page = *read;
+      if (is_tombstoned(page->head))
+        return exchange.answer(gone());
+      auto* head = readable(page->head);
+      if (head == nullptr)
+        return missing(page->head ? page->head->next : event_number{});
+      after_checking_links(services, exchange, page,
+                           [=] { format(*page, *head); });
+    },
+    read_atom_v, query->what);
+}
+
+/// Waits until the stream gets an event, then answers at once.
+void wait_for_event(const services_ptr& services, const http_exchange& exchange,
+                    const query_ptr& query, event_number next) {
+  auto poll =
+    start_waiting(services, exchange, query->what.stream, query->wait);
+  auto again = std::make_shared<read_query>(*query);
+  again->wait = {};
+  std::chrono::milliseconds wait = query->wait;
+  ask_for<event_number>(
+    services, exchange, poll->session,
+    [=](const result<event_number>& grown) {
+      if (!grown)
+        return exchange.answer(error_answer(grown.error()));
+      read_page(services, exchange, again);
+    },
+    await_atom_v, query->what.stream, next, std::uint64_t(wait.count()));
+}
+
+/// Whether a page has nothing to tell that its reader does not know (spec 6.6).
+bool nothing_new(const http_request& request, const read_query& query,
+                 const stream_row& head) {
+  return query.what.from.value_or(event_number{}) >= head.next
+         || tag_matches(request,
+                        make_e_tag(head, request.response_type->content_type));
+}
+
+/// A stream that has no metadata: does it exist itself?
+void answer_no_metadata(const services_ptr& services,
+                        const http_exchange& exchange,
+                        const std::string& stream) {
+  ask_for<stream_description>(
+    services, exchange, services->home_of(stream),
+    [exchange](const result<stream_description>& found) {
+      if (!found)
+        return exchange.answer(error_answer(found.error()));
+      auto& request = exchange.request();
+      auto& type = *request.response_type;
+      if (is_tombstoned(found->head))
+        return exchange.answer(gone());
+      if (readable(found->head) == nullptr)
+        return exchange.answer(no_event(type));
+      http_answer answer{.content_type = type.content_type};
+      answer.add_header("Vary", "Accept");
+      answer.add_header("Cache-Control", not_at_all);
+      // Without Accept it would be XML, whose empty document is no text at all.
+      if (request.header(http_field::accept))
+        answer.body = "{}";
+      exchange.answer(std::move(answer));
+    },
+    describe_atom_v, stream);
+}
+
+} // namespace
+
+void read_page(const services_ptr& services, const http_exchange& exchange,
+               const query_ptr& query) {
+  auto waits = query->wait.count() > 0;
+  read(
+    services, exchange, query,
+    [=](const event_page& page, const stream_row& head) {
+      if (waits && nothing_new(exchange.request(), *query, head))
+        return wait_for_event(services, exchange, query, head.next);
+      answer_page(services, exchange, *query, page, head);
+    },
+    [=](event_number next) {
+      if (waits)
+        return wait_for_event(services, exchange, query, next);
+      exchange.answer(plain_status(http_status::not_found));
+    });
+}
+
+void read_event(const services_ptr& services, const http_exchange& exchange,
+                const query_ptr& query) {
+  read(
+    services, exchange, query,
+    [=](const event_page& page, const stream_row& head) {
+      answer_event(services, exchange, *query, page, head);
+    },
+    [=](event_number) {
+      exchange.answer(no_event(*exchange.request().response_type));
+    });
+}
+
+void read_metadata(const services_ptr& services, const http_exchange& exchange,
+                   const query_ptr& query, const std::string& stream) {
+  auto none = [=](event_number) {
+    answer_no_metadata(services, exchange, stream);
+  };
+  read(
+    services, exchange, query,
+    [=](const event_page& page, const stream_row& head) {
+      if (page.events.empty())
+        return none(head.next);
+      answer_event(services, exchange, *query, page, head);
+    },
+    none);
+}
+
+void describe_stream(const services_ptr& services,
+                     const http_exchange& exchange, const std::string& stream) {
+  ask_for<stream_description>(
+    services, exchange, services->home_of(stream),
+    [=](const result<stream_description>& found) {
+      if (!found)
+        return exchange.answer(error_answer(found.error()));
+      auto& type = *exchange.request().response_type;
+      http_answer answer{.content_type = type.content_type};
+      // A client that did not choose gets to know what it can choose from.
+      if (accepts_anything(exchange.request()))
+        answer.status = http_status::not_acceptable;
+      answer.body = description_to_json(stream, found->groups, type.name());
+      exchange.answer(std::move(answer));
+    },
+    describe_atom_v, stream);
+}
+
+} // namespace callboard

@@ -1,0 +1,242 @@
+// Publishing, metadata, deleting.
+#include "actors/core/names.hpp"
+#include "net/eventstore_batch.hpp"
+#include "net/eventstore_feed.hpp"
+#include "net/eventstore_request.hpp"
+#include "net/random_uuid.hpp"
+#include "net/stream_routes.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+namespace callboard::stream_routes {
+
+namespace {
+
+constexpr std::string_view metadata_type = "$metadata";
+constexpr std::string_view no_id =
+  "Empty eventId provided. (Parameter 'eventId')";
+constexpr std::string_view no_type =
+  "Empty eventType provided. (Parameter 'eventType')";
+
+bool is_batch(const media_type& type) {
+  return type != media::json && type != media::octet_stream;
+}
+
+/// An answer that is an empty text.
+http_answer empty_text(http_status status, std::string_view reason = {}) {
+  auto out = plain_status(status, reason);
+  out.content_type = media::text.content_type;
+  return out;
+}
+
+http_answer redirect(std::string_view to, std::string body) {
+  http_answer out{.status = http_status::temporary_redirect,
+                  .content_type = media::text.content_type,
+                  .body = std::move(body)};
+  out.add_header("Location", to);
+  return out;
+}
+
+/// The URL of the request as its client wrote it, without its query.
+std::string request_url(const services_ptr& services,
+                        const http_request& request) {
+  return services->base(request).append(request.path());
+}
+
+http_answer wrong_version(std::int64_t current) {
+  auto out = empty_text(http_status::bad_request, "Wrong expected EventNumber");
+  out.add_header("ES-CurrentVersion", std::to_string(current));
+  out.add_header("Kurrent-CurrentVersion", std::to_string(current));
+  return out;
+}
+
+/// The answer to an append or delete that was decided against, or failed.
+http_answer refused(errc why, std::int64_t current) {
+  if (why == errc::wrong_version)
+    return wrong_version(current);
+  if (why == errc::stream_deleted)
+    return plain_status(http_status::gone, "Stream deleted");
+  return error_answer(why);
+}
+
+/// The id that a header gives, or nothing if there is no such header.
+accepted<std::optional<uuid>> read_event_id(const http_request& request) {
+  auto header = es_header(request, "EventId");
+  if (!header)
+    return std::optional<uuid>{};
+  auto id = parse_uuid(header->value);
+  if (!id || id->is_zero())
+    return refusal{400, header->name() + " header in wrong format."};
+  return id;
+}
+
+std::string read_event_type(const http_request& request) {
+  auto header = es_header(request, "EventType");
+  return std::string{header ? header->value : std::string_view{}};
+}
+
+/// The body as one event.
+accepted<std::vector<new_event>> single_event(http_request& request, uuid id,
+                                              std::string type) {
+  new_event e{id,
+              std::move(type),
+              std::move(request.body),
+              {},
+              *request.request_type == media::json};
+  if (auto ok = check_event(e); !ok)
+    return ok.error();
+  std::vector<new_event> out;
+  out.push_back(std::move(e));
+  return out;
+}
+
+/// What a metadata stream will say, if this is one.
+accepted<std::optional<stream_policy>>
+policy_after(std::string_view stream, const std::vector<new_event>& events) {
+  // It lies in the row of its stream, which is one page of the store.
+  constexpr std::size_t acl_bytes_max = 3000;
+  if (!stream.starts_with("$$"))
+    return std::optional<stream_policy>{};
+  auto policy = parse_stream_policy(events.back());
+  if (policy.acl.size() > acl_bytes_max)
+    return refusal{400, "$acl has " + std::to_string(policy.acl.size())
+                          + " bytes; at most " + std::to_string(acl_bytes_max)
+                          + " are allowed."};
+  return std::optional{std::move(policy)};
+}
+
+/// The last checks and the append itself.
+void write(const services_ptr& services, const http_exchange& exchange,
+           std::string stream, accepted<std::vector<new_event>> events) {
+  auto& request = exchange.request();
+  auto expected = read_expected_version(request);
+  if (!admitted(expected, exchange)
+      || !admitted(check_leader_flags(request), exchange)
+      || !admitted(events, exchange))
+    return;
+  auto policy = policy_after(stream, *events);
+  if (!admitted(policy, exchange))
+    return;
+  auto& home = services->home_of(stream);
+  append_request what{stream, *expected, std::move(*events),
+                      std::move(*policy)};
+  ask_for<append_reply>(
+    services, exchange, home,
+    [services, exchange,
+     stream = std::move(stream)](const result<append_reply>& reply) {
+      if (stream.starts_with("$$"))
+        services->access->stream_changed();
+      if (!reply || reply->error != errc::none)
+        return exchange.answer(refused(reply ? reply->error : reply.error(),
+                                       reply ? reply->current : 0));
+      auto answer = empty_text(http_status::created);
+      answer.add_header("Location",
+                        stream_uri(services->base(exchange.request()), stream)
+                          + "/" + std::to_string(reply->first.value));
+      exchange.answer(promised(std::move(answer)));
+    },
+    append_atom_v, std::move(what));
+}
+
+} // namespace
+
+void append(const services_ptr& services, http_request& request,
+            const http_exchange& exchange) {
+  std::string stream{request.parameter("stream")};
+  if (!admitted(check_writable_name(stream), exchange))
+    return;
+  if (is_batch(*request.request_type))
+    return write(services, exchange, std::move(stream),
+                 parse_batch(request.body));
+  auto type = read_event_type(request);
+  if (type.empty())
+    return exchange.answer(
+      bad_request("Must include an event type with the request either in body "
+                  "or as ES-EventType header."));
+  auto id = read_event_id(request);
+  if (!admitted(id, exchange))
+    return;
+  if (!*id)
+    return exchange.answer(redirect(request_url(services, request)
+                                      + "/incoming/" + to_string(random_uuid()),
+                                    "Forwarding to idempotent URI"));
+  write(services, exchange, std::move(stream),
+        single_event(request, **id, std::move(type)));
+}
+
+void append_with_id(const services_ptr& services, http_request& request,
+                    const http_exchange& exchange) {
+  std::string stream{request.parameter("stream")};
+  if (!admitted(check_writable_name(stream), exchange))
+    return;
+  auto id = parse_uuid(request.parameter("id"));
+  if (!id || id->is_zero())
+    return exchange.answer(
+      bad_request("Invalid request. Unable to parse guid"));
+  auto type = read_event_type(request);
+  if (type.empty())
+    return exchange.answer(bad_request(no_type));
+  write(services, exchange, std::move(stream),
+        single_event(request, *id, std::move(type)));
+}
+
+void append_metadata(const services_ptr& services, http_request& request,
+                     const http_exchange& exchange) {
+  auto stream = metadata_stream(request.parameter("stream"));
+  if (!admitted(check_writable_name(stream), exchange))
+    return;
+  auto type = read_event_type(request);
+  if (!type.empty() && type != metadata_type)
+    return exchange.answer(
+      bad_request("Bad Request. You should not include an event type for "
+                  "metadata."));
+  if (is_batch(*request.request_type))
+    return write(services, exchange, std::move(stream),
+                 parse_batch(request.body));
+  auto id = read_event_id(request);
+  if (!admitted(id, exchange))
+    return;
+  if (!*id)
+    return exchange.answer(bad_request(no_id));
+  write(services, exchange, std::move(stream),
+        single_event(request, **id, std::string{metadata_type}));
+}
+
+void remove(const services_ptr& services, http_request& request,
+            const http_exchange& exchange) {
+  std::string stream{request.parameter("stream")};
+  auto expected = read_expected_version(request);
+  auto hard = read_flag(request, "HardDelete", false);
+  if (!admitted(check_writable_name(stream), exchange)
+      || !admitted(expected, exchange)
+      || !admitted(check_leader_flags(request), exchange)
+      || !admitted(hard, exchange))
+    return;
+  auto& home = services->home_of(stream);
+  ask_for<append_reply>(
+    services, exchange, home,
+    [services, exchange](const result<append_reply>& reply) {
+      services->access->stream_changed();
+      if (!reply || reply->error != errc::none)
+        return exchange.answer(refused(reply ? reply->error : reply.error(),
+                                       reply ? reply->current : 0));
+      exchange.answer(
+        promised(plain_status(http_status::no_content, "Stream deleted")));
+    },
+    delete_atom_v, delete_request{std::move(stream), *expected, *hard});
+}
+
+void drop_slash(const services_ptr& services, http_request& request,
+                const http_exchange& exchange) {
+  auto path = request.path();
+  path.remove_suffix(1);
+  auto query = request.target().substr(request.path().size());
+  auto answer = redirect(services->base(request).append(path).append(query),
+                         "Moved Permanently");
+  answer.add_header("Cache-Control", "max-age=31536000, public");
+  exchange.answer(std::move(answer));
+}
+
+} // namespace callboard::stream_routes
