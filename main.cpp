@@ -1,0 +1,75 @@
+// Options, then a server until SIGTERM or SIGINT.
+#include "server.hpp"
+
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+#include <string>
+#include <vector>
+
+using namespace callboard;
+
+namespace {
+
+/// Blocks SIGTERM and SIGINT in this thread and those it starts.
+sigset_t block_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  return set;
+}
+
+void set_up_log(const options& settings) {
+  spdlog::set_default_logger(spdlog::stderr_color_mt("callboard"));
+  spdlog::set_level(spdlog::level::from_str(settings.log_level));
+  if (settings.log_format == "json")
+    spdlog::set_pattern(
+      R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","text":"%v"})");
+  else
+    spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
+}
+
+int serve(const options& settings) {
+  auto signals = block_signals();
+  set_up_log(settings);
+  server::failure why;
+  auto running = server::start(settings, why);
+  if (!running) {
+    std::cerr << why.text << '\n';
+    return why.exit_code;
+  }
+  spdlog::info("serving version={} http={} port={} data={}", CALLBOARD_VERSION,
+               settings.http_address, running->port(), settings.data);
+  int signal = 0;
+  sigwait(&signals, &signal);
+  spdlog::info("stopping signal={}", signal);
+  running.reset();
+  spdlog::info("stopped");
+  return 0;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  auto parsed = parse_options({argv + 1, argv + argc}, std::getenv);
+  if (!parsed.run) {
+    (parsed.end.code == 0 ? std::cout : std::cerr) << parsed.end.text << '\n';
+    return parsed.end.code;
+  }
+  auto& [what, settings] = *parsed.run;
+  switch (what) {
+    case command::serve: return serve(settings);
+    case command::config: std::cout << describe(settings); return 0;
+    case command::check: return check_data(settings.data);
+    case command::version:
+      std::cout << "callboard " << CALLBOARD_VERSION << '\n';
+      return 0;
+  }
+  return 2;
+}
