@@ -1,0 +1,94 @@
+// Time that never steps, and delays that grow.
+#include "actors/core/clock.hpp"
+#include "actors/core/retry_schedule.hpp"
+#include "actors/core/session.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace callboard;
+using namespace std::chrono_literals;
+
+namespace {
+
+const broker_clock::steady start{1h};
+
+} // namespace
+
+TEST_CASE("the broker's clock begins at the wall clock and runs steadily") {
+  broker_clock clock{{0}, {5'000'000}, start};
+  CHECK(clock.now(start) == wall_time{5'000'000});
+  CHECK(clock.now(start + 90s) == wall_time{5'090'000});
+}
+
+TEST_CASE("after a restart with the clock set back, time goes on") {
+  broker_clock clock{{9'000'000}, {5'400'000}, start};
+  CHECK(clock.now(start) == wall_time{9'000'000});
+  CHECK(clock.now(start + 1s) == wall_time{9'001'000});
+}
+
+TEST_CASE("a step of the wall clock is noticed once, and a drift is not") {
+  broker_clock clock{{0}, {5'000'000}, start};
+  CHECK(!clock.observe({5'010'400}, start + 10s));
+  CHECK(clock.observe({5'020'000 + 3'600'000}, start + 20s) == 3'600'000);
+  CHECK(!clock.observe({5'030'000 + 3'600'000}, start + 30s));
+  CHECK(clock.observe({5'040'000}, start + 40s) == -3'600'000);
+  CHECK(clock.now(start + 40s) == wall_time{5'040'000});
+}
+
+TEST_CASE("without a plan a retry comes at once") {
+  CHECK(delay_ms({}, 1, 0) == 0);
+  CHECK(delay_ms({}, 100, ~std::uint64_t{0}) == 0);
+}
+
+TEST_CASE("listed delays are used in order, the last one repeats") {
+  retry_plan plan;
+  plan.delays_ms = {100, 500, 2'000};
+  CHECK(delay_ms(plan, 1, 0) == 100);
+  CHECK(delay_ms(plan, 2, 0) == 500);
+  CHECK(delay_ms(plan, 3, 0) == 2'000);
+  CHECK(delay_ms(plan, 50, 0) == 2'000);
+}
+
+TEST_CASE("delays grow by their factor up to a maximum, without overflow") {
+  retry_plan plan;
+  plan.initial_ms = 100;
+  plan.factor = 3;
+  plan.max_ms = 5'000;
+  CHECK(delay_ms(plan, 1, 0) == 100);
+  CHECK(delay_ms(plan, 2, 0) == 300);
+  CHECK(delay_ms(plan, 4, 0) == 2'700);
+  CHECK(delay_ms(plan, 5, 0) == 5'000);
+  CHECK(delay_ms(plan, 4'000'000'000U, 0) == 5'000);
+}
+
+TEST_CASE("jitter only shortens, by its share at most") {
+  retry_plan plan;
+  plan.delays_ms = {1'000};
+  plan.jitter = 0.25;
+  CHECK(delay_ms(plan, 1, 0) == 1'000);
+  auto shortest = delay_ms(plan, 1, ~std::uint64_t{0});
+  CHECK(shortest >= 750);
+  CHECK(shortest < 760);
+}
+
+TEST_CASE("1 + maxRetryCount deliveries, then it is parked") {
+  CHECK(!parks(1, 1));
+  CHECK(parks(2, 1));
+  CHECK(parks(1, 0));
+  CHECK(!parks(10, 10));
+  CHECK(parks(11, 10));
+}
+
+TEST_CASE("what comes for a client that left goes back") {
+  session poll;
+  CHECK(poll.leave());
+  CHECK(!poll.leave());
+  CHECK(poll.deliver() == session::outcome::give_back);
+}
+
+TEST_CASE("a client that leaves after its answer gives nothing back") {
+  session poll;
+  CHECK(poll.deliver() == session::outcome::answer);
+  CHECK(!poll.leave());
+  CHECK(poll.now() == session::phase::answered);
+}

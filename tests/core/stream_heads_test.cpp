@@ -1,0 +1,260 @@
+// Expected versions and repeats, row by row of the dialect's table (spec 6.1).
+#include "actors/core/stream_heads.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+using namespace callboard;
+
+namespace {
+
+uuid id(std::uint8_t n) {
+  uuid out;
+  out.bytes[15] = n;
+  return out;
+}
+
+/// A partition's decider with the rows and events it has recorded so far.
+struct partition {
+  stream_heads heads{{0}};
+  std::map<std::string, stream_row> rows;
+  std::map<std::uint64_t, std::vector<event_ptr>> events; // by stream id
+
+  void load(const std::string& name) {
+    if (heads.knows(name))
+      return;
+    auto found = rows.find(name);
+    heads.load(name, found == rows.end() ? std::nullopt
+                                         : std::optional{found->second});
+  }
+
+  void keep(const record& what) {
+    for (auto& [stream, e] : what.events)
+      events[stream.value].push_back(e);
+    for (auto& one : what.changes)
+      if (auto* stream = std::get_if<put_stream>(&one))
+        rows[stream->name] = stream->row;
+  }
+
+  append_reply append(const std::string& stream, std::int64_t expected,
+                      std::vector<std::uint8_t> ids,
+                      std::optional<stream_policy> policy = {}) {
+    append_request what{stream, expected, {}, std::move(policy)};
+    for (auto n : ids)
+      what.events.push_back({id(n), "type", "data", "", false});
+    for (auto& name : heads.needs(what))
+      load(name);
+    auto decided = heads.append(what, {1});
+    compared = decided.compare_stored;
+    if (decided.compare_stored)
+      decided =
+        heads.append_checked(what, events[heads.find(stream)->id.value], {1});
+    keep(decided.what);
+    written = decided.what.events.size();
+    return decided.reply;
+  }
+
+  append_reply remove(const std::string& stream, std::int64_t expected = -2,
+                      bool hard = false) {
+    load(stream);
+    load("$$" + stream);
+    auto decided = heads.remove({stream, expected, hard}, {1});
+    keep(decided.what);
+    return decided.reply;
+  }
+
+  /// As after a restart with none of the ids in memory.
+  void forget() { heads = stream_heads{{100}}; }
+
+  std::size_t written = 0;
+  bool compared = false;
+};
+
+} // namespace
+
+TEST_CASE("any version: events get the next numbers") {
+  partition p;
+  CHECK(p.append("s", -2, {1, 2}).first == event_number{0});
+  CHECK(p.append("s", -2, {3}).first == event_number{2});
+  CHECK(p.rows["s"].next == event_number{3});
+}
+
+TEST_CASE("no stream: the first append, and only that") {
+  partition p;
+  CHECK(p.append("s", -1, {1}).error == errc::none);
+  auto again = p.append("s", -1, {2});
+  CHECK(again.error == errc::wrong_version);
+  CHECK(again.current == 0);
+  CHECK(p.rows["s"].next == event_number{1});
+}
+
+TEST_CASE("an exact version: the last number, no other") {
+  partition p;
+  p.append("s", -2, {1, 2, 3});
+  CHECK(p.append("s", 2, {4}).first == event_number{3});
+  auto ahead = p.append("s", 9, {5});
+  CHECK(ahead.error == errc::wrong_version);
+  CHECK(ahead.current == 3);
+  CHECK(p.append("absent", 1, {6}).current == -1);
+  CHECK(p.append("absent", 1, {6}).error == errc::wrong_version);
+}
+
+TEST_CASE("an exact version does not look at ids") {
+  partition p;
+  p.append("s", -2, {1});
+  CHECK(p.append("s", 0, {1}).first == event_number{1});
+  CHECK(p.written == 1);
+}
+
+TEST_CASE("a repeated batch is answered as when it was first sent") {
+  partition p;
+  p.append("s", -2, {9});
+  p.append("s", -2, {1, 2});
+  auto again = p.append("s", -2, {1, 2});
+  CHECK(again.error == errc::none);
+  CHECK(again.repeated);
+  CHECK(again.first == event_number{1});
+  CHECK(p.written == 0);
+}
+
+TEST_CASE("a batch of which the first was published and a later one was not is "
+          "refused") {
+  partition p;
+  p.append("s", -2, {1, 2});
+  CHECK(p.append("s", -2, {1, 3}).error == errc::wrong_version);
+}
+
+TEST_CASE("a batch of which only a later one was published is written") {
+  partition p;
+  p.append("s", -2, {1});
+  CHECK(p.append("s", -2, {7, 1}).first == event_number{1});
+  CHECK(p.written == 2);
+}
+
+TEST_CASE("the same id in another stream is another event") {
+  partition p;
+  p.append("s", -2, {1});
+  CHECK(!p.append("t", -2, {1}).repeated);
+  CHECK(p.written == 1);
+}
+
+TEST_CASE("below the current version: the events that follow decide") {
+  partition p;
+  p.append("s", -2, {1, 2, 3});
+  auto repeat = p.append("s", 0, {2, 3});
+  CHECK(repeat.repeated);
+  CHECK(repeat.first == event_number{1});
+  CHECK(p.append("s", 0, {2}).repeated);
+  CHECK(p.append("s", -1, {1, 2}).repeated);
+  CHECK(p.append("s", 0, {3}).error == errc::wrong_version);
+  CHECK(p.append("s", 0, {2, 9}).error == errc::wrong_version);
+  CHECK(p.append("s", 1, {3, 4}).error == errc::wrong_version);
+  CHECK(p.rows["s"].next == event_number{3});
+}
+
+TEST_CASE("repeats that memory forgot are compared with what is stored") {
+  partition p;
+  p.append("s", -2, {1, 2, 3});
+  p.forget();
+  CHECK(p.append("s", 0, {2, 3}).repeated);
+  CHECK(p.compared);
+  CHECK(p.append("s", 0, {2, 4}).error == errc::wrong_version);
+}
+
+TEST_CASE("the stream must exist: it has events, or metadata") {
+  partition p;
+  CHECK(p.append("s", -4, {1}).error == errc::wrong_version);
+  CHECK(p.append("s", -4, {1}).current == -1);
+  p.append("s", -2, {1});
+  CHECK(p.append("s", -4, {2}).first == event_number{1});
+  p.append("$$t", -2, {3}, stream_policy{});
+  CHECK(p.append("t", -4, {4}).first == event_number{0});
+}
+
+TEST_CASE("a soft-deleted stream is revived, and its numbers go on") {
+  for (std::int64_t expected : {-2, -1, 1}) {
+    partition p;
+    p.append("s", -2, {1, 2});
+    CHECK(p.remove("s").error == errc::none);
+    CHECK(p.rows["s"].state == stream_state::soft_deleted);
+    CHECK(p.rows["s"].first_live == event_number{2});
+    CHECK(p.append("s", -4, {9}).error == errc::stream_deleted);
+    CHECK(p.append("s", expected, {3}).first == event_number{2});
+    CHECK(p.rows["s"].state == stream_state::live);
+    CHECK(p.rows["s"].first_live == event_number{2});
+  }
+}
+
+TEST_CASE("a tombstoned stream is gone for ever") {
+  partition p;
+  p.append("s", -2, {1});
+  CHECK(p.remove("s", -2, true).error == errc::none);
+  for (std::int64_t expected : {-4, -2, -1, 0, 5})
+    CHECK(p.append("s", expected, {2}).error == errc::stream_deleted);
+  CHECK(p.remove("s").error == errc::stream_deleted);
+  CHECK(p.remove("never written", -2, true).error == errc::none);
+  CHECK(p.append("never written", -1, {3}).error == errc::stream_deleted);
+}
+
+TEST_CASE("a delete has an expected version too") {
+  partition p;
+  CHECK(p.remove("s").error == errc::wrong_version); // nothing to delete
+  p.append("s", -2, {1, 2});
+  auto wrong = p.remove("s", 0);
+  CHECK(wrong.error == errc::wrong_version);
+  CHECK(wrong.current == 1);
+  CHECK(p.remove("s", 1).error == errc::none);
+  CHECK(p.remove("s").error == errc::none); // again: as it was asked for
+}
+
+TEST_CASE("$maxCount and $tb move the cut, never back") {
+  partition p;
+  p.append("s", -2, {1, 2, 3, 4});
+  p.append("$$s", -2, {5}, stream_policy{.max_count = 2, .acl = {}});
+  CHECK(p.rows["s"].first_live == event_number{2});
+  p.append("s", -2, {6});
+  CHECK(p.rows["s"].first_live == event_number{3});
+  p.append("$$s", -2, {7}, stream_policy{.truncate_before = 1, .acl = {}});
+  CHECK(p.rows["s"].first_live == event_number{3});
+  p.append("$$s", -2, {8}, stream_policy{.truncate_before = 99, .acl = {}});
+  CHECK(p.rows["s"].first_live == event_number{5});
+}
+
+TEST_CASE("metadata may come before the stream, and may delete it") {
+  partition p;
+  p.append("$$s", -2, {1},
+           stream_policy{.truncate_before = truncate_all, .acl = {}});
+  CHECK(p.rows["s"].next == event_number{0});
+  CHECK(p.append("s", -4, {2}).error == errc::stream_deleted);
+}
+
+TEST_CASE("links are appended without a check, and the cut follows") {
+  partition p;
+  p.load("parked");
+  record into;
+  p.heads.append_links(
+    "parked",
+    {{id(1), "$>", "0@s", "", false}, {id(1), "$>", "0@s", "", false}}, {},
+    into, {1});
+  p.heads.append_links("parked", {}, event_number{1}, into, {1});
+  p.keep(into);
+  CHECK(p.rows["parked"].next == event_number{2});
+  CHECK(p.rows["parked"].first_live == event_number{1});
+}
+
+TEST_CASE("the window of remembered ids forgets the oldest") {
+  recent_ids ids{3};
+  for (std::uint8_t n = 1; n <= 4; ++n)
+    ids.add(id(n), {1}, {n});
+  CHECK(!ids.find(id(1), {1}));
+  CHECK(ids.find(id(2), {1}) == event_number{2});
+  ids.add(id(4), {1}, {9});
+  CHECK(ids.find(id(4), {1}) == event_number{4}); // the lowest
+  CHECK(ids.has(id(4), {1}, {9}));
+  CHECK(!ids.find(id(4), {2}));
+  CHECK(ids.size() == 3);
+}

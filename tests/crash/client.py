@@ -1,0 +1,142 @@
+# One HTTP/1.1 connection to the broker, and the few calls of its API that the crash test makes.
+import base64
+import http.client
+import json
+import socket
+import time
+from dataclasses import dataclass, field
+
+ADMIN = "Basic " + base64.b64encode(b"admin:changeit").decode()
+GROUP_FEED = "application/vnd.eventstore.competingatom+json"
+STREAM_FEED = "application/vnd.eventstore.atom+json"
+EVENTS = "application/vnd.eventstore.events+json"
+
+
+@dataclass
+class Reply:
+    """What came back. `status` 0: nothing did, so the outcome is unknown; `lingers`: the broker
+    may still act on the request, because it was given up while the broker lived."""
+
+    status: int
+    sent: float
+    ended: float
+    headers: dict = field(default_factory=dict)
+    body: bytes = b""
+    lingers: bool = False
+    never_left: bool = False  # no connection: the broker never saw it
+
+    def json(self):
+        return json.loads(self.body)
+
+
+class Client:
+    """Belongs to one thread. Connects when needed, again after every failure."""
+
+    def __init__(self, port, timeout=15.0):
+        self.port = port
+        self.timeout = timeout
+        self.connection = None
+
+    def close(self):
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+    def request(self, method, path, body=None, headers=None, timeout=None):
+        sent = time.monotonic()
+        try:
+            if self.connection is None:
+                self.connect()
+        except OSError:
+            self.close()
+            return Reply(0, sent, time.monotonic(), never_left=True)
+        try:
+            self.connection.sock.settimeout(timeout or self.timeout)
+            everything = {"Authorization": ADMIN, **(headers or {})}
+            if body is not None or method in ("POST", "PUT"):
+                everything["Content-Length"] = str(len(body or b""))
+            self.connection.request(method, path, body=body, headers=everything)
+            answer = self.connection.getresponse()
+            content = answer.read()
+            ended = time.monotonic()
+            reply = Reply(answer.status, sent, ended, dict(answer.getheaders()), content)
+            if answer.will_close:
+                self.close()
+            return reply
+        except socket.timeout:
+            self.close()
+            return Reply(0, sent, time.monotonic(), lingers=True)
+        except (OSError, http.client.HTTPException):
+            self.close()
+            return Reply(0, sent, time.monotonic())
+
+    def connect(self):
+        self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout)
+        self.connection.connect()
+        self.connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    # --- streams
+
+    def publish_one(self, stream, event, expected=None):
+        headers = {"Content-Type": "application/json", "ES-EventId": event["eventId"],
+                   "ES-EventType": event["eventType"]}
+        if expected is not None:
+            headers["ES-ExpectedVersion"] = str(expected)
+        body = json.dumps(event["data"]).encode()
+        return self.request("POST", f"/streams/{stream}", body, headers)
+
+    def publish_batch(self, stream, events, expected=None):
+        headers = {"Content-Type": EVENTS}
+        if expected is not None:
+            headers["ES-ExpectedVersion"] = str(expected)
+        return self.request("POST", f"/streams/{stream}", json.dumps(events).encode(), headers)
+
+    def read_forward(self, path, accept, page=400):
+        """All entries of the feed at `path`, oldest first. Raises on anything but 200 and, for a
+        stream that does not exist, 404."""
+        out = []
+        while True:
+            start = out[-1]["positionEventNumber"] + 1 if out else 0
+            url = f"{path}/{start}/forward/{page}?embed=body"
+            reply = self.request("GET", url, headers={"Accept": accept})
+            if reply.status == 404 and not out:
+                return []
+            if reply.status != 200:
+                raise RuntimeError(f"GET {url} answered {reply.status} {reply.body[:200]!r}")
+            entries = reply.json()["entries"]
+            if not entries:
+                return out
+            out.extend(reversed(entries))
+
+    def read_stream(self, stream):
+        return self.read_forward(f"/streams/{stream}", STREAM_FEED)
+
+    # --- groups
+
+    def create_group(self, stream, group, settings):
+        return self.request("PUT", f"/subscriptions/{stream}/{group}",
+                            json.dumps(settings).encode(), {"Content-Type": "application/json"})
+
+    def fetch(self, stream, group, count, wait_s=0):
+        headers = {"Accept": GROUP_FEED}
+        if wait_s:
+            headers["ES-LongPoll"] = str(wait_s)
+        return self.request("GET", f"/subscriptions/{stream}/{group}/{count}?embed=body",
+                            headers=headers, timeout=self.timeout + wait_s)
+
+    def settle(self, stream, group, verb, ids, query=""):
+        """`verb`: ack or nack; `query`: `action=...` or `delay=...`."""
+        base = f"/subscriptions/{stream}/{group}/{verb}"
+        if len(ids) == 1:
+            return self.request("POST", f"{base}/{ids[0]}" + (f"?{query}" if query else ""))
+        return self.request("POST", f"{base}?ids={','.join(ids)}" + (f"&{query}" if query else ""))
+
+    def info(self, stream, group):
+        reply = self.request("GET", f"/subscriptions/{stream}/{group}/info",
+                             headers={"Accept": "application/json"})
+        if reply.status != 200:
+            raise RuntimeError(f"info of {stream}/{group} answered {reply.status}")
+        return reply.json()
+
+    def read_parked(self, stream, group):
+        return self.read_forward(f"/subscriptions/viewparkedmessages/{stream}/{group}", GROUP_FEED)

@@ -1,0 +1,191 @@
+// Bodies of publishers: what is stored, what is refused and with which words.
+#include "actors/core/limits.hpp"
+#include "net/eventstore_batch.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace callboard;
+
+namespace {
+
+const std::string id = "fbf4a1a1-b4a3-4dfe-a01f-ec52c34e16e4";
+
+std::string one(const std::string& members) {
+  return R"([{"eventId":")" + id + R"(","eventType":"t")" + members + "}]";
+}
+
+new_event stored(const std::string& members) {
+  auto events = parse_batch(one(members));
+  REQUIRE(events.has_value());
+  REQUIRE(events->size() == 1);
+  return events->front();
+}
+
+refusal refused(std::string_view body) {
+  auto events = parse_batch(body);
+  REQUIRE(events.has_error());
+  return events.error();
+}
+
+stream_policy policy(std::string text) {
+  return parse_stream_policy({{}, "$metadata", std::move(text), "", true});
+}
+
+} // namespace
+
+TEST_CASE("a batch is read in order, whatever the case of its names") {
+  auto events = parse_batch(R"(
+    [ { "eventId": "fbf4a1a1-b4a3-4dfe-a01f-ec52c34e16e4",
+        "eventType": "Placed", "data": {"a":1}, "metadata": {"m":[1.0]} },
+      { "EVENTTYPE": "Sent", "extra": [1,{"data":2}], "Data": "plain",
+        "EventID": "{FBF4A1A1B4A34DFEA01FEC52C34E16E5}" } ] )");
+  REQUIRE(events.has_error()); // digits in braces need their dashes
+  events = parse_batch(R"(
+    [ { "eventId": "fbf4a1a1-b4a3-4dfe-a01f-ec52c34e16e4",
+        "eventType": "Placed", "data": {"a":1}, "metadata": {"m":[1.0]} },
+      { "EVENTTYPE": "Sent", "extra": [1,{"data":2}], "Data": "plain",
+        "EventID": "{FBF4A1A1-B4A3-4DFE-A01F-EC52C34E16E5}" } ] )");
+  REQUIRE(events.has_value());
+  REQUIRE(events->size() == 2);
+  CHECK(to_string((*events)[0].id) == id);
+  CHECK((*events)[0].type == "Placed");
+  CHECK((*events)[0].data == "{\n  \"a\": 1\n}");
+  CHECK((*events)[0].metadata == "{\n  \"m\": [\n    1.0\n  ]\n}");
+  CHECK((*events)[0].is_json);
+  CHECK(to_string((*events)[1].id) == "fbf4a1a1-b4a3-4dfe-a01f-ec52c34e16e5");
+  CHECK((*events)[1].type == "Sent");
+  CHECK((*events)[1].data == "plain");
+  CHECK((*events)[1].metadata.empty());
+  CHECK_FALSE((*events)[1].is_json);
+}
+
+TEST_CASE("payloads are kept by their kind") {
+  CHECK(stored(R"(,"data":{"z":1.10,"a":123456789012345678901})").data
+        == "{\n  \"z\": 1.10,\n  \"a\": 123456789012345678901\n}");
+  CHECK(stored(R"(,"data":[])").data == "[]");
+  CHECK(stored(R"(,"data":[])").is_json);
+  CHECK(stored(R"(,"data":"{\"a\":1}")").data == "{\n  \"a\": 1\n}");
+  CHECK(stored(R"(,"data":"{\"a\":1}")").is_json);
+  CHECK(stored(R"(,"data":"{not json}")").data == "{not json}");
+  CHECK_FALSE(stored(R"(,"data":"{not json}")").is_json);
+  CHECK(stored(R"(,"data":"5")").data == "5");
+  CHECK_FALSE(stored(R"(,"data":"5")").is_json);
+  for (auto nothing :
+       {R"(,"data":5)", R"(,"data":true)", R"(,"data":null)", ""}) {
+    CHECK(stored(nothing).data.empty());
+    CHECK_FALSE(stored(nothing).is_json);
+  }
+  CHECK(stored(R"(,"data":"gr\u00fc\u00df \"e\"")").data
+        == "gr\u00fc\u00df \"e\"");
+  CHECK(stored(R"(,"data":{"$type":"x","n":{"$id":1}})").data
+        == "{\n  \"$type\": \"x\",\n  \"n\": {\n    \"$id\": 1\n  }\n}");
+}
+
+TEST_CASE("JSON metadata alone makes an event JSON") {
+  auto e = stored(R"(,"data":"text","metadata":{"a":1})");
+  CHECK(e.is_json);
+  CHECK(e.data == "text");
+  CHECK(e.metadata == "{\n  \"a\": 1\n}");
+}
+
+TEST_CASE("the last of repeated members counts") {
+  auto e = stored(R"(,"data":{"a":1},"data":"b")");
+  CHECK(e.data == "b");
+  CHECK_FALSE(e.is_json);
+}
+
+TEST_CASE("what is no batch has an invalid body") {
+  refusal invalid{400, "Write request body invalid."};
+  for (const auto& body : std::vector<std::string>{
+         std::string{}, std::string{"[]"}, std::string{"{}"},
+         std::string{"null"}, std::string{"[1]"}, std::string{"[null]"},
+         std::string{"[{}"}, std::string{"[{}]]"}, std::string{"garbage"},
+         R"({"eventId":")" + id + R"(","eventType":"t"})",
+         one(R"(,"data":{a})"), one(R"(,"data":{"a":01})"),
+         one(R"(,"data":{"a":"\x"})"), one(",\"data\":\"\xff\""), one("") + "x",
+         one(R"(,"data":[1,2)"), R"([{"eventId":{},"eventType":"t"}])",
+         one(R"(,"eventType":[])")}) {
+    INFO(body);
+    CHECK(refused(body) == invalid);
+  }
+}
+
+TEST_CASE("an event without id or type is refused by name") {
+  refusal no_id{400, "Empty eventId provided. (Parameter 'eventId')"};
+  refusal no_type{400, "Empty eventType provided. (Parameter 'eventType')"};
+  CHECK(refused("[{}]") == no_id);
+  CHECK(refused(R"([{"eventType":"t"}])") == no_id);
+  CHECK(refused(R"([{"eventId":null,"eventType":"t"}])") == no_id);
+  CHECK(refused(R"([{"eventId":"00000000-0000-0000-0000-000000000000"}])")
+        == no_id);
+  CHECK(refused(R"([{"eventId":")" + id + R"("}])") == no_type);
+  CHECK(refused(R"([{"eventId":")" + id + R"(","eventType":""}])") == no_type);
+  CHECK(refused(R"([{"eventId":"x1","eventType":"t"}])")
+        == refusal{400, "Write request body invalid. eventId of event 0 is "
+                        "\"x1\"; a GUID is needed."});
+}
+
+TEST_CASE("what Event Store's reader tolerates is tolerated") {
+  auto events = parse_batch("\xEF\xBB\xBF[ // a comment\n {eventId:'" + id
+                            + "', 'eventType':'t', data:{a:'b',},},]");
+  REQUIRE(events.has_value());
+  CHECK(events->front().data == "{\n  \"a\": \"b\"\n}");
+  CHECK(stored(R"(,"eventType":5)").type == "5");
+}
+
+TEST_CASE("events beyond the limits are refused with 413") {
+  auto large = std::string(limits::event_bytes_max, 'x');
+  CHECK(parse_batch(one(",\"data\":\"" + large + "\"")).has_value());
+  refusal limit{413, "Too large events received. Limit is 4194304 bytes."};
+  CHECK(refused(one(",\"data\":\"" + large + "x\"")) == limit);
+  CHECK(refused(one(",\"data\":\"" + large + "\",\"metadata\":\"x\""))
+        == limit);
+  CHECK(refused(one(",\"data\":{\"a\":\"" + large + "\"}")) == limit);
+  std::string many = "[";
+  for (std::size_t i = 0; i <= limits::append_events_max; ++i)
+    many += std::string{i == 0 ? "" : ","} + R"({"eventId":")" + id
+            + R"(","eventType":"t"})";
+  CHECK(refused(many + "]")
+        == refusal{413, "Too many events received: 10001. Limit is 10000."});
+  // White space can be added without end: the sum counts what is stored.
+  std::string deep = "[";
+  for (int i = 0; i < 5; ++i)
+    deep += std::string{i == 0 ? "" : ","} + R"({"eventId":")" + id
+            + R"(","eventType":"t","data":")"
+            + std::string(limits::event_bytes_max, 'x') + "\"}";
+  CHECK(refused(deep + "]").status == 413);
+}
+
+TEST_CASE("an event type has limits of its own") {
+  CHECK(check_event({{}, std::string(1024, 't'), "", "", false}));
+  CHECK(check_event({{}, std::string(1025, 't'), "", "", false}).error()
+        == refusal{400, "eventType has 1025 bytes; at most 1024 are allowed."});
+  CHECK(check_event({{}, "\xFF", "", "", false}).error().status == 400);
+}
+
+TEST_CASE("metadata of a stream becomes its policy") {
+  auto p = policy(R"({"$maxCount":5,"$maxAge":60,"$tb":7,"$cacheControl":3,
+                      "$acl":{"$r":["a","$all"],"$w":"b"},"mine":{"x":1}})");
+  CHECK(p.max_count == 5);
+  CHECK(p.max_age_seconds == 60);
+  CHECK(p.truncate_before == 7);
+  CHECK(p.cache_control_seconds == 3);
+  CHECK(p.acl == R"({"$r":["a","$all"],"$w":"b"})");
+  CHECK(policy(R"({"$tb":9223372036854775807})").truncate_before
+        == 9223372036854775807U);
+  CHECK(policy("{}") == stream_policy{});
+}
+
+TEST_CASE("metadata that cannot be read counts as empty") {
+  for (auto text :
+       {"", "x", "[]", R"({"$maxCount":0})", R"({"$maxCount":"5"})",
+        R"({"$maxCount":1.5})", R"({"$maxAge":-1})", R"({"$tb":-1})",
+        R"({"$tb":9223372036854775808})", R"({"$acl":5,"$maxCount":1})",
+        R"({"$acl":{"$r":5},"$maxCount":1})",
+        R"({"$acl":{"$w":[5]},"$maxCount":1})"}) {
+    INFO(text);
+    CHECK(policy(text) == stream_policy{});
+  }
+  CHECK(parse_stream_policy({{}, "t", R"({"$maxCount":1})", "", false})
+        == stream_policy{});
+}

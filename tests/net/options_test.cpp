@@ -1,0 +1,120 @@
+// Flags over environment over file over defaults; and what is refused, and how.
+#include "net/options.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <fstream>
+#include <map>
+
+using namespace callboard;
+
+namespace {
+
+using variables = std::map<std::string, std::string>;
+
+parsed_options parse(const std::vector<std::string>& arguments,
+                     const variables& set = {}) {
+  return parse_options(arguments, [&](const char* name) -> const char* {
+    auto found = set.find(name);
+    return found == set.end() ? nullptr : found->second.c_str();
+  });
+}
+
+std::string file_with(const test::temporary_folder& folder,
+                      const std::string& text) {
+  auto path = (folder.path / "callboard.toml").string();
+  std::ofstream{path} << text;
+  return path;
+}
+
+} // namespace
+
+TEST_CASE("without anything said the defaults count") {
+  auto run = parse({"serve"}).run.value();
+  CHECK(run.what == command::serve);
+  CHECK(run.settings.data == "./callboard-data");
+  CHECK(run.settings.http_address == "127.0.0.1");
+  CHECK(run.settings.http_port == 2113);
+  CHECK(run.settings.on_loopback());
+  CHECK(run.settings.from.at("http") == "default");
+}
+
+TEST_CASE("a flag beats the environment, which beats the file") {
+  test::temporary_folder folder;
+  auto path = file_with(folder, "threads = 3\nlog_level = \"warn\"\n"
+                                "max-disk = \"2G\"\n");
+  auto run =
+    parse({"serve", "--config", path, "--threads", "1"},
+          {{"CALLBOARD_THREADS", "2"}, {"CALLBOARD_LOG_LEVEL", "debug"}})
+      .run.value();
+  CHECK(run.settings.threads == 1);
+  CHECK(run.settings.log_level == "debug");
+  CHECK(run.settings.max_disk_bytes == std::uint64_t{2} << 30);
+  CHECK(run.settings.from.at("threads") == "--threads");
+  CHECK(run.settings.from.at("log-level") == "CALLBOARD_LOG_LEVEL");
+  CHECK(run.settings.from.at("max-disk") == path + ":3");
+  CHECK(describe(run.settings).find("max-disk = 2147483648   # " + path + ":3")
+        != std::string::npos);
+}
+
+TEST_CASE("a bad value is one line that names it, what it is and what is "
+          "allowed") {
+  auto refused = [](const std::vector<std::string>& arguments,
+                    const variables& set, const std::string& part) {
+    auto out = parse(arguments, set);
+    REQUIRE(!out.run);
+    CHECK(out.end.code == 2);
+    INFO(out.end.text);
+    CHECK(out.end.text.find(part) != std::string::npos);
+    CHECK(out.end.text.find('\n') == std::string::npos);
+  };
+  refused({"serve", "--http", "nowhere"}, {}, "--http must be ADDRESS:PORT");
+  refused({"serve", "--http", "127.0.0.1:99999"}, {}, "not '127.0.0.1:99999'");
+  refused({"serve", "--threads", "many"}, {}, "a number from 1 to 256");
+  refused({"serve", "--max-disk", "5Q"}, {}, "number of bytes");
+  refused({"serve"}, {{"CALLBOARD_LOG_FORMAT", "xml"}},
+          "CALLBOARD_LOG_FORMAT must be one of text, json, not 'xml'");
+  refused({"serve", "--no-such"}, {}, "--no-such");
+  refused({}, {}, "callboard: ");
+}
+
+TEST_CASE("a file with an unknown or broken line is refused with its place") {
+  test::temporary_folder folder;
+  auto path = file_with(folder, "data = \"x\"\nport = 5\n");
+  CHECK(parse({"serve", "--config", path}).end.text.find(path + ":2")
+        != std::string::npos);
+  path = file_with(folder, "data = \n");
+  CHECK(parse({"serve", "--config", path}).end.text.find(path + ":1")
+        != std::string::npos);
+  CHECK(parse({"serve", "--config", path + ".none"}).end.code == 2);
+}
+
+TEST_CASE("help is no failure") {
+  CHECK(parse({"--help"}).end.code == 0);
+  CHECK(parse({"serve", "--help"}).end.text.find("--data")
+        != std::string::npos);
+}
+
+TEST_CASE("other addresses than loopback need a password, or a loud word") {
+  auto settings = [](const std::vector<std::string>& arguments,
+                     const variables& set = {}) {
+    return parse(arguments, set).run->settings;
+  };
+  auto open = settings({"serve", "--http", "0.0.0.0:2113"});
+  CHECK(!open.on_loopback());
+  CHECK(refuse_to_serve(open, false)->find("CALLBOARD_ADMIN_PASSWORD")
+        != std::string::npos);
+  CHECK(!refuse_to_serve(open, true)); // users were made before
+  CHECK(!refuse_to_serve(
+    settings({"serve", "--http", "0.0.0.0:2113", "--insecure"}), false));
+  CHECK(!refuse_to_serve(settings({"serve", "--http", "0.0.0.0:2113"},
+                                  {{"CALLBOARD_ADMIN_PASSWORD", "secret"}}),
+                         false));
+  CHECK(!refuse_to_serve(settings({"serve", "--http", "[::1]:2113"}), false));
+}
+
+TEST_CASE("a password is never shown") {
+  auto run = parse({"config"}, {{"CALLBOARD_ADMIN_PASSWORD", "secret"}});
+  CHECK(describe(run.run->settings).find("secret") == std::string::npos);
+}

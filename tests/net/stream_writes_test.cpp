@@ -1,0 +1,229 @@
+// Publishing and deleting through the routes of streams.
+#include "tests/support/dialect_fixture.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace callboard;
+using namespace callboard::test;
+using namespace std::chrono_literals;
+using nlohmann::json;
+
+namespace {
+
+const std::string atom = "application/vnd.eventstore.atom+json";
+const std::string batch = "application/vnd.eventstore.events+json";
+const std::string some_id = "fbf4a1a1-b4a3-4dfe-a01f-ec52c34e16e4";
+
+headers json_event(const std::string& id = some_id) {
+  return {{"Content-Type", "application/json"},
+          {"ES-EventType", "order"},
+          {"ES-EventId", id}};
+}
+
+headers with(headers base, std::string name, std::string value) {
+  base.emplace_back(std::move(name), std::move(value));
+  return base;
+}
+
+headers accept(std::string type) {
+  return {{"Accept", std::move(type)}};
+}
+
+} // namespace
+
+TEST_CASE("a published event has a place, and is on disk") {
+  dialect_fixture f;
+  auto first = f.post("/streams/a%20b", json_event(), R"({"x":1})");
+  CHECK(first.status() == 201);
+  CHECK(first.header("Location") == "http://h:2113/streams/a%20b/0");
+  CHECK(first.header("Durability") == "fsync");
+  CHECK(first.body().empty());
+  CHECK(first.answer.content_type == "text/plain; charset=utf-8");
+  auto again = f.post("/streams/a%20b", json_event(), R"({"x":1})");
+  CHECK(again.status() == 201);
+  CHECK(again.header("Location") == "http://h:2113/streams/a%20b/0");
+  CHECK(f.get("/streams/a%20b/0").body() == "{\n  \"x\": 1\n}");
+}
+
+TEST_CASE("a batch is written as a whole; its place is that of the first") {
+  dialect_fixture f;
+  f.publish("s");
+  auto body =
+    R"([{"eventId":")" + some_id + R"(","eventType":"t","data":{"n":1}},
+                {"eventId":"fbf4a1a1-b4a3-4dfe-a01f-ec52c34e16e5",
+                 "eventType":"t","data":{"n":2}}])";
+  auto written = f.post("/streams/s", {{"Content-Type", batch}}, body);
+  CHECK(written.status() == 201);
+  CHECK(written.header("Location") == "http://h:2113/streams/s/1");
+  auto feed = f.get("/streams/s", accept(atom)).json();
+  CHECK(feed["entries"].size() == 3);
+  CHECK(feed["entries"][0]["title"] == "2@s");
+}
+
+TEST_CASE("what an append refuses, in order, with its words") {
+  dialect_fixture f;
+  auto refused = [&](const headers& h, std::string target = "/streams/s") {
+    auto got = f.post(target, h, "{}");
+    CHECK(got.answer.reason == got.body());
+    return std::to_string(got.status()) + " " + got.body();
+  };
+  auto untyped = f.post("/streams/s", {{"Content-Type", "text/html"}});
+  CHECK(untyped.status() == 415);
+  CHECK(untyped.answer.reason == "Invalid or missing Content-Type");
+  CHECK(f.post("/streams/s").status() == 415);
+  CHECK(refused({{"Content-Type", "application/json"}})
+        == "400 Must include an event type with the request either in body or "
+           "as ES-EventType header.");
+  CHECK(refused(json_event("nonsense"))
+        == "400 ES-EventId header in wrong format.");
+  CHECK(refused(json_event("00000000-0000-0000-0000-000000000000"))
+        == "400 ES-EventId header in wrong format.");
+  CHECK(refused(with(json_event(), "ES-ExpectedVersion", "x"))
+        == "400 ES-ExpectedVersion header in wrong format.");
+  CHECK(refused(with(json_event(), "ES-RequireMaster", "x"))
+        == "400 ES-RequireMaster header in wrong format.");
+  CHECK(refused({{"Content-Type", batch}})
+        == "400 Write request body invalid.");
+  CHECK(refused({{"Content-Type", batch}, {"ES-ExpectedVersion", "x"}})
+        == "400 ES-ExpectedVersion header in wrong format.");
+  CHECK(refused(json_event(), "/streams/" + std::string(401, 's'))
+        == "400 stream has 401 bytes; at most 400 are allowed.");
+  CHECK(f.get("/streams/s").status() == 404);
+}
+
+TEST_CASE("an event without an id is sent to a URL that has one") {
+  dialect_fixture f;
+  headers typed{{"Content-Type", "application/json"}, {"ES-EventType", "t"}};
+  auto sent = f.post("/streams/a%24b", typed, "{}");
+  CHECK(sent.status() == 307);
+  CHECK(sent.body() == "Forwarding to idempotent URI");
+  auto to = sent.header("Location");
+  CHECK(to.starts_with("http://h:2113/streams/a%24b/incoming/"));
+  auto path = to.substr(std::string{"http://h:2113"}.size());
+  CHECK(f.post(path, typed, "{}").status() == 201);
+  CHECK(f.post(path, typed, "{}").header("Location")
+        == "http://h:2113/streams/a%24b/0");
+  CHECK(f.post("/streams/s/incoming/x", typed, "{}").body()
+        == "Invalid request. Unable to parse guid");
+  CHECK(f.post("/streams/s/incoming/" + some_id,
+               {{"Content-Type", "application/json"}}, "{}")
+          .body()
+        == "Empty eventType provided. (Parameter 'eventType')");
+  CHECK(
+    f.post("/streams/s/incoming/" + some_id, {{"Content-Type", batch}}).status()
+    == 415);
+}
+
+TEST_CASE("a wrong version tells the current one") {
+  dialect_fixture f;
+  f.publish("s");
+  auto wrong =
+    f.post("/streams/s", with(json_event(), "ES-ExpectedVersion", "4"), "{}");
+  CHECK(wrong.status() == 400);
+  CHECK(wrong.answer.reason == "Wrong expected EventNumber");
+  CHECK(wrong.body().empty());
+  CHECK(wrong.header("ES-CurrentVersion") == "0");
+  CHECK(wrong.header("Kurrent-CurrentVersion") == "0");
+  auto none =
+    f.post("/streams/new", with(json_event(), "ES-ExpectedVersion", "1"), "{}");
+  CHECK(none.header("ES-CurrentVersion") == "-1");
+  CHECK(
+    f.post("/streams/s", with(json_event(), "ES-ExpectedVersion", "0"), "{}")
+      .status()
+    == 201);
+}
+
+TEST_CASE("bytes and broken JSON come back as they were sent") {
+  dialect_fixture f;
+  std::string bytes("\x00\xff\x01 x", 5);
+  headers binary{{"Content-Type", "application/octet-stream"},
+                 {"ES-EventType", "t"},
+                 {"ES-EventId", some_id}};
+  f.post("/streams/s", binary, bytes);
+  auto back = f.get("/streams/s/0", accept("application/octet-stream"));
+  CHECK(back.body() == bytes);
+  CHECK(back.answer.content_type == "application/octet-stream");
+  f.publish("s", R"({a : "1"})");
+  CHECK(f.get("/streams/s/1").body() == "{\n  \"a\": \"1\"\n}");
+  CHECK(f.get("/streams/s/1", accept("application/octet-stream")).body()
+        == R"({a : "1"})");
+}
+
+TEST_CASE("an event too large is 413 and nothing is stored") {
+  dialect_fixture f;
+  auto large =
+    f.post("/streams/s", json_event(), std::string((4 << 20) + 1, 'x'));
+  CHECK(large.status() == 413);
+  CHECK(large.answer.reason
+        == "Too large events received. Limit is 4194304 bytes.");
+  CHECK(f.get("/streams/s").status() == 404);
+}
+
+TEST_CASE("deletes are soft, or for ever") {
+  dialect_fixture f;
+  f.publish("s");
+  auto wrong =
+    f.call(http_verb::delete_, "/streams/s", {{"ES-ExpectedVersion", "7"}});
+  CHECK(wrong.status() == 400);
+  CHECK(wrong.header("ES-CurrentVersion") == "0");
+  auto soft = f.call(http_verb::delete_, "/streams/s");
+  CHECK(soft.status() == 204);
+  CHECK(soft.answer.reason == "Stream deleted");
+  CHECK(soft.header("Durability") == "fsync");
+  CHECK(f.get("/streams/s").status() == 404);
+  CHECK(f.publish("s").header("Location") == "http://h:2113/streams/s/1");
+  CHECK(f.get("/streams/s").json()["entries"].size() == 1);
+  auto hard =
+    f.call(http_verb::delete_, "/streams/s", {{"ES-HardDelete", "True"}});
+  CHECK(hard.status() == 204);
+  CHECK(f.get("/streams/s").status() == 410);
+  CHECK(f.get("/streams/s").answer.reason == "Deleted");
+  CHECK(f.get("/streams/s/0").status() == 410);
+  auto late = f.publish("s");
+  CHECK(late.status() == 410);
+  CHECK(late.answer.reason == "Stream deleted");
+  CHECK(f.call(http_verb::delete_, "/streams/s").status() == 410);
+  CHECK(
+    f.call(http_verb::delete_, "/streams/s", {{"ES-HardDelete", "no"}}).body()
+    == "ES-HardDelete header in wrong format.");
+}
+
+TEST_CASE("an ACL that would not fit is refused, not forgotten") {
+  dialect_fixture f;
+  auto long_acl = R"({"$acl":{"$r":")" + std::string(4000, 'x') + "\"}}";
+  auto got = f.post(
+    "/streams/s/metadata",
+    {{"Content-Type", "application/json"}, {"ES-EventId", some_id}}, long_acl);
+  CHECK(got.status() == 400);
+  CHECK(got.body() == "$acl has 4009 bytes; at most 3000 are allowed.");
+}
+
+TEST_CASE("a slash at the end leads to the URL without it") {
+  dialect_fixture f;
+  auto got = f.call_as("", http_verb::get, "/streams/s/?embed=body");
+  CHECK(got.status() == 307);
+  CHECK(got.header("Location") == "http://h:2113/streams/s?embed=body");
+  CHECK(got.body() == "Moved Permanently");
+  CHECK(got.header("Cache-Control") == "max-age=31536000, public");
+  CHECK(
+    f.call_as("", http_verb::post, "/streams/s/metadata/").header("Location")
+    == "http://h:2113/streams/s/metadata");
+}
+
+TEST_CASE("an append whose outcome is unknown is never 2xx") {
+  dialect_fixture f;
+  f.w.log->at_once = false;
+  auto waiting =
+    f.begin_as("", http_verb::post, "/streams/s", json_event(), "{}");
+  CHECK_FALSE(f.answer_to(waiting)); // not before it is on disk
+  f.w.log->fail(errc::storage_failed);
+  f.settle();
+  CHECK(f.answer_to(waiting)->status() == 503);
+  f.w.log->at_once = true;
+  f.w.log->refuses = errc::storage_full;
+  CHECK(f.publish("s").status() == 507);
+  f.w.log->refuses = errc::overloaded;
+  auto busy = f.publish("s");
+  CHECK(busy.status() == 503);
+  CHECK(busy.header("Retry-After") == "1");
+}

@@ -1,0 +1,145 @@
+// Group commit: order, few flushes, and what a failure takes with it.
+#include "persistence/wal_journal.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <chrono>
+#include <condition_variable>
+#include <filesystem>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+using namespace callboard;
+using namespace callboard::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Collects what the journal tells, and waits for it with a deadline.
+struct listener {
+  journal_events events() {
+    return {[this](partition_id p, log_index index) {
+              std::lock_guard lock{mutex};
+              flushed.emplace_back(p, index);
+              changed.notify_all();
+            },
+            [this](partition_id p, errc why) {
+              std::lock_guard lock{mutex};
+              failed.emplace_back(p, why);
+              changed.notify_all();
+            }};
+  }
+
+  bool wait_flushed(partition_id p, log_index index) {
+    std::unique_lock lock{mutex};
+    return changed.wait_for(lock, 10s, [&] {
+      return !flushed.empty()
+             && std::find(flushed.begin(), flushed.end(), std::pair{p, index})
+                  != flushed.end();
+    });
+  }
+
+  bool wait_failed(std::size_t count) {
+    std::unique_lock lock{mutex};
+    return changed.wait_for(lock, 10s, [&] { return failed.size() >= count; });
+  }
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<std::pair<partition_id, log_index>> flushed;
+  std::vector<std::pair<partition_id, errc>> failed;
+};
+
+std::unique_ptr<wal> new_wal(const std::filesystem::path& folder,
+                             std::vector<std::uint64_t>* seen = nullptr) {
+  std::string diagnosis;
+  return std::move(*wal::open(
+    {folder, std::size_t{1} << 20},
+    [&](const wal_format::entry_view& e) -> result<void> {
+      if (seen != nullptr)
+        seen->push_back(e.index.value);
+      return {};
+    },
+    diagnosis));
+}
+
+} // namespace
+
+TEST_CASE("many entries share few flushes, and all are on disk in order") {
+  temporary_folder folder;
+  listener told;
+  {
+    wal_journal log{new_wal(folder.path), {{0}, {0}}, told.events()};
+    for (std::uint64_t i = 1; i <= 5000; ++i)
+      log.append({{0}, {i}, 1, "body"});
+    REQUIRE(told.wait_flushed({0}, {5000}));
+    CHECK(log.counts().flushes < 2500);
+    CHECK(log.waiting_bytes() == 0);
+  }
+  std::vector<std::uint64_t> seen;
+  new_wal(folder.path, &seen);
+  REQUIRE(seen.size() == 5000);
+  CHECK(std::is_sorted(seen.begin(), seen.end()));
+}
+
+TEST_CASE("what waits when the journal ends is written") {
+  temporary_folder folder;
+  listener told;
+  {
+    wal_journal log{new_wal(folder.path), {{0}}, told.events()};
+    for (std::uint64_t i = 1; i <= 100; ++i)
+      log.append({{0}, {i}, 1, "body"});
+  }
+  std::vector<std::uint64_t> seen;
+  new_wal(folder.path, &seen);
+  CHECK(seen.size() == 100);
+}
+
+TEST_CASE("entries that were decided on top of a lost one are dropped") {
+  temporary_folder folder;
+  listener told;
+  {
+    wal_journal log{new_wal(folder.path), {{0}}, told.events()};
+    log.append({{0}, {1}, 1, "one"});
+    REQUIRE(told.wait_flushed({0}, {1}));
+    log.append({{0}, {3}, 1, "of a lost two"}); // 2 failed, say
+    log.append({{0}, {2}, 1, "two, again"});
+    REQUIRE(told.wait_flushed({0}, {2}));
+  }
+  std::vector<std::uint64_t> seen;
+  new_wal(folder.path, &seen);
+  CHECK(seen == std::vector<std::uint64_t>{1, 2});
+}
+
+TEST_CASE("a disk that fails is told, and used again when it works") {
+  temporary_folder folder;
+  listener told;
+  auto files = folder.path / "wal";
+  wal_journal log{new_wal(files), {{0}}, told.events()};
+  log.append({{0}, {1}, 1, "one"});
+  REQUIRE(told.wait_flushed({0}, {1}));
+  // The folder goes away: the open file still works, a new one does not.
+  auto away = folder.path / "away";
+  std::filesystem::rename(files, away);
+  std::uint64_t index = 1;
+  while (told.failed.empty() && index < 1000) {
+    log.append({{0}, {++index}, 1, std::string(10'000, 'x')});
+    std::unique_lock lock{told.mutex};
+    told.changed.wait_for(lock, 10s, [&] {
+      return !told.failed.empty()
+             || told.flushed.back().second == log_index{index};
+    });
+  }
+  REQUIRE(told.wait_failed(1));
+  CHECK(log.refusal() != errc::none);
+  std::filesystem::rename(away, files);
+  auto deadline = std::chrono::steady_clock::now() + 10s;
+  while (log.refusal() != errc::none
+         && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::yield();
+  CHECK(log.refusal() == errc::none);
+  log.append({{0}, {index}, 1, "again"});
+  CHECK(told.wait_flushed({0}, {index}));
+}

@@ -1,0 +1,318 @@
+// The names of the system calls, defined again: each calls the real one.
+#include "tests/power_loss/recorder.hpp"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <cassert>
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+namespace callboard::test {
+
+namespace {
+
+/// The C library's own function of this name.
+template <class Function>
+Function real(const char* name) {
+  return reinterpret_cast<Function>(::dlsym(RTLD_NEXT, name));
+}
+
+struct open_file {
+  std::uint64_t number = 0;
+  bool through = false;              // O_DSYNC
+  std::optional<std::string> folder; // it is one
+};
+
+/// What is being recorded. Held locked across the real call.
+struct recording {
+  std::mutex mutex;
+  bool active = false;
+  std::string root; // ends with a slash
+  std::vector<disk_op> ops;
+  std::map<std::string, std::uint64_t> names;
+  std::unordered_map<int, open_file> open_files;
+  std::uint64_t next_number = 1;
+
+  /// The path below the root, if it is one.
+  std::optional<std::string> inside(const char* path) const {
+    std::string full{path};
+    if (!active)
+      return std::nullopt;
+    if (full + "/" == root)
+      return std::string{};
+    if (full.compare(0, root.size(), root) != 0)
+      return std::nullopt;
+    return full.substr(root.size());
+  }
+
+  open_file* file(int fd) {
+    auto found = open_files.find(fd);
+    return active && found != open_files.end() ? &found->second : nullptr;
+  }
+
+  void opened(int fd, const std::string& path, int flags, bool existed) {
+    if ((flags & O_DIRECTORY) != 0) {
+      open_files[fd] = {0, false, path};
+      return;
+    }
+    if (!existed || (flags & O_TRUNC) != 0) {
+      names[path] = next_number;
+      ops.push_back({disk_op::kind::create, next_number++, 0, {}, path, {}});
+    }
+    open_files[fd] = {names.at(path), (flags & O_DSYNC) != 0, std::nullopt};
+  }
+
+  void wrote(int fd, const char* bytes, std::size_t count, off_t offset) {
+    if (auto* to = file(fd); to != nullptr && count > 0)
+      ops.push_back(
+        {to->through ? disk_op::kind::write_through : disk_op::kind::write,
+         to->number,
+         std::uint64_t(offset),
+         {bytes, count},
+         {},
+         {}});
+  }
+
+  void flushed(int fd) {
+    if (auto* what = file(fd)) {
+      if (what->folder)
+        ops.push_back(
+          {disk_op::kind::sync_folder, 0, 0, {}, *what->folder, {}});
+      else
+        ops.push_back({disk_op::kind::flush, what->number, 0, {}, {}, {}});
+    }
+  }
+
+  void renamed(const char* from, const char* to) {
+    auto source = inside(from);
+    auto target = inside(to);
+    if (!source || !target)
+      return;
+    auto known = names.extract(*source);
+    if (known.empty())
+      return; // a folder
+    names[*target] = known.mapped();
+    ops.push_back(
+      {disk_op::kind::rename, known.mapped(), 0, {}, *source, *target});
+  }
+
+  void removed(const char* path) {
+    auto name = inside(path);
+    if (!name || names.erase(*name) == 0)
+      return;
+    ops.push_back({disk_op::kind::remove, 0, 0, {}, *name, {}});
+  }
+};
+
+// Never destroyed: files are closed after main, too.
+recording& now() {
+  static auto* it = new recording;
+  return *it;
+}
+
+int open_recorded(const char* path, int flags, mode_t mode) {
+  static auto call = real<int (*)(const char*, int, ...)>("open");
+  auto& all = now();
+  std::lock_guard lock{all.mutex};
+  auto name = all.inside(path);
+  bool existed = name && ::access(path, F_OK) == 0;
+  int fd = call(path, flags, mode);
+  if (fd >= 0 && name)
+    all.opened(fd, *name, flags, existed);
+  return fd;
+}
+
+ssize_t pwrite_recorded(int fd, const void* bytes, std::size_t count,
+                        off_t offset) {
+  static auto call =
+    real<ssize_t (*)(int, const void*, std::size_t, off_t)>("pwrite");
+  auto& all = now();
+  std::lock_guard lock{all.mutex};
+  auto done = call(fd, bytes, count, offset);
+  if (done > 0)
+    all.wrote(fd, static_cast<const char*>(bytes), std::size_t(done), offset);
+  return done;
+}
+
+ssize_t pwritev_recorded(int fd, const iovec* parts, int count, off_t offset) {
+  static auto call =
+    real<ssize_t (*)(int, const iovec*, int, off_t)>("pwritev");
+  auto& all = now();
+  std::lock_guard lock{all.mutex};
+  auto done = call(fd, parts, count, offset);
+  if (done <= 0)
+    return done;
+  std::string joined;
+  for (int i = 0; i < count; ++i)
+    joined.append(static_cast<const char*>(parts[i].iov_base),
+                  parts[i].iov_len);
+  all.wrote(fd, joined.data(), std::size_t(done), offset);
+  return done;
+}
+
+int flush_recorded(const char* name, int fd) {
+  auto call = real<int (*)(int)>(name);
+  auto& all = now();
+  std::lock_guard lock{all.mutex};
+  int failed = call(fd);
+  if (failed == 0)
+    all.flushed(fd);
+  return failed;
+}
+
+} // namespace
+
+recorder::recorder(std::filesystem::path folder, const disk_image& initial) {
+  auto& all = now();
+  std::lock_guard lock{all.mutex};
+  assert(!all.active);
+  all.root = folder.string() + "/";
+  all.names = disk::numbers_of(initial);
+  all.ops.clear();
+  all.open_files.clear();
+  all.active = true;
+}
+
+recorder::~recorder() {
+  take();
+}
+
+std::size_t recorder::position() const {
+  auto& all = now();
+  std::lock_guard lock{all.mutex};
+  return all.ops.size();
+}
+
+std::vector<disk_op> recorder::take() {
+  auto& all = now();
+  std::lock_guard lock{all.mutex};
+  all.active = false;
+  return std::move(all.ops);
+}
+
+} // namespace callboard::test
+
+using namespace callboard::test;
+
+extern "C" {
+
+int open(const char* path, int flags, ...) {
+  mode_t mode = 0;
+  if ((flags & O_CREAT) != 0) {
+    va_list rest;
+    va_start(rest, flags);
+    mode = va_arg(rest, mode_t);
+    va_end(rest);
+  }
+  return open_recorded(path, flags, mode);
+}
+
+int open64(const char* path, int flags, ...) {
+  mode_t mode = 0;
+  if ((flags & O_CREAT) != 0) {
+    va_list rest;
+    va_start(rest, flags);
+    mode = va_arg(rest, mode_t);
+    va_end(rest);
+  }
+  return open_recorded(path, flags, mode);
+}
+
+int close(int fd) {
+  static auto call = real<int (*)(int)>("close");
+  auto& all = now();
+  std::lock_guard lock{all.mutex};
+  all.open_files.erase(fd);
+  return call(fd);
+}
+
+ssize_t pwrite(int fd, const void* bytes, std::size_t count, off_t offset) {
+  return pwrite_recorded(fd, bytes, count, offset);
+}
+
+ssize_t pwrite64(int fd, const void* bytes, std::size_t count, off_t offset) {
+  return pwrite_recorded(fd, bytes, count, offset);
+}
+
+ssize_t pwritev(int fd, const iovec* parts, int count, off_t offset) {
+  return pwritev_recorded(fd, parts, count, offset);
+}
+
+ssize_t pwritev64(int fd, const iovec* parts, int count, off_t offset) {
+  return pwritev_recorded(fd, parts, count, offset);
+}
+
+ssize_t write(int fd, const void* bytes, std::size_t count) {
+  static auto call = real<ssize_t (*)(int, const void*, std::size_t)>("write");
+  auto& all = now();
+  std::lock_guard lock{all.mutex};
+  auto at = all.file(fd) != nullptr ? ::lseek(fd, 0, SEEK_CUR) : off_t{0};
+  auto done = call(fd, bytes, count);
+  if (done > 0)
+    all.wrote(fd, static_cast<const char*>(bytes), std::size_t(done), at);
+  return done;
+}
+
+ssize_t writev(int fd, const iovec* parts, int count) {
+  static auto call = real<ssize_t (*)(int, const iovec*, int)>("writev");
+  auto& all = now();
+  std::lock_guard lock{all.mutex};
+  auto at = all.file(fd) != nullptr ? ::lseek(fd, 0, SEEK_CUR) : off_t{0};
+  auto done = call(fd, parts, count);
+  if (done <= 0)
+    return done;
+  std::string joined;
+  for (int i = 0; i < count; ++i)
+    joined.append(static_cast<const char*>(parts[i].iov_base),
+                  parts[i].iov_len);
+  all.wrote(fd, joined.data(), std::size_t(done), at);
+  return done;
+}
+
+int fdatasync(int fd) {
+  return flush_recorded("fdatasync", fd);
+}
+
+int fsync(int fd) {
+  return flush_recorded("fsync", fd);
+}
+
+int rename(const char* from, const char* to) noexcept {
+  static auto call = real<int (*)(const char*, const char*)>("rename");
+  auto& all = now();
+  std::lock_guard lock{all.mutex};
+  int failed = call(from, to);
+  if (failed == 0)
+    all.renamed(from, to);
+  return failed;
+}
+
+int unlink(const char* path) noexcept {
+  static auto call = real<int (*)(const char*)>("unlink");
+  auto& all = now();
+  std::lock_guard lock{all.mutex};
+  int failed = call(path);
+  if (failed == 0)
+    all.removed(path);
+  return failed;
+}
+
+int remove(const char* path) noexcept {
+  static auto call = real<int (*)(const char*)>("remove");
+  auto& all = now();
+  std::lock_guard lock{all.mutex};
+  int failed = call(path);
+  if (failed == 0)
+    all.removed(path);
+  return failed;
+}
+
+} // extern "C"

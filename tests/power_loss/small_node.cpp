@@ -1,0 +1,124 @@
+// Opening in the server's order; applying on the journal's thread.
+#include "tests/power_loss/small_node.hpp"
+
+#include "persistence/codec.hpp"
+
+#include <chrono>
+#include <utility>
+
+namespace callboard::test {
+
+namespace {
+
+constexpr std::chrono::minutes deadline{1};
+
+/// The same rule as the server's: entries follow each other without a gap.
+result<void> replay(store& db, std::size_t partitions,
+                    const wal_format::entry_view& entry) {
+  if (entry.partition.value >= partitions)
+    return errc::corrupt;
+  auto applied = db.applied(entry.partition);
+  if (entry.index <= applied)
+    return {};
+  if (entry.index.value != applied.value + 1)
+    return errc::corrupt;
+  auto what = decode(entry.body);
+  if (!what)
+    return what.error();
+  db.apply(entry.partition, entry.index, *what, entry.body.size());
+  return {};
+}
+
+} // namespace
+
+result<std::unique_ptr<small_node>>
+small_node::open(const small_node_options& options, std::string& diagnosis) {
+  std::unique_ptr<small_node> out{new small_node{options}};
+  auto folder = data_folder::open(options.folder, {options.partitions, {}});
+  if (!folder)
+    return folder.error();
+  out->folder_ = std::make_unique<data_folder>(std::move(*folder));
+  auto partitions = out->folder_->identity().partitions;
+  auto db = store::open({.folder = out->folder_->store(),
+                         .partitions = partitions,
+                         .flush_bytes = options.flush_bytes,
+                         .flush_in_background = options.flush_in_background});
+  if (!db)
+    return db.error();
+  out->db_ = std::move(*db);
+  auto files = wal::open(
+    {out->folder_->wal(), options.file_bytes},
+    [&](const wal_format::entry_view& entry) {
+      return replay(*out->db_, partitions, entry);
+    },
+    diagnosis);
+  if (!files)
+    return files.error();
+  for (std::size_t p = 0; p < partitions; ++p)
+    out->next_.push_back(out->db_->applied({p}));
+  out->waiting_.resize(partitions);
+  auto* self = out.get();
+  out->journal_ = std::make_unique<wal_journal>(
+    std::move(*files), out->next_,
+    journal_events{
+      [self](partition_id p, log_index index) { self->flushed(p, index); },
+      [self](partition_id, errc) {
+        std::lock_guard lock{self->mutex_};
+        self->failed_ = true;
+        self->changed_.notify_all();
+      }});
+  out->db_->on_flushed([self](const std::vector<log_index>& indexes) {
+    self->journal_->release(indexes);
+  });
+  return out;
+}
+
+small_node::~small_node() {
+  if (db_)
+    db_->on_flushed({});
+  journal_.reset();
+}
+
+void small_node::append(partition_id p, record what) {
+  auto& next = next_[p.value];
+  next = {next.value + 1};
+  journal_entry entry{p, next, 1, encode(what)};
+  auto bytes = entry.body.size() + 64;
+  {
+    std::unique_lock lock{mutex_};
+    changed_.wait_for(lock, deadline, [&] {
+      return failed_ || waiting_bytes_ + bytes < options_.file_bytes;
+    });
+    waiting_bytes_ += bytes;
+    waiting_[p.value].push_back({std::move(what), bytes});
+  }
+  journal_->append(std::move(entry));
+}
+
+void small_node::flushed(partition_id p, log_index index) {
+  std::lock_guard lock{mutex_};
+  for (auto& queue = waiting_[p.value]; db_->applied(p) < index;) {
+    auto& first = queue.front();
+    db_->apply(p, {db_->applied(p).value + 1}, first.what, first.bytes);
+    waiting_bytes_ -= first.bytes;
+    queue.pop_front();
+  }
+  if (options_.acknowledged)
+    options_.acknowledged(p, index);
+  changed_.notify_all();
+}
+
+bool small_node::wait_for_all() {
+  std::unique_lock lock{mutex_};
+  return changed_.wait_for(lock, deadline, [&] {
+    return failed_ || waiting_bytes_ == 0;
+  }) && !failed_;
+}
+
+void small_node::stop() {
+  db_->on_flushed({});
+  journal_.reset();
+  [[maybe_unused]] auto done = db_->flush();
+}
+
+} // namespace callboard::test
