@@ -66,8 +66,8 @@ refusal http_reader::why(error_code ec, std::string_view input) const {
     return {413, "Request bodies are limited to "
                    + std::to_string(limits_.body_bytes_max) + " bytes"};
   if (ec == http::error::header_limit) {
-    bool in_first_line = input.find("\r\n") == std::string_view::npos;
-    if (in_first_line && header_bytes_ == 0)
+    auto first_line = input.substr(0, input.find("\r\n"));
+    if (header_bytes_ == 0 && first_line.size() > limits_.target_bytes_max)
       return {414, "Request targets are limited to "
                      + std::to_string(limits_.target_bytes_max) + " bytes"};
     return too_large_header(limits_.header_bytes_max);

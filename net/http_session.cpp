@@ -133,7 +133,11 @@ void http_session::serve_held() {
 /// `input` is either what was held or something fresh while nothing is.
 void http_session::serve(std::string_view input) {
   serving_ = true;
-  while (reads() && !input.empty() && has_room()) {
+  while (reads() && !input.empty()) {
+    if (!has_room())
+      flush(); // it may all fit into the kernel: nothing would wake us then
+    if (!reads() || !has_room())
+      break;
     auto used = read_request(input);
     if (used == 0)
       break;

@@ -88,7 +88,10 @@ void http_session::flush() {
     shrink(out_);
     shrink(out_body_);
     written_ = 0;
+    bool waited = write_deadline_ != clock::time_point::max();
     write_deadline_ = clock::time_point::max();
+    if (waited && phase_ == phase::idle)
+      deadline_ = clock::now() + service_->options.idle_wait_max;
     return;
   }
   if (write_deadline_ == clock::time_point::max()
@@ -152,7 +155,10 @@ void http_session::on_timer() {
   auto now = clock::now();
   if (write_deadline_ <= now)
     return close(); // the client does not read
-  if (deadline_ <= now)
+  bool writing = write_deadline_ != clock::time_point::max();
+  if (writing && (phase_ == phase::idle || phase_ == phase::finishing))
+    deadline_ = write_deadline_; // it reads slowly: it is not idle yet
+  else if (deadline_ <= now)
     on_late(phase_);
   if (phase_ != phase::closed)
     wait();

@@ -216,8 +216,6 @@ TEST_CASE("a pipeline of large answers waits for a client that reads slowly") {
     exchange.answer({.body = large});
   }};
   http_client client{server.port()};
-  client.socket().set_option(
-    boost::asio::socket_base::receive_buffer_size{4096});
   for (int i = 0; i < 50; ++i)
     client.send_request("GET", "/");
   // All requests have arrived when the last of another client is answered.
@@ -226,6 +224,22 @@ TEST_CASE("a pipeline of large answers waits for a client that reads slowly") {
   for (int i = 0; i < 50; ++i)
     REQUIRE(client.receive().body() == large);
   CHECK(handled == 51);
+}
+
+TEST_CASE("who still reads an answer is not idle") {
+  std::string large(64 << 20, 'x');
+  http_fixture server{
+    [&](http_request& request, const http_exchange& exchange) {
+      exchange.answer({.body = request.path() == "/large" ? large : ""});
+    },
+    {.idle_wait_max = 200ms}};
+  http_client client{server.port()};
+  client.send_request("GET", "/large");
+  http_client idle{server.port()};
+  CHECK(idle.get("/").result_int() == 200);
+  CHECK(idle.closed()); // the time that an idle one has is over
+  CHECK(client.receive().body() == large);
+  CHECK(client.get("/").result_int() == 200);
 }
 
 TEST_CASE("a client that closed its half still gets its answers") {
