@@ -1,12 +1,15 @@
 // Options, then a server until SIGTERM or SIGINT.
 #include "server.hpp"
 
+#include <nlohmann/json.hpp>
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -25,13 +28,31 @@ sigset_t block_signals() {
   return set;
 }
 
+/// `%*`: the text as a JSON string.
+class json_text_flag : public spdlog::custom_flag_formatter {
+public:
+  void format(const spdlog::details::log_msg& message, const std::tm&,
+              spdlog::memory_buf_t& to) override {
+    std::string text{message.payload.data(), message.payload.size()};
+    auto quoted = nlohmann::json(text).dump(
+      -1, ' ', false, nlohmann::json::error_handler_t::replace);
+    to.append(quoted.data(), quoted.data() + quoted.size());
+  }
+
+  std::unique_ptr<custom_flag_formatter> clone() const override {
+    return std::make_unique<json_text_flag>();
+  }
+};
+
 void set_up_log(const options& settings) {
   spdlog::set_default_logger(spdlog::stderr_color_mt("callboard"));
   spdlog::set_level(spdlog::level::from_str(settings.log_level));
-  if (settings.log_format == "json")
-    spdlog::set_pattern(
-      R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","text":"%v"})");
-  else
+  if (settings.log_format == "json") {
+    auto lines = std::make_unique<spdlog::pattern_formatter>();
+    lines->add_flag<json_text_flag>('*').set_pattern(
+      R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","text":%*})");
+    spdlog::set_formatter(std::move(lines));
+  } else
     spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
 }
 

@@ -189,6 +189,10 @@ void server::impl::start_listeners() {
                           settings.anonymous.value_or(settings.on_loopback()),
                         .trusted_header = settings.trusted_auth,
                         .everybody_is_admin = settings.insecure};
+  std::vector<std::shared_ptr<http_counters>> threads;
+  for (std::size_t i = 0; i < io.size(); ++i)
+    threads.push_back(std::make_shared<http_counters>());
+  http_counts counts{threads.begin(), threads.end()};
   for (std::size_t i = 0; i < io.size(); ++i) {
     auto asker = sys->spawn(asker_behavior);
     askers.push_back(asker);
@@ -207,12 +211,15 @@ void server::impl::start_listeners() {
     auto admin = std::make_shared<admin_services>();
     admin->broker = services;
     admin->node = node;
+    admin->http = counts;
+    admin->ready = [n = node] { return n->log->refusal() == errc::none; };
     admin->names_for_anonymous = settings.on_loopback();
     add_admin_routes(*table, std::move(admin));
     listeners.push_back(std::make_shared<http_server>(
       std::move(acceptors[i]), serve_by(std::move(table)),
-      http_options{.header_block = cors_headers("GET, POST, PUT, DELETE, "
-                                                "OPTIONS")}));
+      http_options{.header_block =
+                     cors_headers("GET, POST, PUT, DELETE, OPTIONS"),
+                   .counts = threads[i]}));
     boost::asio::post(io.context(i), [s = listeners.back()] { s->start(); });
   }
 }

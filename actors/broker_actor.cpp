@@ -8,8 +8,11 @@
 
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cstdlib>
 #include <tuple>
 #include <utility>
 
@@ -17,12 +20,25 @@ namespace callboard {
 
 namespace {
 
+constexpr auto tick_interval = std::chrono::seconds{1};
+
+// Less is the drift of a clock that is being disciplined.
+constexpr std::int64_t wall_step_min_ms = 1000;
+
+std::int64_t wall_ahead_ms(const node_services& node) {
+  return std::int64_t(node.wall().value) - std::int64_t(node.now().value);
+}
+
 broker_actor::behavior_type
 broker_behavior(broker_actor::stateful_pointer<broker_state> self,
-                std::vector<partition_actor> partitions) {
-  self->state.self = self;
-  self->state.partitions = std::move(partitions);
-  return {[self](groups_atom) { return self->state.groups(); }};
+                node_ptr node, std::vector<partition_actor> partitions) {
+  auto& state = self->state;
+  state.self = self;
+  state.node = std::move(node);
+  state.partitions = std::move(partitions);
+  state.ahead_ms = wall_ahead_ms(*state.node);
+  return {[&](groups_atom) { return state.groups(); },
+          [&](tick_atom) { state.tick(); }};
 }
 
 template <class Handle>
@@ -65,6 +81,25 @@ caf::result<group_infos> broker_state::groups() {
   return promise;
 }
 
+void broker_state::tick() {
+  self->delayed_send(self, tick_interval, tick_atom_v);
+  auto ahead = wall_ahead_ms(*node);
+  if (auto step = ahead - ahead_ms; std::abs(step) > wall_step_min_ms) {
+    ++node->counts.wall_steps;
+    spdlog::warn("the wall clock was set step_ms={}; no deadline moves", step);
+    ahead_ms = ahead;
+  }
+  auto why = node->log->publishing_refusal();
+  if (why == errc::none)
+    why = node->db->refusal();
+  if (std::exchange(refusal, why) == why)
+    return;
+  if (why == errc::none)
+    spdlog::info("publishing goes on");
+  else
+    spdlog::error("publishing has stopped error={}", to_string(why));
+}
+
 running_broker start_broker(caf::actor_system& sys, const node_ptr& node,
                             const broker_options& options) {
   running_broker out;
@@ -87,9 +122,10 @@ running_broker start_broker(caf::actor_system& sys, const node_ptr& node,
     routes->partitions.push_back(
       sys.spawn(partition_behavior, partition_id{p}, node,
                 node_actors{out.readers, out.timer}));
-  out.broker = sys.spawn(broker_behavior, routes->partitions);
+  out.broker = sys.spawn(broker_behavior, node, routes->partitions);
   out.routes = std::move(routes);
   caf::anon_send(out.timer, wake_atom_v, std::uint64_t{0});
+  caf::anon_send(out.broker, tick_atom_v);
   return out;
 }
 

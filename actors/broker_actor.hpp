@@ -21,15 +21,18 @@ struct broker_options {
   bool detach_blocking = true;
 };
 
-/// State of the broker actor: it answers what concerns all partitions, and its
-/// links end the node if one of its children dies of a bug.
+/// State of the broker actor.
 struct broker_state {
   static inline const char* name = "broker";
 
   caf::result<group_infos> groups();
+  void tick();
 
   broker_actor::pointer self = nullptr;
+  node_ptr node;
   std::vector<partition_actor> partitions;
+  std::int64_t ahead_ms = 0; // the wall clock, of the broker's
+  errc refusal = errc::none; // of publishing
 };
 
 /// Every actor of a node that is not spawned on demand.

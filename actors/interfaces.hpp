@@ -27,7 +27,6 @@ using partition_actor = caf::typed_actor<
   caf::replies_to<read_atom, read_request>::with<event_page_ptr>,
   // What is known of a stream.
   caf::replies_to<describe_atom, std::string>::with<stream_description>,
-  // Streams after a name, at most so many: a page of a list.
   // Waits until the stream has an event with this number, is deleted, or so
   // many milliseconds are over; replies with its next number. The session can
   // be cancelled.
@@ -117,10 +116,13 @@ using timer_actor = caf::typed_actor<
 using login_actor = caf::typed_actor<
   caf::replies_to<login_atom, login_request>::with<std::optional<principal>>>;
 
-/// Starts and supervises everything else.
+/// Answers what concerns all partitions, and tells the log what an operator
+/// should know.
 using broker_actor = caf::typed_actor<
   // The groups of all partitions, ordered by stream name.
-  caf::replies_to<groups_atom>::with<group_infos>>;
+  caf::replies_to<groups_atom>::with<group_infos>,
+  // Internal: once a second: does the clock run, can everything be recorded?
+  caf::reacts_to<tick_atom>>;
 
 /// Where requests go.
 struct routing_table {

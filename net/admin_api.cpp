@@ -126,9 +126,9 @@ void metrics(const std::shared_ptr<const admin_services>& services,
       // Without the groups the rest is still worth knowing.
       auto groups = found && names ? std::move(*found) : group_infos{};
       sort_groups(groups);
-      exchange.answer(
-        {.content_type = metrics_type,
-         .body = metrics_text(*services->node, groups, read_process_stats())});
+      exchange.answer({.content_type = metrics_type,
+                       .body = metrics_text(*services->node, services->http,
+                                            groups, read_process_stats())});
     },
     groups_atom_v);
 }

@@ -3,6 +3,7 @@
 
 #include "actors/node.hpp"
 #include "net/eventstore_services.hpp"
+#include "net/metrics.hpp"
 #include "net/router.hpp"
 
 #include <functional>
@@ -14,6 +15,7 @@ namespace callboard {
 struct admin_services {
   services_ptr broker; // how to ask
   node_ptr node;
+  http_counts http; // of all listeners
   /// Whether all partitions can be served; not set: they can. Any thread.
   std::function<bool()> ready;
   /// Whether who is not signed in sees the names of streams and groups in the

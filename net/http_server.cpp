@@ -102,6 +102,7 @@ void http_server::on_accepted(tcp_socket socket, const tcp::endpoint& peer) {
     std::move(socket), peer.address().to_string(), service_,
     [self = shared_from_this(), number] { self->on_session_end(number); });
   sessions_.emplace(number, session);
+  service_->options.counts->opened();
   if (refused)
     session->start_refused();
   else
@@ -110,6 +111,7 @@ void http_server::on_accepted(tcp_socket socket, const tcp::endpoint& peer) {
 
 void http_server::on_session_end(std::uint64_t number) {
   sessions_.erase(number);
+  service_->options.counts->closed();
   if (sessions_.empty() && stopped_) {
     timer_.cancel();
     std::exchange(stopped_, nullptr)();

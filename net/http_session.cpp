@@ -34,7 +34,8 @@ void http_session::start() {
 }
 
 void http_session::start_refused() {
-  deadline_ = clock::now() + service_->options.write_wait_max;
+  asked_ = clock::now();
+  deadline_ = asked_ + service_->options.write_wait_max;
   wait();
   auto busy = callboard::refuse({503, "Too many connections"});
   busy.add_header("Retry-After", "1");
@@ -185,7 +186,7 @@ void http_session::hand_out() {
   head_only_ = request.method == http_verb::head;
   request.remote_address = remote_address_;
   ++number_;
-  enter(phase::answering, service_->options.answer_wait_max);
+  asked_ = enter(phase::answering, service_->options.answer_wait_max);
   http_exchange exchange{shared_from_this(), number_, std::move(request),
                          service_->options.header_block};
   try {

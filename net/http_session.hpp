@@ -3,6 +3,7 @@
 
 #include "actors/core/limits.hpp"
 #include "net/http.hpp"
+#include "net/http_counters.hpp"
 #include "net/http_reader.hpp"
 #include "net/http_writer.hpp"
 
@@ -28,6 +29,8 @@ struct http_options {
   std::size_t connections_max = limits::connections_max; // of one server
   /// Whole lines for answers that no router saw; see `cors_headers`.
   std::string header_block{};
+  /// Of this thread alone; outlives the server for who reads it.
+  std::shared_ptr<http_counters> counts = std::make_shared<http_counters>();
 };
 
 /// What the connections of one thread share. Sockets are read into `input`, so
@@ -137,7 +140,7 @@ private:
   static void shrink(std::string& buffer);
 
   // time
-  void enter(phase next, std::chrono::milliseconds wait_max);
+  clock::time_point enter(phase next, std::chrono::milliseconds wait_max);
   void watch(clock::time_point deadline);
   void wait();
   void on_timer();
@@ -163,7 +166,8 @@ private:
   std::string held_;        // input that no request has taken yet ...
   std::size_t held_at_ = 0; // ... from here on
   std::optional<http_reader> reader_;
-  std::uint64_t number_ = 0; // of the request that is being answered
+  std::uint64_t number_ = 0;  // of the request that is being answered
+  clock::time_point asked_{}; // when it was complete
   std::function<void()> gone_;
   std::function<void()> stopping_;
 

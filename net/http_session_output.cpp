@@ -28,6 +28,7 @@ constexpr std::size_t write_progress_bytes = std::size_t{16} << 10;
 
 void http_session::put(http_answer answer, std::string_view header_block) {
   assert(out_body_.empty()); // no request is read before it is written
+  auto status = static_cast<unsigned>(answer.status);
   bool keep = keep_alive_ && !answer.close && !draining_;
   append_head(out_, answer,
               {.date = service_->date.now(),
@@ -40,10 +41,10 @@ void http_session::put(http_answer answer, std::string_view header_block) {
     out_ += answer.body;
   else
     out_body_ = std::move(answer.body);
-  if (keep)
-    enter(phase::idle, service_->options.idle_wait_max);
-  else
-    enter(phase::finishing, service_->options.write_wait_max);
+  auto& options = service_->options;
+  auto now = keep ? enter(phase::idle, options.idle_wait_max)
+                  : enter(phase::finishing, options.write_wait_max);
+  options.counts->answered(status, now - asked_);
 }
 
 void http_session::refuse(const refusal& why) {
@@ -51,6 +52,7 @@ void http_session::refuse(const refusal& why) {
   keep_alive_ = false;
   head_only_ = false;
   linger_ = true;
+  asked_ = clock::now();
   put(callboard::refuse(why), service_->options.header_block);
 }
 
@@ -130,10 +132,14 @@ void http_session::finish() {
 
 // --- time -------------------------------------------------------------------
 
-void http_session::enter(phase next, std::chrono::milliseconds wait_max) {
+/// Returns the time it is.
+http_session::clock::time_point
+http_session::enter(phase next, std::chrono::milliseconds wait_max) {
+  auto now = clock::now();
   phase_ = next;
-  deadline_ = clock::now() + wait_max;
+  deadline_ = now + wait_max;
   watch(deadline_);
+  return now;
 }
 
 void http_session::watch(clock::time_point deadline) {

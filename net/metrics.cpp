@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <concepts>
 #include <functional>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -80,6 +81,9 @@ void add_broker(families& into, const counters& counts) {
   into.counter("callboard_partition_rebuilds_total",
                "Partitions that began again from their rows.",
                real(counts.rebuilds.load()));
+  into.counter("callboard_wall_clock_steps_total",
+               "How often somebody set the clock of the machine.",
+               real(counts.wall_steps.load()));
 }
 
 void add_storage(families& into, const node_services& node) {
@@ -93,6 +97,42 @@ void add_storage(families& into, const node_services& node) {
     node.log->refusal() == errc::none && node.db->refusal() == errc::none;
   into.gauge("callboard_storage_writable",
              "1: everything can be recorded; 0: read-only.", writable ? 1 : 0);
+}
+
+void add_http(families& into, const http_counts& http) {
+  auto sum = [&](auto value) {
+    std::uint64_t out = 0;
+    for (auto& thread : http)
+      out += value(*thread);
+    return out;
+  };
+  into.gauge("callboard_http_connections", "Open connections.",
+             real(sum([](auto& counts) { return counts.connections(); })));
+  auto& answers =
+    into.add("callboard_http_requests_total",
+             "Requests that were answered, by status.", MetricType::Counter);
+  for (std::size_t hundreds = 2; hundreds <= 5; ++hundreds)
+    families::sample(
+      answers,
+      real(sum([=](auto& counts) { return counts.of_class(hundreds); })),
+      {{"status", std::to_string(hundreds) + "xx"}});
+  auto& times = into.add("callboard_http_request_seconds",
+                         "From a complete request to its answer, long polls "
+                         "included.",
+                         MetricType::Histogram);
+  ClientMetric metric;
+  auto& bounds = http_counters::bounds_us;
+  std::uint64_t count = 0;
+  for (std::size_t i = 0; i <= bounds.size(); ++i) {
+    count += sum([=](auto& counts) { return counts.in_bucket(i); });
+    metric.histogram.bucket.push_back(
+      {count, i < bounds.size() ? real(bounds[i]) / 1e6
+                                : std::numeric_limits<double>::infinity()});
+  }
+  metric.histogram.sample_count = count;
+  metric.histogram.sample_sum =
+    real(sum([](auto& counts) { return counts.us_total(); })) / 1e6;
+  times.metric.push_back(std::move(metric));
 }
 
 void add_process(families& into, const process_stats& process) {
@@ -158,7 +198,8 @@ void add_groups(families& into, const group_infos& groups) {
 
 } // namespace
 
-std::string metrics_text(const node_services& node, const group_infos& groups,
+std::string metrics_text(const node_services& node, const http_counts& http,
+                         const group_infos& groups,
                          const process_stats& process) {
   families all;
   families::sample(all.add("callboard_build_info", "The version that runs.",
@@ -166,6 +207,7 @@ std::string metrics_text(const node_services& node, const group_infos& groups,
                    1, {{"version", CALLBOARD_VERSION}});
   add_broker(all, node.counts);
   add_storage(all, node);
+  add_http(all, http);
   add_process(all, process);
   add_groups(all, groups);
   return all.text();

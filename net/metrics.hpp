@@ -3,17 +3,24 @@
 
 #include "actors/core/requests.hpp"
 #include "actors/node.hpp"
+#include "net/http_counters.hpp"
 #include "net/process_stats.hpp"
 
+#include <memory>
 #include <string>
+#include <vector>
 
 namespace callboard {
 
 /// Names of groups become labels; more groups than this are left out.
 inline constexpr std::size_t measured_groups_max = 2000;
 
+/// Of each thread that serves HTTP.
+using http_counts = std::vector<std::shared_ptr<const http_counters>>;
+
 /// The text format 0.0.4. Any thread.
-std::string metrics_text(const node_services& node, const group_infos& groups,
+std::string metrics_text(const node_services& node, const http_counts& http,
+                         const group_infos& groups,
                          const process_stats& process);
 
 } // namespace callboard

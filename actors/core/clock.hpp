@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <optional>
 
 namespace callboard {
 
@@ -19,28 +18,15 @@ namespace callboard {
 /// Running, a step of the wall clock changes nothing. After a restart with the
 /// clock set back, time continues from the last record; with the clock set
 /// forward, it looks like a long stop, and what became due meanwhile fires.
-/// Thread-safe: immutable but for `observe`, which one thread calls.
 class broker_clock {
 public:
   using steady = std::chrono::steady_clock::time_point;
 
   broker_clock(wall_time last_recorded, wall_time wall_at_start,
                steady at_start) noexcept
-      : start_(std::max(last_recorded, wall_at_start)), wall_(wall_at_start),
-        steady_(at_start) {}
+      : start_(std::max(last_recorded, wall_at_start)), steady_(at_start) {}
 
   wall_time now(steady at) const noexcept { return start_ + elapsed_ms(at); }
-
-  /// By how many milliseconds the wall clock was set since the last call, if
-  /// by more than a second: worth a line in the log.
-  std::optional<std::int64_t> observe(wall_time wall, steady at) noexcept {
-    auto expected = std::int64_t(wall_.value + elapsed_ms(at)) + offset_;
-    auto step = std::int64_t(wall.value) - expected;
-    if (step > -1000 && step < 1000)
-      return std::nullopt;
-    offset_ += step;
-    return step;
-  }
 
 private:
   std::uint64_t elapsed_ms(steady at) const noexcept {
@@ -50,9 +36,7 @@ private:
   }
 
   wall_time start_;
-  wall_time wall_;
   steady steady_;
-  std::int64_t offset_ = 0; // steps seen so far
 };
 
 } // namespace callboard

@@ -307,6 +307,7 @@ TEST_CASE("a clock that is set by an hour moves no deadline") {
     CHECK(g.next().empty());
     g.vt->advance(1ms);
     CHECK(g.next() == pairs{{0, 2}});
+    CHECK(g.node->counts.wall_steps == 1);
   }
 }
 

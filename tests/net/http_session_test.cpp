@@ -296,6 +296,35 @@ TEST_CASE("a compressed answer is for who asks for exactly one coding") {
   CHECK(plain.body().size() == 5000);
 }
 
+TEST_CASE("what was answered is counted, and how long it took") {
+  auto counts = std::make_shared<http_counters>();
+  http_fixture server{
+    [](http_request& request, const http_exchange& exchange) {
+      exchange.answer(plain_status(
+        request.path() == "/" ? http_status::ok : http_status::not_found));
+    },
+    {.counts = counts}};
+  {
+    http_client client{server.port()};
+    client.get("/");
+    client.get("/");
+    client.get("/a");
+    CHECK(server.on_thread([&] { return counts->connections(); }) == 1);
+    client.send("BROKEN\r\n\r\n");
+    CHECK(client.receive().result_int() == 400);
+    CHECK(client.closed());
+  }
+  while (server.sessions() > 0) // ends: the client has closed
+    std::this_thread::yield();
+  CHECK(counts->of_class(2) == 2);
+  CHECK(counts->of_class(4) == 2);
+  std::uint64_t all = 0;
+  for (std::size_t i = 0; i <= http_counters::bounds_us.size(); ++i)
+    all += counts->in_bucket(i);
+  CHECK(all == 4);
+  CHECK(counts->connections() == 0);
+}
+
 TEST_CASE("the handler knows who asks") {
   http_fixture server{[](http_request& request, const http_exchange& exchange) {
     exchange.answer({.body = request.remote_address});

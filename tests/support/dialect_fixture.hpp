@@ -82,9 +82,10 @@ public:
                           {},
                           access});
     add_eventstore_routes(routes_, services);
-    add_admin_routes(routes_, std::make_shared<admin_services>(admin_services{
-                                services, w.node, [this] { return ready; },
-                                names_for_anonymous}));
+    add_admin_routes(
+      routes_,
+      std::make_shared<admin_services>(admin_services{
+        services, w.node, {}, [this] { return ready; }, names_for_anonymous}));
   }
 
   ~dialect_fixture() {
