@@ -4,15 +4,19 @@
 //              [--bytes=1024] [--seconds=5] [--rate=0] [--streams=64]
 // load consume --port=2113 --pid=N [--events=200000] [--count=20]
 //              [--consumers=8] [--bytes=1024]
+// load store   --port=2113 --pid=N [--events=1000000] [--streams=1]
+//              [--bytes=1024] [--max_count=0] [--groups=0] [--stream=NAME]
 // load wake    --port=2113 --pid=N [--rounds=500]
 // load late    --port=2113 --pid=N [--pending=10000] [--delay_ms=5000]
 // load idle    --port=2113 --pid=N [--connections=1000]
 //
 // publish: a closed loop, or with --rate an open one: latencies count from the
 // time a request was meant to be sent. consume: fills a stream, then consumers
-// read (embed=body) and ack in turns until all is settled. wake: from the
-// publish's 201 to the delivery to a waiting poll. late: events are nacked with
-// a delay; how much later than promised they are delivered. Bounded in time.
+// read (embed=body) and ack in turns until all is settled. store: so many
+// events in batches of 100, with a $maxCount, and groups on them. wake: from
+// the publish's 201 to the delivery to a waiting poll. late: events are nacked
+// with a delay; how much later than promised they are delivered. Bounded in
+// time.
 #include "bench/load.hpp"
 
 #include "bench/options.hpp"
@@ -29,6 +33,8 @@ int main(int argc, char** argv) {
   std::string what = argc > 1 ? argv[1] : "";
   if (what == "publish")
     return publish(target, argc, argv);
+  if (what == "store")
+    return store(target, argc, argv);
   if (what == "consume")
     return consume(target, argc, argv);
   if (what == "wake")
@@ -37,7 +43,8 @@ int main(int argc, char** argv) {
     return lateness(target, argc, argv);
   if (what == "idle")
     return idle(target, argc, argv);
-  std::fprintf(stderr, "load publish|consume|wake|late|idle --port=N --pid=N; "
-                       "the first lines of bench/load.cpp tell more\n");
+  std::fprintf(stderr,
+               "load publish|store|consume|wake|late|idle --port=N --pid=N; "
+               "the first lines of bench/load.cpp tell more\n");
   return 2;
 }

@@ -28,18 +28,24 @@ std::string publish_request(const std::string& stream, const std::string& data,
 std::string request(const char* verb, const std::string& path,
                     const std::string& more = {}, const std::string& body = {});
 
+void set_metadata(const load_target& target, const std::string& stream,
+                  const std::string& body);
+
 void create_group(const load_target& target, const std::string& stream,
                   const std::string& body);
 
-/// Publishes until `events` are there; returns how many got a 201.
+/// Publishes in batches of 100 until `events` are there, in turn to `streams`
+/// streams (`stream` itself if it is one); returns how many got a 201.
 std::uint64_t fill(const load_target& target, const std::string& stream,
-                   std::uint64_t events, std::size_t bytes);
+                   std::uint64_t events, std::size_t bytes,
+                   std::uint64_t streams = 1);
 
 /// The ids of a competing feed, out of its ackAll link.
 std::string_view ack_ids(std::string_view body, std::size_t& count);
 
 // Each scenario prints one line and returns the program's exit code.
 int publish(const load_target& target, int argc, char** argv);
+int store(const load_target& target, int argc, char** argv);
 int consume(const load_target& target, int argc, char** argv);
 int wake(const load_target& target, int argc, char** argv);
 int lateness(const load_target& target, int argc, char** argv);

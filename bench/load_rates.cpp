@@ -98,6 +98,29 @@ int publish(const load_target& target, int argc, char** argv) {
   return failures == 0 && answers > 0 ? 0 : 1;
 }
 
+int store(const load_target& target, int argc, char** argv) {
+  auto events = number(argc, argv, "events", 1'000'000);
+  auto streams = number(argc, argv, "streams", 1);
+  auto bytes = number(argc, argv, "bytes", 1024);
+  auto kept = number(argc, argv, "max_count", 0);
+  auto groups = number(argc, argv, "groups", 0);
+  auto stream = option(argc, argv, "stream", target.name + "s");
+  for (unsigned i = 0; kept > 0 && i < streams; ++i)
+    set_metadata(target, stream + (streams == 1 ? "" : std::to_string(i)),
+                 R"({"$maxCount":)" + std::to_string(kept) + "}");
+  auto begun = bench_clock::now();
+  auto stored = fill(target, stream, events, bytes, streams);
+  auto spent =
+    std::chrono::duration<double>(bench_clock::now() - begun).count();
+  for (unsigned i = 0; i < groups; ++i)
+    create_group(target, stream + std::to_string(i), "{}");
+  std::printf("store streams=%u max_count=%u: %llu events in %.1f s, %.0f "
+              "events/s, memory %.0f MB\n",
+              streams, kept, static_cast<unsigned long long>(stored), spent,
+              double(stored) / spent, rss_mb(target.pid));
+  return stored >= events ? 0 : 1;
+}
+
 int consume(const load_target& target, int argc, char** argv) {
   auto events = number(argc, argv, "events", 200'000);
   auto count = number(argc, argv, "count", 20);

@@ -76,6 +76,20 @@ http_reply ask(const load_target& target, const std::string& bytes,
 
 } // namespace
 
+void set_metadata(const load_target& target, const std::string& stream,
+                  const std::string& body) {
+  std::string keep;
+  auto reply = ask(target,
+                   request("POST", "/streams/" + stream + "/metadata",
+                           "Content-Type: application/json\r\nES-EventType: "
+                           "$metadata\r\nES-EventId: "
+                             + new_id() + "\r\n",
+                           body),
+                   keep);
+  if (reply.status != 201)
+    std::fprintf(stderr, "metadata: %u %s\n", reply.status, keep.c_str());
+}
+
 void create_group(const load_target& target, const std::string& stream,
                   const std::string& body) {
   std::string keep;
@@ -88,7 +102,8 @@ void create_group(const load_target& target, const std::string& stream,
 }
 
 std::uint64_t fill(const load_target& target, const std::string& stream,
-                   std::uint64_t events, std::size_t bytes) {
+                   std::uint64_t events, std::size_t bytes,
+                   std::uint64_t streams) {
   boost::asio::io_context io{1};
   std::vector<std::unique_ptr<connection>> all;
   std::uint64_t sent = 0;
@@ -97,8 +112,10 @@ std::uint64_t fill(const load_target& target, const std::string& stream,
   auto next = [&](connection& one) {
     if (sent >= events)
       return;
+    auto name =
+      streams == 1 ? stream : stream + std::to_string(sent / 100 % streams);
     sent += 100;
-    one.send(publish_request(stream, data, 100));
+    one.send(publish_request(name, data, 100));
   };
   for (int i = 0; i < 8; ++i) {
     all.push_back(std::make_unique<connection>(io, target.port));
