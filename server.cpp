@@ -108,6 +108,7 @@ struct server::impl {
   result<void> start_actors();
   void start_listeners();
   void stop_listeners();
+  bool wakes_journal_later();
 
   options settings;
   std::optional<data_folder> folder;
@@ -161,7 +162,8 @@ result<void> server::impl::start_actors() {
     std::move(log), std::move(last),
     journal_events{
       [this](partition_id p, log_index i) { tell_flushed(*routes, p, i); },
-      [this](partition_id p, errc why) { tell_failed(*routes, p, why); }});
+      [this](partition_id p, errc why) { tell_failed(*routes, p, why); },
+      [this] { return wakes_journal_later(); }});
   journal = to_journal.get();
   node->log = std::move(to_journal);
   node->db->on_flushed([this](const std::vector<log_index>& indexes) {
@@ -174,6 +176,15 @@ result<void> server::impl::start_actors() {
   return ensure_users(
     *sys, node, broker,
     settings.admin_password.empty() ? "changeit" : settings.admin_password);
+}
+
+/// What one turn of an io thread decides reaches the disk with one flush.
+bool server::impl::wakes_journal_later() {
+  auto* worker = io_worker::current();
+  if (worker == nullptr)
+    return false;
+  worker->at_turn_end([this] { journal->wake(); });
+  return true;
 }
 
 void server::impl::start_listeners() {
@@ -284,12 +295,14 @@ server::~server() {
   }
   self.askers.clear();
   // 3. What waits is flushed. 4. No handle outlives the system; its threads
-  // end.
+  // end, and then nothing wakes the journal any more.
   if (self.node->db)
     self.node->db->on_flushed({});
-  self.node->log.reset();
+  if (self.journal)
+    self.journal->stop();
   self.routes.reset();
   self.sys.reset();
+  self.node->log.reset();
   // 5. LMDB has it all, so the next start replays nothing; the files close.
   if (self.node->db) [[maybe_unused]]
     auto done = self.node->db->flush();

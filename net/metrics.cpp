@@ -93,6 +93,16 @@ void add_storage(families& into, const node_services& node) {
   into.gauge("callboard_store_unflushed_bytes",
              "Bytes in the log that the store does not have yet.",
              real(node.db->unflushed_bytes()));
+  auto log = node.log->counts();
+  into.counter("callboard_log_flushes_total", "Flushes of the log.",
+               real(log.flushes));
+  into.counter("callboard_log_flush_seconds_total",
+               "Time that writing and flushing the log took.",
+               real(log.flush_us) / 1e6);
+  into.counter("callboard_log_entries_total", "Records in the log.",
+               real(log.entries));
+  into.counter("callboard_log_bytes_total", "Bytes of these records.",
+               real(log.bytes));
   auto writable =
     node.log->refusal() == errc::none && node.db->refusal() == errc::none;
   into.gauge("callboard_storage_writable",

@@ -23,11 +23,16 @@ wal_journal::wal_journal(std::unique_ptr<wal> log, std::vector<log_index> last,
       thread_([this] { run(); }) {}
 
 wal_journal::~wal_journal() {
+  stop();
+}
+
+void wal_journal::stop() {
   {
     std::lock_guard lock{mutex_};
-    stopping_ = true;
+    if (std::exchange(stopping_, true))
+      return;
   }
-  wake_.notify_one();
+  wake();
   thread_.join();
 }
 
@@ -39,8 +44,13 @@ void wal_journal::append(journal_entry entry) {
     was_empty = queue_.empty();
     queue_.push_back(std::move(entry));
   }
-  if (was_empty)
-    wake_.notify_one();
+  if (was_empty && !(events_.wakes_later && events_.wakes_later()))
+    wake();
+}
+
+journal_counts wal_journal::counts() const noexcept {
+  return {counts_.flushes, counts_.entries, counts_.bytes, counts_.failures,
+          counts_.flush_us};
 }
 
 errc wal_journal::publishing_refusal() const noexcept {

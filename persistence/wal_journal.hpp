@@ -29,10 +29,12 @@ public:
   wal_journal(std::unique_ptr<wal> log, std::vector<log_index> last,
               journal_events events);
 
-  /// Writes what waits, then ends the thread.
-  ~wal_journal() override;
+  ~wal_journal() override; // stops
 
   void append(journal_entry entry) override;
+
+  /// Lets the journal take what was appended: see `journal_events`. Any thread.
+  void wake() { wake_.notify_one(); }
 
   errc refusal() const noexcept override { return refusal_; }
 
@@ -44,19 +46,20 @@ public:
   /// the flusher's thread; also keeps a spare file ready there.
   void release(const std::vector<log_index>& flushed);
 
+  /// Writes what waits, then ends the thread; nothing is appended any more.
+  void stop();
+
+  journal_counts counts() const noexcept override;
+
+private:
   struct counters {
     std::atomic<std::uint64_t> flushes{0};
     std::atomic<std::uint64_t> entries{0};
     std::atomic<std::uint64_t> bytes{0};
     std::atomic<std::uint64_t> failures{0};
-    std::atomic<std::uint64_t> flush_us{0}; // spent in all flushes
+    std::atomic<std::uint64_t> flush_us{0};
   };
 
-  const counters& counts() const noexcept { return counts_; }
-
-  std::uint64_t file_bytes() const { return log_->bytes(); }
-
-private:
   void run();
   std::vector<journal_entry> take();
   void write(std::vector<journal_entry> entries);
