@@ -5,11 +5,26 @@
 
 #include <boost/asio/steady_timer.hpp>
 
-#include <deque>
+#include <unordered_map>
+#include <utility>
 
 namespace callboard::bench {
 
 using namespace std::chrono_literals;
+
+namespace {
+
+std::vector<std::string> split(const std::string& ids) {
+  std::vector<std::string> out{{}};
+  for (char c : ids)
+    if (c == ',')
+      out.emplace_back();
+    else
+      out.back() += c;
+  return out;
+}
+
+} // namespace
 
 int wake(const load_target& target, int argc, char** argv) {
   auto rounds = number(argc, argv, "rounds", 500);
@@ -67,71 +82,97 @@ int wake(const load_target& target, int argc, char** argv) {
   return late.size() >= rounds ? 0 : 1;
 }
 
+namespace {
+
+/// Nacks everything, ten at a time, so that ten events fall due every
+/// `ten_every` from `first_due` on.
+class postponer {
+public:
+  postponer(boost::asio::io_context& io, const load_target& target,
+            std::string group, bench_clock::duration wait,
+            bench_clock::duration ten_every)
+      : group_(std::move(group)), next_due_(bench_clock::now() + wait),
+        ten_every_(ten_every), one_(io, target.port) {
+    one_.on_reply = [this](const http_reply& reply) { on_reply(reply); };
+    one_.send(request("GET", group_ + "/10"));
+  }
+
+  /// When each id falls due; complete once `done`.
+  std::unordered_map<std::string, bench_clock::time_point> due;
+  std::function<void()> done;
+
+private:
+  void on_reply(const http_reply& reply) {
+    if (std::exchange(nacking_, false))
+      return one_.send(request("GET", group_ + "/10"));
+    std::size_t count = 0;
+    auto ids = std::string{ack_ids(reply.body, count)};
+    if (count == 0)
+      return done();
+    auto delay =
+      std::max(next_due_ - bench_clock::now(), bench_clock::duration{1ms})
+      / 1ms;
+    for (auto& id : split(ids))
+      due[id] = bench_clock::now() + std::chrono::milliseconds{delay};
+    next_due_ += ten_every_;
+    nacking_ = true;
+    one_.send(request("POST", group_ + "/nack?ids=" + ids
+                                + "&delay=" + std::to_string(delay) + "ms"));
+  }
+
+  std::string group_;
+  bench_clock::time_point next_due_;
+  bench_clock::duration ten_every_;
+  bool nacking_ = false;
+  connection one_;
+};
+
+} // namespace
+
 int lateness(const load_target& target, int argc, char** argv) {
   auto pending = number(argc, argv, "pending", 10'000);
-  auto delay = number(argc, argv, "delay_ms", 5'000);
+  auto rate = number(argc, argv, "rate", 5'000); // falling due a second
+  auto consumers = number(argc, argv, "consumers", 16);
   auto stream = target.name + "l";
   fill(target, stream, pending, 64);
   create_group(target, stream, R"({"messageTimeoutMilliseconds":600000})");
   auto group = "/subscriptions/" + stream + "/g";
-  auto fetch = request("GET", group + "/100");
-  auto poll = request("GET", group + "/100", "ES-LongPoll: 30\r\n");
+  auto poll = request("GET", group + "/20", "ES-LongPoll: 30\r\n");
   boost::asio::io_context io{1};
-  connection one{io, target.port};
-  std::deque<std::pair<std::uint64_t, bench_clock::time_point>> due; // + delay
-  std::uint64_t nacked = 0;
-  std::uint64_t back = 0;
-  std::uint64_t asked = 0;
+  postponer later{io, target, group, std::chrono::seconds{2 + pending / 5'000},
+                  std::chrono::duration_cast<bench_clock::duration>(10s)
+                    / rate};
+  std::vector<std::unique_ptr<connection>> waiting;
   latencies late;
   auto memory = rss_mb(target.pid);
-
-  enum { fetching, nacking, waiting, acking } phase = fetching;
-
-  one.on_reply = [&](const http_reply& reply) {
+  auto on_delivery = [&](connection& consumer, const http_reply& reply) {
     auto now = bench_clock::now();
     std::size_t count = 0;
     auto ids = std::string{ack_ids(reply.body, count)};
-    switch (phase) {
-      case fetching:
-        if (count == 0) {
-          phase = waiting;
-          return one.send(poll);
-        }
-        phase = nacking;
-        asked = count;
-        return one.send(request("POST", group + "/nack?ids=" + ids + "&delay="
-                                          + std::to_string(delay) + "ms"));
-      case nacking:
-        nacked += asked;
-        due.emplace_back(asked, now + std::chrono::milliseconds{delay});
-        phase = nacked >= pending ? waiting : fetching;
-        return one.send(phase == waiting ? poll : fetch);
-      case waiting:
-        back += count;
-        for (auto left = count; left > 0 && !due.empty();) {
-          auto some = std::min<std::uint64_t>(left, due.front().first);
-          for (std::uint64_t i = 0; i < some; ++i)
-            late.add(
-              std::max(now - due.front().second, bench_clock::duration{0}));
-          left -= some;
-          due.front().first -= some;
-          if (due.front().first == 0)
-            due.pop_front();
-        }
-        if (back >= nacked)
-          return io.stop();
-        phase = acking;
-        return one.send(request("POST", group + "/ack?ids=" + ids));
-      case acking: phase = waiting; return one.send(poll);
+    if (count == 0) // the answer to an ack, or the end of a wait
+      return consumer.send(poll);
+    for (auto& id : split(ids))
+      late.add(std::max(now - later.due[id], bench_clock::duration{0}));
+    if (late.size() >= pending)
+      return io.stop();
+    consumer.send(request("POST", group + "/ack?ids=" + ids));
+  };
+  later.done = [&] {
+    for (unsigned i = 0; i < consumers; ++i) {
+      auto& consumer =
+        *waiting.emplace_back(std::make_unique<connection>(io, target.port));
+      consumer.on_reply = [&](const http_reply& reply) {
+        on_delivery(consumer, reply);
+      };
+      consumer.send(poll);
     }
   };
-  one.send(fetch);
   io.run_for(300s);
-  std::printf("late: %llu retries after %u ms, lateness p50 %.2f p99 %.2f ms, "
-              "memory %.0f -> %.0f MB\n",
-              static_cast<unsigned long long>(back), delay, late.ms(0.5),
-              late.ms(0.99), memory, rss_mb(target.pid));
-  return back >= nacked ? 0 : 1;
+  std::printf("late: %zu retries, %u a second falling due, %u consumers: "
+              "lateness p50 %.2f p99 %.2f ms, memory %.0f -> %.0f MB\n",
+              late.size(), rate, consumers, late.ms(0.5), late.ms(0.99), memory,
+              rss_mb(target.pid));
+  return late.size() >= pending ? 0 : 1;
 }
 
 int idle(const load_target& target, int argc, char** argv) {
