@@ -4,8 +4,11 @@
 #include "actors/core/ids.hpp"
 #include "actors/core/limits.hpp"
 
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include <cstdint>
+#include <functional>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
 namespace callboard {
@@ -28,54 +31,76 @@ public:
 
   void add(const uuid& id, stream_id stream, event_number number) {
     if (ring_.size() < capacity_)
-      ring_.push_back({id, stream, number});
-    else {
-      forget(ring_[next_], next_);
-      ring_[next_] = {id, stream, number};
-    }
-    index_.emplace(id, next_);
-    next_ = (next_ + 1) % capacity_;
+      ring_.emplace_back();
+    else
+      forget(next_);
+    auto [newest, fresh] = newest_.try_emplace(key{id, stream}, next_);
+    ring_[next_] = {{id, stream, number}, fresh ? none : newest->second};
+    newest->second = next_;
+    next_ = slot((next_ + 1) % capacity_);
   }
 
   /// The lowest number under which the stream got this id lately.
   std::optional<event_number> find(const uuid& id, stream_id stream) const {
     std::optional<event_number> lowest;
-    auto [first, last] = index_.equal_range(id);
-    for (; first != last; ++first) {
-      auto& entry = ring_[first->second];
-      if (entry.stream == stream && (!lowest || entry.number < *lowest))
-        lowest = entry.number;
-    }
+    for (auto at = newest(id, stream); at != none; at = ring_[at].older)
+      if (!lowest || ring_[at].what.number < *lowest)
+        lowest = ring_[at].what.number;
     return lowest;
   }
 
   /// Whether the stream got this id as this number lately.
   bool has(const uuid& id, stream_id stream, event_number number) const {
-    auto [first, last] = index_.equal_range(id);
-    for (; first != last; ++first) {
-      auto& entry = ring_[first->second];
-      if (entry.stream == stream && entry.number == number)
+    for (auto at = newest(id, stream); at != none; at = ring_[at].older)
+      if (ring_[at].what.number == number)
         return true;
-    }
     return false;
   }
 
   std::size_t size() const noexcept { return ring_.size(); }
 
 private:
-  void forget(const remembered_id& old, std::size_t at) {
-    auto [first, last] = index_.equal_range(old.id);
-    for (; first != last; ++first)
-      if (first->second == at) {
-        index_.erase(first);
-        return;
-      }
+  using slot = std::uint32_t;
+  static constexpr slot none = UINT32_MAX;
+
+  struct entry {
+    remembered_id what;
+    slot older = none; // the same id in the same stream, before this one
+  };
+
+  struct key {
+    uuid id;
+    stream_id stream;
+    friend bool operator==(const key&, const key&) = default;
+  };
+
+  struct key_hash {
+    std::size_t operator()(const key& k) const noexcept {
+      return std::hash<uuid>{}(k.id) ^ (k.stream.value * 0x9e3779b97f4a7c15U);
+    }
+  };
+
+  slot newest(const uuid& id, stream_id stream) const {
+    auto found = newest_.find(key{id, stream});
+    return found == newest_.end() ? none : found->second;
+  }
+
+  /// The oldest entry of all: nothing is older than it in its chain.
+  void forget(slot at) {
+    auto& old = ring_[at].what;
+    auto found = newest_.find(key{old.id, old.stream});
+    if (found->second == at)
+      return void(newest_.erase(found));
+    auto* link = &ring_[found->second];
+    while (link->older != at)
+      link = &ring_[link->older];
+    link->older = none;
   }
 
   std::size_t capacity_;
-  std::size_t next_ = 0;
-  std::vector<remembered_id> ring_;
-  std::unordered_multimap<uuid, std::size_t> index_; // to the slot
+  slot next_ = 0;
+  std::vector<entry> ring_;
+  boost::unordered_flat_map<key, slot, key_hash> newest_; // where chains begin
 };
 
 } // namespace callboard

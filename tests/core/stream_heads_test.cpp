@@ -258,3 +258,24 @@ TEST_CASE("the window of remembered ids forgets the oldest") {
   CHECK(!ids.find(id(4), {2}));
   CHECK(ids.size() == 3);
 }
+
+TEST_CASE("an id that came often is forgotten once for each time") {
+  recent_ids ids{4};
+  uuid often{{7}};
+  uuid other{{8}};
+  ids.add(often, {1}, {5});
+  ids.add(often, {1}, {3});
+  ids.add(often, {2}, {9});
+  ids.add(often, {1}, {6});
+  CHECK(ids.find(often, {1}) == event_number{3});
+  ids.add(other, {1}, {7}); // 5 goes
+  CHECK_FALSE(ids.has(often, {1}, {5}));
+  CHECK(ids.find(often, {1}) == event_number{3});
+  ids.add(other, {1}, {8}); // 3 goes
+  CHECK(ids.find(often, {1}) == event_number{6});
+  ids.add(other, {2}, {1}); // the one in the other stream goes
+  CHECK_FALSE(ids.find(often, {2}));
+  ids.add(other, {2}, {2});
+  CHECK_FALSE(ids.find(often, {1}));
+  CHECK(ids.find(other, {2}) == event_number{1});
+}
