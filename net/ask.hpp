@@ -3,24 +3,29 @@
 
 #include "actors/interfaces.hpp"
 
-#include <boost/asio/post.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <caf/actor_system.hpp>
 #include <caf/event_based_actor.hpp>
 #include <caf/sec.hpp>
 #include <caf/send.hpp>
 
-#include <functional>
 #include <memory>
+#include <tuple>
 #include <utility>
 
 namespace callboard {
 
 /// What an asker does for a caller: sends a request and handles its answer.
-using question = std::shared_ptr<std::function<void(caf::event_based_actor*)>>;
+struct question {
+  virtual ~question() = default;
+  virtual void put(caf::event_based_actor* self) = 0;
+};
+
+using question_ptr = std::shared_ptr<question>;
 
 } // namespace callboard
 
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::question)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::question_ptr)
 
 namespace callboard {
 
@@ -28,8 +33,42 @@ namespace callboard {
 /// it then runs on the thread of its callers. Asking costs a fifth of what an
 /// actor spawned for each question costs. End it before the system ends.
 inline caf::behavior asker_behavior(caf::event_based_actor* self) {
-  return {[self](const question& q) { (*q)(self); }};
+  return {[self](const question_ptr& q) { q->put(self); }};
 }
+
+/// One allocation for all that a request needs until it is answered.
+template <class T, class Executor, class Handle, class Then, class... Ts>
+struct typed_question : question,
+                        std::enable_shared_from_this<
+                          typed_question<T, Executor, Handle, Then, Ts...>> {
+  typed_question(Executor e, Handle handle, Then t, Ts&&... xs)
+      : executor(std::move(e)), to(std::move(handle)), then(std::move(t)),
+        args(std::move(xs)...) {}
+
+  void put(caf::event_based_actor* self) override {
+    auto request = std::apply(
+      [&](Ts&... xs) {
+        return self->request(to, caf::infinite, std::move(xs)...);
+      },
+      args);
+    auto kept = this->shared_from_this();
+    request.then([kept](T& value) { finish(kept, std::move(value)); },
+                 [kept](const caf::error& why) { finish(kept, to_errc(why)); });
+  }
+
+  static void finish(const std::shared_ptr<typed_question>& self,
+                     result<T> outcome) {
+    // At once if this is the thread of the caller already.
+    boost::asio::dispatch(
+      self->executor,
+      [self, x = std::move(outcome)]() mutable { self->then(std::move(x)); });
+  }
+
+  Executor executor;
+  Handle to;
+  Then then;
+  std::tuple<Ts...> args;
+};
 
 /// Sends one request to an actor and runs `then(result<T>)` on `executor` when
 /// the reply or an error arrives. Neither side ever blocks on the other.
@@ -39,19 +78,10 @@ inline caf::behavior asker_behavior(caf::event_based_actor* self) {
 template <class T, class Executor, class Handle, class Then, class... Ts>
 void ask(const caf::actor& asker, Executor executor, Handle to, Then then,
          Ts... xs) {
-  auto finish = [executor, then = std::move(then)](result<T> outcome) {
-    boost::asio::post(executor, [then, x = std::move(outcome)]() mutable {
-      then(std::move(x));
-    });
-  };
-  auto send = [finish = std::move(finish), to = std::move(to),
-               ... args = std::move(xs)](caf::event_based_actor* self) mutable {
-    self->request(to, caf::infinite, std::move(args)...)
-      .then([finish](T& value) { finish(std::move(value)); },
-            [finish](const caf::error& error) { finish(to_errc(error)); });
-  };
-  caf::anon_send(asker,
-                 std::make_shared<question::element_type>(std::move(send)));
+  using asked = typed_question<T, Executor, Handle, Then, Ts...>;
+  caf::anon_send(asker, question_ptr{std::make_shared<asked>(
+                          std::move(executor), std::move(to), std::move(then),
+                          std::move(xs)...)});
 }
 
 } // namespace callboard
