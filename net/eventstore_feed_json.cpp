@@ -67,8 +67,8 @@ void append_event(std::string& out, const feed_entry& entry,
 class entry_writer {
 public:
   entry_writer(std::string& out, std::string_view base,
-               std::string_view group_uri, embed_level embed)
-      : out_(out), embed_(embed), base_(base) {
+               std::string_view group_uri, embed_level embed, bool with_content)
+      : out_(out), embed_(embed), with_content_(with_content), base_(base) {
     append_escaped(group_uri_, group_uri);
   }
 
@@ -78,8 +78,8 @@ public:
     if (embed_ >= embed_level::rich && entry.shown != nullptr)
       rich(members, entry);
     plain(members, entry);
-    if (embed_ == embed_level::content && !entry.through_link
-        && entry.shown != nullptr && entry.shown->is_json) {
+    if (with_content_ && !entry.through_link && entry.shown != nullptr
+        && entry.shown->is_json) {
       members.name("content");
       append_event(out_, entry, depth + 1);
     }
@@ -202,6 +202,7 @@ private:
 
   std::string& out_;
   embed_level embed_;
+  bool with_content_; // of JSON events that are no links
   std::string_view base_;
   std::string group_uri_;
   std::string_view stream_;
@@ -226,7 +227,8 @@ void append_links(std::string& out, const std::vector<feed_link>& links) {
 
 void append_entries(std::string& out, const feed& what, embed_level embed) {
   out += '[';
-  entry_writer writer{out, what.base, what.group_uri, embed};
+  entry_writer writer{out, what.base, what.group_uri, embed,
+                      embed == embed_level::content};
   for (std::size_t i = 0; i < what.entries.size(); ++i) {
     if (i > 0)
       out += ',';
@@ -304,9 +306,10 @@ std::string feed_to_json(const feed& what, embed_level embed) {
   return out;
 }
 
-std::string entry_to_json(std::string_view base, const feed_entry& entry) {
+std::string entry_to_json(std::string_view base, const feed_entry& entry,
+                          embed_level embed) {
   std::string out;
-  entry_writer{out, base, {}, embed_level::content}.write(entry, 0);
+  entry_writer{out, base, {}, embed, true}.write(entry, 0);
   return out;
 }
 

@@ -12,8 +12,9 @@ namespace callboard {
 /// A feed as a document (spec 3.2, 3.3, 6.4).
 std::string feed_to_json(const feed& what, embed_level embed);
 
-/// One event as `atom+json`: an entry with its content (spec 6.8).
-std::string entry_to_json(std::string_view base, const feed_entry& entry);
+/// One event as `atom+json`: an entry with its content at any level (spec 6.8).
+std::string entry_to_json(std::string_view base, const feed_entry& entry,
+                          embed_level embed);
 
 /// One event as `event+json`: where it is, what it is, data and metadata.
 /// `entry.shown` is not null.

@@ -14,6 +14,15 @@ void append_digits(std::string& out, std::size_t number) {
   out.append(digits, end);
 }
 
+/// The reason of a status that was not given one. What was only accepted has
+/// none in Event Store's dialect (spec 4.1).
+void append_usual_reason(std::string& out, http_status status) {
+  if (status == http_status::accepted)
+    return;
+  auto usual = boost::beast::http::obsolete_reason(status);
+  out.append(usual.data(), usual.size());
+}
+
 } // namespace
 
 std::string_view date_header::now() {
@@ -42,12 +51,10 @@ void append_head(std::string& out, const http_answer& answer,
   out += "HTTP/1.1 ";
   append_digits(out, static_cast<unsigned>(answer.status));
   out += ' ';
-  if (answer.reason.empty()) {
-    auto usual = boost::beast::http::obsolete_reason(answer.status);
-    out.append(usual.data(), usual.size());
-  } else {
+  if (answer.reason.empty())
+    append_usual_reason(out, answer.status);
+  else
     out += to_reason(answer.reason);
-  }
   out += "\r\n";
   if (may_have_body(answer.status)) {
     out += "Content-Length: ";

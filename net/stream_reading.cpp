@@ -112,7 +112,9 @@ void answer_event(const services_ptr& services, const http_exchange& exchange,
   else if (type == media::es_event_json || type == media::k_event_json)
     answer.body = event_to_json(entry);
   else
-    answer.body = entry_to_json(services->base(exchange.request()), entry);
+    answer.body = entry_to_json(
+      services->base(exchange.request()), entry,
+      parse_embed(exchange.request().query("embed").value_or("")));
   exchange.answer(std::move(answer));
 }
 

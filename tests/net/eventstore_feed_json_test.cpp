@@ -157,7 +157,7 @@ TEST_CASE("names that need escaping survive URLs and JSON") {
 TEST_CASE("single events in their representations") {
   auto e = made(3, R"({"z":1.10,"a":2})", true, "");
   auto one = entry_of({e, e, {}}, "s");
-  CHECK(entry_to_json(base, one) == R"({
+  CHECK(entry_to_json(base, one, embed_level::none) == R"({
   "title": "3@s",
   "id": "http://h:2113/streams/s/3",
   "updated": "2015-12-02T09:17:48.556Z",
@@ -197,6 +197,15 @@ TEST_CASE("single events in their representations") {
   CHECK(data_to_json(*made(0, "{broken")) == "\"{broken\"");
   CHECK(data_to_json(*made(0, "say \"hi\"", false)) == "\"say \\\"hi\\\"\"");
   CHECK(data_to_json(*made(0, "[1]", false)) == "\"[1]\"");
+}
+
+TEST_CASE("a single event has its content beside what its embed level adds") {
+  auto e = made(3, R"({"a":2})", true, "");
+  auto one = entry_of({e, e, {}}, "s");
+  auto shown = json::parse(entry_to_json(base, one, embed_level::body));
+  CHECK(shown["eventId"] == "c322e299-cb73-4b47-97c5-5054f9207403");
+  CHECK(shown["data"] == R"({"a":2})");
+  CHECK(shown["content"]["data"] == json{{"a", 2}});
 }
 
 TEST_CASE("the description of a stream and its groups") {

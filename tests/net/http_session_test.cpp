@@ -1,4 +1,5 @@
 // One connection over a real socket: requests in, answers out, and in order.
+#include "net/http_writer.hpp"
 #include "tests/support/http_client.hpp"
 #include "tests/support/http_fixture.hpp"
 
@@ -138,6 +139,15 @@ TEST_CASE("an answer may have its own reason, in printable ASCII") {
   CHECK(got.body() == "no \r\nX-Evil: 1 ??");
   CHECK(got["X-Evil"].empty());
   CHECK(got["Content-Type"] == "text/plain");
+}
+
+TEST_CASE("what is only accepted has no reason") {
+  std::string head;
+  append_head(head, plain_status(http_status::accepted), {});
+  CHECK(head.starts_with("HTTP/1.1 202 \r\n"));
+  head.clear();
+  append_head(head, plain_status(http_status::not_found), {});
+  CHECK(head.starts_with("HTTP/1.1 404 Not Found\r\n"));
 }
 
 TEST_CASE("HEAD gets the length and not the body") {
