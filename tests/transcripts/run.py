@@ -12,7 +12,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(HERE, "..", "crash"))
 import coverage  # noqa: E402
-from broker_process import BrokerProcess  # noqa: E402
+from broker_process import BrokerFailed, BrokerProcess  # noqa: E402
 from table import Table  # noqa: E402
 from transcript import Replay  # noqa: E402
 from values import Mismatch  # noqa: E402
@@ -44,7 +44,11 @@ class Run:
 
     def new_broker(self, name, options):
         broker = BrokerProcess(self.binary, os.path.join(self.folder, name.replace("/", "-")), options)
-        broker.start()
+        try:
+            broker.start()
+        except BrokerFailed:
+            broker.abandon()
+            raise
         return broker
 
     def replay(self, path):
@@ -60,7 +64,7 @@ class Run:
             Replay(broker, lambda *request: seen.append(request)).run(text)
             broker.expect_running()
             holds = True
-        except (Mismatch, ValueError, OSError) as wrong:
+        except (Mismatch, ValueError, OSError, BrokerFailed) as wrong:
             return wrong
         finally:
             if broker is not self.shared:
