@@ -11,7 +11,8 @@ from table import Table  # noqa: E402
 from transcript import Replay, parse  # noqa: E402
 from values import MISSING, Mismatch, in_json, in_xml  # noqa: E402
 
-FEED = '<f:feed xmlns:f="urn:x"><entry n="1"><id>a</id></entry><entry n="2"><id>b</id><link rel="x" href="y"/></entry></f:feed>'
+FEED = ('<f:feed xmlns:f="urn:x"><entry n="1"><id>a</id></entry>'
+        '<entry n="2"><id>b</id><link rel="x" href="y"/></entry></f:feed>')
 
 
 class NoBroker:

@@ -2,7 +2,8 @@
 #
 #   // Row 6: a group cannot be created twice.       comment: what the rows say
 #   broker --anonymous off                            first line: a broker of its own, with these options
-#   restart                                           that broker is stopped and started again; `kill`: killed
+#   restart                                           that broker is stopped and started again; `kill`: killed;
+#                                                     `ended`: it has ended by itself, with 0
 #   publish {stream} 4 [type]                         4 events in one batch; their ids are {e1} to {e4}, and so on
 #   group {stream}/{group} {"startFrom":0}            a group is made
 #   PUT /subscriptions/{stream}/{group}               a request line; an absolute URL of ours is fine
@@ -37,7 +38,7 @@ import uuid
 from values import MISSING, Mismatch, in_json, in_xml
 
 VERBS = ("GET", "PUT", "POST", "DELETE", "HEAD", "OPTIONS", "PATCH")
-COMMANDS = ("publish", "group", "restart", "kill")
+COMMANDS = ("publish", "group", "restart", "kill", "ended")
 OPERATIONS = {"==": lambda x, y: x == y, "!=": lambda x, y: x != y,
               ">=": lambda x, y: x >= y, "<=": lambda x, y: x <= y}
 
@@ -158,8 +159,10 @@ class Replay:
         self.connection.close()
         if how == "kill":
             self.broker.kill()
-        elif self.broker.terminate(20)[1] != 0:
-            raise Mismatch("it did not end with 0")
+        else:
+            code = self.broker.process.wait(20) if how == "ended" else self.broker.terminate(20)[1]
+            if code != 0:
+                raise Mismatch(f"it ended with {code}, not with 0")
         self.broker.start()
         self.connection = self.connect()
 
