@@ -191,7 +191,9 @@ private:
       if (raw_text(value, type).get(text) != simdjson::SUCCESS)
         return errc::invalid_argument;
       is_json = true;
-      return append_indented(into, text, limits::event_bytes_max);
+      // It lies in an event in an array.
+      return append_indented(into, text, limits::event_bytes_max,
+                             json_grammar::strict, limits::json_depth_max - 2);
     }
     if (type != ondemand::json_type::string)
       return errc::none;
@@ -230,6 +232,10 @@ accepted<std::vector<new_event>> parse_with(std::string_view body,
   batch_reader reader;
   auto outcome = reader.read(body, buffers);
   if (outcome == errc::invalid_argument) {
+    if (json_depth(body) > limits::json_depth_max)
+      return refusal{
+        400, std::string{invalid_body} + " Arrays and objects may be nested "
+               + std::to_string(limits::json_depth_max) + " deep."};
     // Rare: comments, single quotes. What is left is JSON, or refused.
     auto strict = to_strict_json(body);
     reader = {};

@@ -311,6 +311,9 @@ json parse_object(std::string_view body) {
 } // namespace
 
 accepted<group_settings> parse_group_settings(std::string_view body) {
+  if (json_depth(body) > limits::json_depth_max)
+    return refusal{400, "Arrays and objects may be nested "
+                          + std::to_string(limits::json_depth_max) + " deep."};
   auto document = parse_object(body);
   if (!document.is_object())
     return group_settings{};

@@ -37,10 +37,10 @@ enum class layout : std::uint8_t { none, compact, indented };
 class scanner {
 public:
   scanner(std::string_view text, json_grammar grammar, layout how,
-          std::string& out, std::size_t bytes_max)
+          std::string& out, std::size_t bytes_max, std::size_t depth_max)
       : at_(text.data()), end_(text.data() + text.size()),
         lenient_(grammar == json_grammar::lenient), how_(how), out_(out),
-        begin_size_(out.size()), bytes_max_(bytes_max) {}
+        begin_size_(out.size()), bytes_max_(bytes_max), depth_max_(depth_max) {}
 
   errc document() {
     auto whole = skip() && value(0) && skip() && at_ == end_;
@@ -108,7 +108,7 @@ private:
   }
 
   bool container(char close, bool named, std::size_t depth) {
-    if (depth == json_depth_max)
+    if (depth == depth_max_)
       return false;
     put(*at_++);
     if (!skip())
@@ -275,16 +275,19 @@ private:
   std::string& out_;
   std::size_t begin_size_;
   std::size_t bytes_max_;
+  std::size_t depth_max_;
   bool too_large_ = false;
 };
 
 errc lay_out(std::string& out, std::string_view text, json_grammar grammar,
-             layout how, std::size_t bytes_max) {
+             layout how, std::size_t bytes_max,
+             std::size_t depth_max = json_depth_max) {
   text = without_byte_order_mark(text);
   if (!simdjson::validate_utf8(text.data(), text.size()))
     return errc::invalid_argument;
   auto before = out.size();
-  auto outcome = scanner{text, grammar, how, out, bytes_max}.document();
+  auto outcome =
+    scanner{text, grammar, how, out, bytes_max, depth_max}.document();
   if (outcome != errc::none)
     out.resize(before);
   return outcome;
@@ -311,9 +314,29 @@ char first_of_json(std::string_view text) noexcept {
   return first == text.end() ? '\0' : *first;
 }
 
+std::size_t json_depth(std::string_view text) noexcept {
+  std::size_t depth = 0;
+  std::size_t deepest = 0;
+  for (std::size_t i = 0; i < text.size(); ++i)
+    switch (text[i]) {
+      case '{':
+      case '[': deepest = std::max(deepest, ++depth); break;
+      case '}':
+      case ']': depth -= depth > 0; break;
+      case '"':
+      case '\'': // a string, which may be in single quotes (lenient)
+        for (auto quote = text[i++]; i < text.size() && text[i] != quote; ++i)
+          i += text[i] == '\\';
+        break;
+      default: break;
+    }
+  return deepest;
+}
+
 errc append_indented(std::string& out, std::string_view text,
-                     std::size_t bytes_max, json_grammar grammar) {
-  return lay_out(out, text, grammar, layout::indented, bytes_max);
+                     std::size_t bytes_max, json_grammar grammar,
+                     std::size_t depth_max) {
+  return lay_out(out, text, grammar, layout::indented, bytes_max, depth_max);
 }
 
 std::optional<std::string> to_strict_json(std::string_view text) {

@@ -27,14 +27,19 @@ bool is_json(std::string_view text);
 /// 0: tells an object from an array without reading it.
 char first_of_json(std::string_view text) noexcept;
 
+/// The most arrays and objects inside each other, whether or not the rest is
+/// JSON.
+std::size_t json_depth(std::string_view text) noexcept;
+
 /// Appends `text` with two spaces an indentation level, `\n` line ends, `{}`
 /// and `[]` for what is empty. What is appended is always strict JSON. On an
 /// error `out` is as it was.
-/// Errors: invalid_argument (not JSON), too_large (more than `bytes_max`
-/// bytes).
+/// Errors: invalid_argument (not JSON, or deeper than `depth_max`), too_large
+/// (more than `bytes_max` bytes).
 errc append_indented(std::string& out, std::string_view text,
                      std::size_t bytes_max,
-                     json_grammar grammar = json_grammar::strict);
+                     json_grammar grammar = json_grammar::strict,
+                     std::size_t depth_max = json_depth_max);
 
 /// The document as strict JSON without white space, or nothing.
 std::optional<std::string> to_strict_json(std::string_view text);

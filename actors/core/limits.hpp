@@ -102,19 +102,45 @@ inline constexpr std::chrono::milliseconds sleep_max = 1min;
 
 // --- HTTP -------------------------------------------------------------------
 
-inline constexpr std::size_t header_bytes_max = std::size_t{16} << 10;
-inline constexpr std::size_t target_bytes_max = std::size_t{8} << 10;
+/// Request line and header lines together; a target alone may fill it.
+inline constexpr std::size_t header_bytes_max = std::size_t{32} << 10;
+inline constexpr std::size_t target_bytes_max = header_bytes_max;
+
+/// The default of `--max-body`, and what it may be set to.
 inline constexpr std::size_t body_bytes_max = std::size_t{16} << 20;
+inline constexpr std::size_t body_setting_min = std::size_t{1} << 10;
+inline constexpr std::size_t body_setting_max = std::size_t{64} << 20;
+
+/// Bodies of all requests together that are not yet complete, or large and not
+/// yet answered; over it a request that needs more gets 503 + Retry-After.
+inline constexpr std::size_t receiving_bytes_max = std::size_t{128} << 20;
+
+/// Answers of all connections together that wait for clients that read slowly;
+/// over it the next one that has to wait is cut off.
+inline constexpr std::size_t sending_bytes_max = std::size_t{128} << 20;
+
+/// Arrays and objects inside each other in a body that is read as JSON.
+inline constexpr std::size_t json_depth_max = 64;
 
 /// Connections at the same time; more are refused with 503.
 inline constexpr std::size_t connections_max = 10'000;
 
-/// From one answer to the end of the next request's header (keep-alive).
-inline constexpr std::chrono::milliseconds idle_wait_max = 120s;
+/// TLS handshakes at the same time, of one thread; further connections wait in
+/// the kernel until one is over.
+inline constexpr std::size_t handshakes_max = 500;
+inline constexpr std::chrono::milliseconds handshake_wait_max = 10s;
 
-/// From a request's first byte to the end of its header, and of its body.
+/// From one answer to the end of the next request's header (keep-alive).
+inline constexpr std::chrono::milliseconds idle_wait_max = 75s;
+
+/// From a request's first byte to the end of its header.
 inline constexpr std::chrono::milliseconds header_wait_max = 10s;
-inline constexpr std::chrono::milliseconds body_wait_max = 60s;
+
+/// From there to the end of its body: the grace, and a second more for each
+/// `body_bytes_per_second` that came, but never more than the maximum.
+inline constexpr std::chrono::milliseconds body_grace = 10s;
+inline constexpr std::size_t body_bytes_per_second = 1024;
+inline constexpr std::chrono::milliseconds body_wait_max = 5min;
 
 /// From a complete request to its answer (a long poll adds its own time), and
 /// for writing the answer.

@@ -163,6 +163,19 @@ TEST_CASE("an event type has limits of its own") {
   CHECK(check_event({{}, "\xFF", "", "", false}).error().status == 400);
 }
 
+TEST_CASE("a body is refused that is nested deeper than anybody needs") {
+  auto nested = [](std::size_t depth) { // in an event in an array
+    return R"(,"data":)" + std::string(depth - 2, '[')
+           + std::string(depth - 2, ']');
+  };
+  CHECK(stored(nested(limits::json_depth_max)).is_json);
+  CHECK(refused(one(nested(limits::json_depth_max + 1)))
+        == refusal{400, "Write request body invalid. Arrays and objects may be "
+                        "nested 64 deep."});
+  CHECK(refused(std::string(1'000'000, '[')).text.find("64 deep")
+        != std::string::npos);
+}
+
 TEST_CASE("metadata of a stream becomes its policy") {
   auto p = policy(R"({"$maxCount":5,"$maxAge":60,"$tb":7,"$cacheControl":3,
                       "$acl":{"$r":["a","$all"],"$w":"b"},"mine":{"x":1}})");

@@ -236,6 +236,17 @@ TEST_CASE("settings are echoed in the dialect's order, ours last") {
 })");
 }
 
+TEST_CASE("settings are refused that are nested deeper than anybody needs") {
+  auto nested = [](std::size_t depth) {
+    return R"({"extra":)" + std::string(depth - 1, '[')
+           + std::string(depth - 1, ']') + "}";
+  };
+  CHECK(parsed(nested(64)) == group_settings{});
+  CHECK(refused(nested(65)) == "Arrays and objects may be nested 64 deep.");
+  CHECK(refused(nested(1'000'000))
+        == "Arrays and objects may be nested 64 deep.");
+}
+
 TEST_CASE("what is echoed can be sent back") {
   group_settings s;
   s.start_from = -1;

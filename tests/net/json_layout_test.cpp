@@ -120,6 +120,17 @@ TEST_CASE("depth and size are bounded") {
   CHECK(out.empty());
 }
 
+TEST_CASE("depth is counted outside of strings") {
+  CHECK(json_depth("") == 0);
+  CHECK(json_depth("1") == 0);
+  CHECK(json_depth("[{}]") == 2);
+  CHECK(json_depth("[[],[[]],[]]") == 3);
+  CHECK(json_depth("{\"[[[\": \"\\\"[[[[\", 'b': '[[[\"'}") == 1);
+  CHECK(json_depth("]]][") == 1);
+  CHECK(json_depth("\"open [[") == 0);
+  CHECK(json_depth(nested(1'000'000)) == 1'000'000);
+}
+
 TEST_CASE("the first byte tells what a document is") {
   CHECK(first_of_json(" \t{}") == '{');
   CHECK(first_of_json("\xEF\xBB\xBF\n[") == '[');
