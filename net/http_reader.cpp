@@ -5,6 +5,7 @@
 #include <boost/beast/http/error.hpp>
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 namespace callboard {
@@ -16,8 +17,24 @@ namespace {
 
 constexpr std::size_t header_count_max = 100;
 
-// What a client announces is believed in steps: memory follows what came.
-constexpr std::size_t body_bytes_at_once = std::size_t{256} << 10;
+// A longer body is collected in pieces.
+constexpr std::size_t piece_bytes_max = std::size_t{64} << 10;
+
+// " HTTP/1.1\r\n" and the space behind the method.
+constexpr std::size_t request_line_bytes = 12;
+
+/// `host:port` of `http://host:port/path`, or nothing.
+std::string_view authority_of(std::string_view target) {
+  auto scheme = target.find("://");
+  if (target.starts_with('/') || scheme == std::string_view::npos)
+    return {};
+  target.remove_prefix(scheme + 3);
+  return target.substr(0, target.find_first_of("/?#"));
+}
+
+refusal malformed(const std::string& why) {
+  return {400, "Malformed request: " + why};
+}
 
 refusal too_large_header(std::size_t bytes_max) {
   return {431, "Request header fields are limited to "
@@ -43,12 +60,13 @@ accepted<std::size_t> http_reader::read(std::string_view input) {
     auto left = input.substr(taken);
     bool header = !is_header_done();
     error_code ec;
+    input_ = left;
     auto used = put({left.data(), left.size()}, ec);
     taken += used;
     if (ec == http::error::need_more) {
       // The parser bounds a header, but not the line before a chunk.
       if (left.size() - used > limits_.header_bytes_max)
-        return refusal{400, "Malformed request: a chunk's header is too long"};
+        return malformed("a chunk's header is too long");
       return taken;
     }
     if (ec)
@@ -66,13 +84,15 @@ refusal http_reader::why(error_code ec, std::string_view input) const {
     return {413, "Request bodies are limited to "
                    + std::to_string(limits_.body_bytes_max) + " bytes"};
   if (ec == http::error::header_limit) {
-    auto first_line = input.substr(0, input.find("\r\n"));
-    if (header_bytes_ == 0 && first_line.size() > limits_.target_bytes_max)
+    auto line_end = input.substr(0, limits_.header_bytes_max).find("\r\n");
+    if (header_bytes_ == 0
+        && (line_end == std::string_view::npos
+            || line_end > limits_.target_bytes_max))
       return {414, "Request targets are limited to "
                      + std::to_string(limits_.target_bytes_max) + " bytes"};
     return too_large_header(limits_.header_bytes_max);
   }
-  return {400, "Malformed request: " + ec.message()};
+  return malformed(ec.message());
 }
 
 void http_reader::refuse(unsigned status, std::string text, error_code& ec) {
@@ -80,12 +100,13 @@ void http_reader::refuse(unsigned status, std::string text, error_code& ec) {
   ec = http::error::bad_value; // any: `refusal_` is what counts
 }
 
-void http_reader::on_request_impl(http_verb method, string_view,
+void http_reader::on_request_impl(http_verb method, string_view method_text,
                                   string_view target, int version,
                                   error_code& ec) {
   request_.method = method;
   version_ = version;
-  header_bytes_ = target.size();
+  header_bytes_ = method_text.size() + target.size() + request_line_bytes;
+  authority_ = authority_of(target);
   if (target.size() > limits_.target_bytes_max)
     return refuse(414,
                   "Request targets are limited to "
@@ -99,8 +120,10 @@ void http_reader::on_request_impl(http_verb method, string_view,
 
 void http_reader::on_field_impl(http_field field, string_view name,
                                 string_view value, error_code& ec) {
+  if (is_folded(name, value))
+    return refuse(400, "Malformed request: a header line is continued", ec);
   header_bytes_ += name.size() + value.size() + 4;
-  if (header_bytes_ > limits_.header_bytes_max + limits_.target_bytes_max
+  if (header_bytes_ > limits_.header_bytes_max
       || ++header_count_ > header_count_max) {
     refusal_ = too_large_header(limits_.header_bytes_max);
     ec = http::error::header_limit;
@@ -120,24 +143,53 @@ void http_reader::on_header_impl(error_code& ec) {
                   ec);
   if (coding && version_ < 11)
     return refuse(400, "Malformed request: Transfer-Encoding in HTTP/1.0", ec);
-  auto hosts = request_.header_count(http_field::host);
-  if (hosts > 1 || (hosts == 0 && version_ == 11))
-    return refuse(400, "Malformed request: exactly one Host header is needed",
+  for (auto wrong : {check_length(), check_host()})
+    if (wrong)
+      return refuse(wrong->status, wrong->text, ec);
+  auto expect = request_.header(http_field::expect);
+  if (expect && version_ == 11 && !iequals(*expect, "100-continue"))
+    return refuse(417, "The only expectation that can be met is 100-continue",
                   ec);
   request_.keep_alive = keep_alive();
 }
 
-void http_reader::on_body_init_impl(
-  const boost::optional<std::uint64_t>& length, error_code&) {
-  if (length)
-    request_.body.reserve(std::min(std::size_t(*length), body_bytes_at_once));
+/// Beast takes the same length twice.
+std::optional<refusal> http_reader::check_length() const {
+  auto length = request_.header(http_field::content_length);
+  if (!length)
+    return std::nullopt;
+  if (request_.header_count(http_field::content_length) > 1
+      || length->find_first_not_of("0123456789") != std::string_view::npos)
+    return malformed("Content-Length must be given once, as one number");
+  return std::nullopt;
 }
 
+std::optional<refusal> http_reader::check_host() const {
+  auto hosts = request_.header_count(http_field::host);
+  if (hosts > 1 || (hosts == 0 && version_ == 11))
+    return malformed("exactly one Host header is needed");
+  if (hosts == 1 && !authority_.empty()
+      && !iequals(authority_, *request_.header(http_field::host)))
+    return malformed("the host of the target is not that of the Host header");
+  return std::nullopt;
+}
+
+/// Beast joins the lines of such a value, in a buffer of its own unless all but
+/// one are empty.
+bool http_reader::is_folded(std::string_view name,
+                            std::string_view value) const {
+  auto* gap = name.data() + name.size();
+  std::less<const char*> before;
+  return before(value.data(), gap)
+         || before(input_.data() + input_.size(), value.data())
+         || std::find(gap, value.data(), '\n') != value.data();
+}
+
+void http_reader::on_body_init_impl(const boost::optional<std::uint64_t>&,
+                                    error_code&) {}
+
 std::size_t http_reader::on_body_impl(string_view body, error_code&) {
-  auto& to = request_.body;
-  if (to.size() + body.size() > to.capacity())
-    to.reserve(to.size() + std::size_t(content_length_remaining().value_or(0)));
-  to.append(body.data(), body.size());
+  append(body);
   return body.size();
 }
 
@@ -146,7 +198,7 @@ void http_reader::on_chunk_header_impl(std::uint64_t, string_view,
 
 std::size_t http_reader::on_chunk_body_impl(std::uint64_t, string_view body,
                                             error_code&) {
-  request_.body.append(body.data(), body.size());
+  append(body);
   return body.size();
 }
 
@@ -160,7 +212,26 @@ bool http_reader::expects_continue() const noexcept {
          && iequals(*expect, "100-continue");
 }
 
+/// A string that grows is copied again and again and leaves holes behind: with
+/// a thousand of them the process would take twice what they hold.
+void http_reader::append(string_view part) {
+  auto& to = request_.body;
+  if (!to.empty() && to.size() + part.size() > piece_bytes_max) {
+    pieces_bytes_ += to.size();
+    pieces_.push_back(std::exchange(to, {}));
+  }
+  to.append(part.data(), part.size());
+}
+
 http_request http_reader::take() {
+  if (!pieces_.empty()) {
+    std::string whole;
+    whole.reserve(body_size());
+    for (auto& piece : pieces_)
+      whole += std::exchange(piece, {});
+    whole += request_.body;
+    request_.body = std::move(whole);
+  }
   return std::move(request_);
 }
 
