@@ -16,7 +16,7 @@ namespace {
 using reuse_port =
   boost::asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
 
-// Beyond connections_max clients are told so; beyond this too they are cut off.
+// Clients beyond the budget are told so; beyond this too they are cut off.
 constexpr std::size_t refused_connections_max = 100;
 
 // Without descriptors accept fails at once, again and again.
@@ -53,6 +53,7 @@ http_server::http_server(tcp_acceptor acceptor, http_handler handler,
       service_(std::make_shared<http_service>()) {
   service_->handler = std::move(handler);
   service_->options = std::move(options);
+  service_->handshake_over = [this] { on_handshake_over(); };
 }
 
 void http_server::start() {
@@ -72,8 +73,16 @@ void http_server::accept() {
           || ec == boost::system::errc::no_buffer_space
           || ec == boost::system::errc::not_enough_memory)
         return self->wait_for_descriptors();
-      self->accept();
+      if (self->service_->handshakes < self->service_->options.handshakes_max)
+        self->accept();
+      else
+        self->paused_ = true;
     });
+}
+
+void http_server::on_handshake_over() {
+  if (std::exchange(paused_, false) && acceptor_.is_open())
+    accept();
 }
 
 void http_server::wait_for_descriptors() {
@@ -87,30 +96,43 @@ void http_server::wait_for_descriptors() {
 }
 
 void http_server::on_accepted(tcp_socket socket, const tcp::endpoint& peer) {
-  auto connections_max = service_->options.connections_max;
-  if (sessions_.size() >= connections_max + refused_connections_max)
+  auto& options = service_->options;
+  bool refused = !options.budgets->connections.take(1);
+  // One that speaks TLS would have to be served before it could be told.
+  if (refused && (options.tls || refused_ == refused_connections_max))
     return;
-  bool refused = sessions_.size() >= connections_max;
   boost::system::error_code ec;
   socket.set_option(tcp::no_delay{true}, ec);
   socket.non_blocking(true, ec);
-  if (ec)
+  auto tls =
+    options.tls && !ec ? options.tls->accept(socket.native_handle()) : nullptr;
+  if (ec || (options.tls && !tls)) {
+    if (!refused)
+      options.budgets->connections.give(1);
     return;
+  }
   auto number = next_session_++;
   // The server outlives its sessions: each holds it through this callback.
   auto session = std::make_shared<http_session>(
-    std::move(socket), peer.address().to_string(), service_,
-    [self = shared_from_this(), number] { self->on_session_end(number); });
+    http_stream{std::move(socket), std::move(tls)}, peer.address().to_string(),
+    service_, [self = shared_from_this(), number, refused] {
+      self->on_session_end(number, refused);
+    });
   sessions_.emplace(number, session);
-  service_->options.counts->opened();
-  if (refused)
+  options.counts->opened();
+  if (refused) {
+    ++refused_;
     session->start_refused();
-  else
+  } else
     session->start();
 }
 
-void http_server::on_session_end(std::uint64_t number) {
+void http_server::on_session_end(std::uint64_t number, bool refused) {
   sessions_.erase(number);
+  if (refused)
+    --refused_;
+  else
+    service_->options.budgets->connections.give(1);
   service_->options.counts->closed();
   if (sessions_.empty() && stopped_) {
     timer_.cancel();

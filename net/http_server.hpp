@@ -48,7 +48,8 @@ private:
   void accept();
   void on_accepted(tcp_socket socket,
                    const boost::asio::ip::tcp::endpoint& peer);
-  void on_session_end(std::uint64_t number);
+  void on_session_end(std::uint64_t number, bool refused);
+  void on_handshake_over();
   void wait_for_descriptors();
   void drain(std::function<void()> stopped);
   void close_all();
@@ -60,6 +61,8 @@ private:
   std::shared_ptr<http_service> service_;
   std::unordered_map<std::uint64_t, std::weak_ptr<http_session>> sessions_;
   std::uint64_t next_session_ = 0;
+  std::size_t refused_ = 0; // of the sessions, beyond the budget
+  bool paused_ = false;     // accepts again after a handshake
   std::function<void()> stopped_;
 };
 

@@ -4,6 +4,7 @@
 #include <boost/asio/post.hpp>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -16,19 +17,27 @@ constexpr std::size_t held_bytes_max = std::size_t{64} << 10;
 
 } // namespace
 
-http_session::http_session(tcp_socket socket, std::string remote_address,
+http_session::http_session(http_stream stream, std::string remote_address,
                            std::shared_ptr<http_service> service,
                            std::function<void()> closed)
-    : socket_(std::move(socket)), timer_(socket_.get_executor()),
-      executor_(socket_.get_executor()), service_(std::move(service)),
-      remote_address_(std::move(remote_address)), closed_(std::move(closed)) {}
+    : stream_(std::move(stream)), timer_(stream_.executor()),
+      executor_(stream_.executor()), service_(std::move(service)),
+      remote_address_(std::move(remote_address)), closed_(std::move(closed)),
+      receiving_(service_->options.budgets->receiving),
+      sending_(service_->options.budgets->sending) {}
 
 http_session::~http_session() {
   close();
 }
 
 void http_session::start() {
-  deadline_ = clock::now() + service_->options.idle_wait_max;
+  auto& options = service_->options;
+  deadline_ = clock::now() + options.idle_wait_max;
+  if (stream_.secure()) {
+    phase_ = phase::handshake;
+    deadline_ = clock::now() + options.handshake_wait_max;
+    ++service_->handshakes;
+  }
   wait();
   wait_readable();
 }
@@ -37,17 +46,15 @@ void http_session::start_refused() {
   asked_ = clock::now();
   deadline_ = asked_ + service_->options.write_wait_max;
   wait();
-  auto busy = callboard::refuse({503, "Too many connections"});
-  busy.add_header("Retry-After", "1");
-  keep_alive_ = false;
-  linger_ = true;
-  put(std::move(busy), service_->options.header_block);
+  refuse({503, "Too many connections"});
   after_turn();
 }
 
 void http_session::drain() {
   assert(!serving_);
   draining_ = true;
+  if (phase_ == phase::handshake)
+    return close();
   if (phase_ == phase::idle)
     receive(); // a request may have arrived that we have not looked at yet
   if (phase_ == phase::answering)
@@ -61,10 +68,14 @@ void http_session::close() {
     return;
   auto gone = std::exchange(gone_, nullptr);
   bool answering = phase_ == phase::answering;
+  if (phase_ == phase::handshake)
+    end_handshake();
   phase_ = phase::closed;
-  error_code ignored;
-  socket_.close(ignored);
+  stream_.close();
   timer_.cancel();
+  sending_.resize(0);
+  if (!answering) // else the handler still has the body
+    receiving_.resize(0);
   stopping_ = nullptr;
   if (gone && answering)
     gone();
@@ -77,21 +88,42 @@ void http_session::close() {
 void http_session::wait_readable() {
   if (std::exchange(waits_readable_, true))
     return;
-  socket_.async_wait(tcp_socket::wait_read,
-                     [self = shared_from_this()](error_code ec) {
-                       self->waits_readable_ = false;
-                       if (!ec)
-                         self->receive();
-                     });
+  stream_.wait_readable([self = shared_from_this()](error_code ec) {
+    self->waits_readable_ = false;
+    if (!ec)
+      self->receive();
+  });
+}
+
+/// True once it is done.
+bool http_session::shake_hands() {
+  error_code ec;
+  stream_.handshake(ec);
+  if (ec == boost::asio::error::would_block)
+    wait_readable();
+  else if (ec)
+    close();
+  if (ec)
+    return false;
+  end_handshake();
+  enter(phase::idle, service_->options.idle_wait_max);
+  return true;
+}
+
+void http_session::end_handshake() {
+  --service_->handshakes;
+  service_->handshake_over();
 }
 
 void http_session::receive() {
+  if (phase_ == phase::handshake && !shake_hands())
+    return;
   bool watched = phase_ == phase::answering && gone_ != nullptr;
   if (!reads() && !watched && phase_ != phase::lingering)
     return; // nobody wants it now: it stays in the kernel
   auto& input = service_->input;
   error_code ec;
-  auto size = socket_.read_some(boost::asio::buffer(input), ec);
+  auto size = stream_.read_some(input, ec);
   if (ec == boost::asio::error::would_block)
     return wait_readable();
   if (ec)
@@ -172,6 +204,8 @@ std::size_t http_session::read_request(std::string_view input) {
     hand_out();
   else if (!reader_->started())
     reader_.reset();
+  else if (!receiving_.resize(reader_->body_size()))
+    refuse({503, "Too many large requests at the same time"});
   else if (!had_header && reader_->header_done() && *taken == input.size()
            && reader_->expects_continue())
     out_ += "HTTP/1.1 100 Continue\r\n\r\n";
@@ -210,7 +244,8 @@ void http_session::after_turn() {
     } else if (!reader_->header_done() && phase_ != phase::header) {
       enter(phase::header, options.header_wait_max);
     } else if (reader_->header_done() && phase_ != phase::body) {
-      enter(phase::body, options.body_wait_max);
+      asked_ =
+        enter(phase::body, std::min(options.body_grace, options.body_wait_max));
     }
     if (has_room())
       wait_readable();

@@ -3,12 +3,13 @@
 
 #include "actors/core/limits.hpp"
 #include "net/http.hpp"
+#include "net/http_budget.hpp"
 #include "net/http_counters.hpp"
 #include "net/http_reader.hpp"
+#include "net/http_stream.hpp"
 #include "net/http_writer.hpp"
 
 #include <boost/asio/basic_waitable_timer.hpp>
-#include <boost/asio/ip/tcp.hpp>
 
 #include <array>
 #include <functional>
@@ -20,13 +21,19 @@ namespace callboard {
 
 struct http_options {
   http_limits sizes{};
+  std::chrono::milliseconds handshake_wait_max = limits::handshake_wait_max;
   std::chrono::milliseconds idle_wait_max = limits::idle_wait_max;
   std::chrono::milliseconds header_wait_max = limits::header_wait_max;
+  std::chrono::milliseconds body_grace = limits::body_grace;
   std::chrono::milliseconds body_wait_max = limits::body_wait_max;
   std::chrono::milliseconds answer_wait_max = limits::answer_wait_max;
   std::chrono::milliseconds write_wait_max = limits::write_wait_max;
   std::chrono::milliseconds drain_wait_max = limits::drain_wait_max;
-  std::size_t connections_max = limits::connections_max; // of one server
+  std::size_t handshakes_max = limits::handshakes_max; // of one server
+  /// Null: connections are in the clear.
+  std::shared_ptr<const tls_identity> tls{};
+  /// Of all servers of a process.
+  std::shared_ptr<http_budgets> budgets = std::make_shared<http_budgets>();
   /// Whole lines for answers that no router saw; see `cors_headers`.
   std::string header_block{};
   /// Of this thread alone; outlives the server for who reads it.
@@ -38,17 +45,17 @@ struct http_options {
 struct http_service {
   http_handler handler;
   http_options options;
+  std::size_t handshakes = 0; // that are going on
+  std::function<void()> handshake_over{};
   date_header date{};
   std::array<char, std::size_t{64} << 10> input{};
 };
-
-using tcp_socket =
-  boost::asio::basic_stream_socket<boost::asio::ip::tcp, http_executor>;
 
 /// Serves one connection until it closes. Runs on one thread only: its
 /// io_context's. Kept alive by what it waits for and by the exchanges of its
 /// requests; after `close` nothing but memory is left of it.
 ///
+///     handshake (TLS) ─► idle
 ///     idle ─► header ─► body ─► answering ─► idle (keep-alive)
 ///               └─ refused ─┴───────┴─► finishing ─► lingering ─► closed
 ///
@@ -63,7 +70,7 @@ class http_session : public http_connection,
                      public std::enable_shared_from_this<http_session> {
 public:
   /// `closed` is called once, from `close`.
-  http_session(tcp_socket socket, std::string remote_address,
+  http_session(http_stream stream, std::string remote_address,
                std::shared_ptr<http_service> service,
                std::function<void()> closed);
   http_session(const http_session&) = delete;
@@ -73,7 +80,8 @@ public:
   /// Starts reading.
   void start();
 
-  /// Answers 503 without having read anything, then closes: too many.
+  /// Answers 503 without having read anything, then closes: too many. Only
+  /// without TLS.
   void start_refused();
 
   /// Lets a request in progress finish, with `Connection: close`, and tells its
@@ -109,10 +117,13 @@ private:
     finishing, // nothing more is read; closes when all is written
     lingering, // all is written; reads on so that the client gets it
     closed,
+    handshake, // TLS
   };
 
   // input
   void wait_readable();
+  bool shake_hands();
+  void end_handshake();
   void receive();
   void on_input(std::string_view fresh);
   void on_end_of_input(error_code ec);
@@ -145,8 +156,9 @@ private:
   void wait();
   void on_timer();
   void on_late(phase late);
+  clock::time_point body_deadline() const;
 
-  tcp_socket socket_;
+  http_stream stream_;
   timer timer_;
   http_executor executor_;
   std::shared_ptr<http_service> service_;
@@ -154,6 +166,8 @@ private:
   std::function<void()> closed_;
 
   phase phase_ = phase::idle;
+  budget_share receiving_; // of the request's body
+  budget_share sending_;   // of answers that the client does not take
   bool waits_readable_ = false;
   bool waits_writable_ = false;
   bool serving_ = false;  // inside serve(): answers wait for its end
@@ -167,7 +181,7 @@ private:
   std::size_t held_at_ = 0; // ... from here on
   std::optional<http_reader> reader_;
   std::uint64_t number_ = 0;  // of the request that is being answered
-  clock::time_point asked_{}; // when it was complete
+  clock::time_point asked_{}; // when it was complete, or its header
   std::function<void()> gone_;
   std::function<void()> stopping_;
 

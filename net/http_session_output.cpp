@@ -28,6 +28,7 @@ constexpr std::size_t write_progress_bytes = std::size_t{16} << 10;
 
 void http_session::put(http_answer answer, std::string_view header_block) {
   assert(out_body_.empty()); // no request is read before it is written
+  receiving_.resize(0);
   auto status = static_cast<unsigned>(answer.status);
   bool keep = keep_alive_ && !answer.close && !draining_;
   append_head(out_, answer,
@@ -53,7 +54,10 @@ void http_session::refuse(const refusal& why) {
   head_only_ = false;
   linger_ = true;
   asked_ = clock::now();
-  put(callboard::refuse(why), service_->options.header_block);
+  auto answer = callboard::refuse(why);
+  if (why.status == 503)
+    answer.add_header("Retry-After", "1");
+  put(std::move(answer), service_->options.header_block);
 }
 
 void http_session::shrink(std::string& buffer) {
@@ -75,12 +79,11 @@ void http_session::flush() {
     return;
   auto before = written_;
   while (unwritten() > 0) {
-    std::array<boost::asio::const_buffer, 2> all{
-      boost::asio::buffer(out_) + written_,
-      boost::asio::buffer(out_body_)
-        + (written_ - std::min(written_, out_.size()))};
+    auto from_head = std::min(written_, out_.size());
+    auto head = std::string_view{out_}.substr(from_head);
+    auto body = std::string_view{out_body_}.substr(written_ - from_head);
     error_code ec;
-    written_ += socket_.write_some(all, ec);
+    written_ += stream_.write_some(head, body, ec);
     if (ec == boost::asio::error::would_block)
       break;
     if (ec)
@@ -89,6 +92,7 @@ void http_session::flush() {
   if (unwritten() == 0) {
     shrink(out_);
     shrink(out_body_);
+    sending_.resize(0);
     written_ = 0;
     bool waited = write_deadline_ != clock::time_point::max();
     write_deadline_ = clock::time_point::max();
@@ -96,14 +100,15 @@ void http_session::flush() {
       deadline_ = clock::now() + service_->options.idle_wait_max;
     return;
   }
+  if (!sending_.resize(out_.size() + out_body_.size()))
+    return close();
   if (write_deadline_ == clock::time_point::max()
       || written_ - before >= write_progress_bytes) {
     write_deadline_ = clock::now() + service_->options.write_wait_max;
     watch(write_deadline_);
   }
   waits_writable_ = true;
-  socket_.async_wait(
-    tcp_socket::wait_write,
+  stream_.wait_writable(
     [self = shared_from_this()](error_code ec) { self->on_writable(ec); });
 }
 
@@ -124,8 +129,7 @@ void http_session::on_writable(error_code ec) {
 void http_session::finish() {
   if (!linger_)
     return close();
-  error_code ignored;
-  socket_.shutdown(tcp_socket::shutdown_send, ignored);
+  stream_.end_output();
   enter(phase::lingering, linger_wait_max);
   wait_readable();
 }
@@ -161,6 +165,8 @@ void http_session::on_timer() {
   auto now = clock::now();
   if (write_deadline_ <= now)
     return close(); // the client does not read
+  if (phase_ == phase::body)
+    deadline_ = body_deadline();
   bool writing = write_deadline_ != clock::time_point::max();
   if (writing && (phase_ == phase::idle || phase_ == phase::finishing))
     deadline_ = write_deadline_; // it reads slowly: it is not idle yet
@@ -170,11 +176,24 @@ void http_session::on_timer() {
     wait();
 }
 
+/// What has come buys time, up to a maximum.
+http_session::clock::time_point http_session::body_deadline() const {
+  auto& options = service_->options;
+  auto earned = std::chrono::seconds{
+    std::int64_t(reader_->body_size() / limits::body_bytes_per_second)};
+  return asked_
+         + std::min<std::chrono::milliseconds>(options.body_grace + earned,
+                                               options.body_wait_max);
+}
+
 void http_session::on_late(phase late) {
   if (late == phase::header || late == phase::body) {
     refuse({408, late == phase::header
                    ? "The header of the request was not complete in time"
-                   : "The body of the request was not complete in time"});
+                   : "The body of the request came too slowly: it must be "
+                     "complete in time, and "
+                       + std::to_string(limits::body_bytes_per_second)
+                       + " bytes a second are expected"});
     return after_turn();
   }
   if (late != phase::answering)

@@ -71,6 +71,26 @@ TEST_CASE("what is too large is refused by name") {
   CHECK(client.post("/", x(100)).body() == x(100));
 }
 
+TEST_CASE("request line and header lines share one bound") {
+  http_fixture server{ok};
+  auto get = [](std::size_t target, std::size_t header) {
+    return "GET /" + std::string(target, 'x') + " HTTP/1.1\r\nHost: x\r\nA: "
+           + std::string(header, 'y') + "\r\n\r\n";
+  };
+  http_client client{server.port()};
+  for (auto target :
+       {std::size_t{0}, std::size_t{20'000}, std::size_t{32'700}}) {
+    client.send(get(target, 32'720 - target));
+    CHECK(client.receive().result_int() == 200);
+  }
+  CHECK(status(server, get(0, 33'000)) == 431);
+  CHECK(status(server, get(20'000, 13'000)) == 431);
+  auto target = refused(server, get(33'000, 0));
+  CHECK(target.result_int() == 414);
+  CHECK(target.body() == "Request targets are limited to 32768 bytes");
+  CHECK(status(server, "GET /" + std::string(40'000, 'x')) == 414);
+}
+
 TEST_CASE("header lines that trickle in are counted together") {
   http_fixture server{
     ok, {.sizes = {.header_bytes_max = 512, .target_bytes_max = 256}}};
@@ -93,16 +113,26 @@ TEST_CASE("an answer of 413 arrives though the client is still sending") {
 
 TEST_CASE("what is malformed is 400 and says why") {
   http_fixture server{ok};
-  for (auto bytes :
-       {"BROKEN\r\n\r\n", "GET /\r\n\r\n", "GET / HTTP/2.0\r\n\r\n",
-        "GET / HTTP/1.1\nHost: x\n\n", "GET  / HTTP/1.1\r\nHost: x\r\n\r\n",
-        "G\x01T / HTTP/1.1\r\nHost: x\r\n\r\n",
-        "GET / HTTP/1.1\r\nHost : x\r\n\r\n",
-        "GET / HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n",
-        "GET a HTTP/1.1\r\nHost: x\r\n\r\n",
-        "GET /%4 HTTP/1.1\r\nHost: x\r\n\r\n",
-        "GET /%00 HTTP/1.1\r\nHost: x\r\n\r\n",
-        "GET /?a=%ff HTTP/1.1\r\nHost: x\r\n\r\n"}) {
+  for (auto bytes : {"BROKEN\r\n\r\n",
+                     "GET /\r\n\r\n",
+                     "GET / HTTP/2.0\r\n\r\n",
+                     "GET / HTTP/1.1\nHost: x\n\n",
+                     "GET  / HTTP/1.1\r\nHost: x\r\n\r\n",
+                     "G\x01T / HTTP/1.1\r\nHost: x\r\n\r\n",
+                     "GET / HTTP/1.1\r\nHost : x\r\n\r\n",
+                     "GET / HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n",
+                     "GET / HTTP/1.1\r\nHost: x\r\n: no name\r\n\r\n",
+                     "GET / HTTP/1.1\r\nHost: x\r\nA: b\nC: d\r\n\r\n",
+                     "GET / HTTP/1.1\r\nHost: x\r\nA: b\rC: d\r\n\r\n",
+                     "GET / HTTP/1.1\r\nHost: x\r\nA: b\x01\r\n\r\n",
+                     "GET / HTTP/1.1\r\nHost: x\r\nA\xe4: b\r\n\r\n",
+                     "GET / HTTP/1.1\r\nHost: x\n\r\n",
+                     "GET /\x7f HTTP/1.1\r\nHost: x\r\n\r\n",
+                     "GET / HTTP/1.1\r\n Host: x\r\n\r\n",
+                     "GET a HTTP/1.1\r\nHost: x\r\n\r\n",
+                     "GET /%4 HTTP/1.1\r\nHost: x\r\n\r\n",
+                     "GET /%00 HTTP/1.1\r\nHost: x\r\n\r\n",
+                     "GET /?a=%ff HTTP/1.1\r\nHost: x\r\n\r\n"}) {
     INFO(bytes);
     auto answer = refused(server, bytes);
     CHECK(answer.result_int() == 400);
@@ -119,19 +149,68 @@ TEST_CASE("exactly one Host is needed, from HTTP/1.1 on") {
   CHECK(old.receive().result_int() == 200);
 }
 
+TEST_CASE("a target in absolute form names the host that Host does") {
+  http_fixture server{[](http_request& request, const http_exchange& exchange) {
+    exchange.answer({.body = std::string{request.target()}});
+  }};
+  http_client client{server.port()};
+  client.send("GET http://a:1/b?c HTTP/1.1\r\nHost: A:1\r\n\r\n");
+  CHECK(client.receive().body() == "/b?c");
+  for (auto bytes : {"GET http://a:1/ HTTP/1.1\r\nHost: b:1\r\n\r\n",
+                     "GET http://a:1/ HTTP/1.1\r\nHost: a\r\n\r\n",
+                     "GET http://a HTTP/1.1\r\nHost: a\r\n\r\n",
+                     "GET http://a?b HTTP/1.1\r\nHost: a\r\n\r\n",
+                     "GET http://a:1/ HTTP/1.1\r\n\r\n"}) {
+    INFO(bytes);
+    CHECK(status(server, bytes) == 400);
+  }
+}
+
+TEST_CASE("a header line that is continued in the next is refused") {
+  http_fixture server{ok};
+  for (auto lines :
+       {"A: b\r\n c\r\n", "A: b\r\n\tc\r\n", "A:\r\n b\r\n", "A: b\r\n \r\n",
+        "A:\r\n \r\n", "A: \r\n\t\r\n b\r\n", "Content-Length:\r\n 5\r\n",
+        "Transfer-Encoding: chunked\r\n , gzip\r\n"}) {
+    INFO(lines);
+    auto answer = refused(server, post + lines + "\r\nabcde");
+    CHECK(answer.result_int() == 400);
+    CHECK(answer.body().find("continued") != std::string::npos);
+  }
+  http_client client{server.port()};
+  CHECK(client.get("/", "A: \t b \t\r\nC:\r\nD:d\r\n").result_int() == 200);
+}
+
+TEST_CASE("an expectation that cannot be met is refused by name") {
+  http_fixture server{ok};
+  auto answer = refused(server, post + "Expect: 200-ok\r\n\r\n");
+  CHECK(answer.result_int() == 417);
+  CHECK(answer.body().find("100-continue") != std::string::npos);
+  http_client old{server.port()}; // has no expectations
+  old.send("GET / HTTP/1.0\r\nExpect: 200-ok\r\n\r\n");
+  CHECK(old.receive().result_int() == 200);
+}
+
 TEST_CASE("a request with two readings is refused, not guessed") {
   http_fixture server{ok};
   for (auto headers :
        {"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
         "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
         "Content-Length: 5\r\nContent-Length: 6\r\n",
-        "Content-Length: 5, 6\r\n", "Content-Length: +5\r\n",
-        "Content-Length: -5\r\n", "Content-Length: 5 5\r\n",
-        "Content-Length: 0x5\r\n", "Content-Length: 99999999999999999999\r\n",
-        "Content-Length: \r\n", "Transfer-Encoding: gzip\r\n",
+        "Content-Length: 5\r\nContent-Length: 5\r\n",
+        "Content-Length: 5, 5\r\n",
+        "Content-Length: 5, 6\r\n",
+        "Content-Length: +5\r\n",
+        "Content-Length: -5\r\n",
+        "Content-Length: 5 5\r\n",
+        "Content-Length: 0x5\r\n",
+        "Content-Length: 99999999999999999999\r\n",
+        "Content-Length: \r\n",
+        "Transfer-Encoding: gzip\r\n",
         "Transfer-Encoding: gzip, chunked\r\n",
         "Transfer-Encoding: chunked, gzip\r\n",
-        "Transfer-Encoding: xchunked\r\n", "Transfer-Encoding: identity\r\n",
+        "Transfer-Encoding: xchunked\r\n",
+        "Transfer-Encoding: identity\r\n",
         "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
         "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n",
         "Transfer-Encoding : chunked\r\n"}) {
@@ -219,7 +298,9 @@ TEST_CASE("a client that does not read its answer is cut off") {
 }
 
 TEST_CASE("a connection too many is told so and closed") {
-  http_fixture server{ok, {.connections_max = 2}};
+  http_fixture server{
+    ok,
+    {.budgets = std::make_shared<http_budgets>(http_bounds{.connections = 2})}};
   http_client first{server.port()};
   http_client second{server.port()};
   CHECK(first.get("/").result_int() == 200);

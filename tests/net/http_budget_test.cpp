@@ -1,0 +1,100 @@
+// What connections share: memory for bodies on their way in and out, and time.
+#include "net/http_budget.hpp"
+#include "tests/support/http_client.hpp"
+#include "tests/support/http_fixture.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <thread>
+
+using namespace callboard;
+using namespace callboard::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+void ok(http_request& request, const http_exchange& exchange) {
+  exchange.answer({.body = std::move(request.body)});
+}
+
+http_client::response refused(http_fixture& server, std::string_view bytes) {
+  http_client client{server.port()};
+  client.try_send(bytes);
+  auto answer = client.receive();
+  CHECK(!answer.keep_alive());
+  return answer;
+}
+
+const std::string post = "POST / HTTP/1.1\r\nHost: x\r\n";
+
+} // namespace
+
+TEST_CASE("a share of a budget grows only while there is some left") {
+  http_budget budget{10};
+  {
+    budget_share one{budget};
+    budget_share two{budget};
+    CHECK(one.resize(6));
+    CHECK(!two.resize(5));
+    CHECK(two.resize(4));
+    CHECK(!one.resize(7));
+    CHECK(one.resize(5));
+    CHECK(two.resize(5));
+    CHECK(budget.used() == 10);
+  }
+  CHECK(budget.used() == 0);
+}
+
+TEST_CASE("bytes that come fast enough buy a body more time") {
+  http_fixture server{ok, {.body_grace = 100ms}};
+  auto slow = refused(server, post + "Content-Length: 100\r\n\r\nabc");
+  CHECK(slow.result_int() == 408);
+  CHECK(slow.body().find("1024 bytes a second") != std::string::npos);
+  auto begin = std::chrono::steady_clock::now();
+  auto fast = refused(server, post + "Content-Length: 5000\r\n\r\n"
+                                + std::string(1100, 'x'));
+  CHECK(fast.result_int() == 408);
+  CHECK(std::chrono::steady_clock::now() - begin > 1s);
+}
+
+TEST_CASE("bodies that are on their way share what memory there is") {
+  auto budgets =
+    std::make_shared<http_budgets>(http_bounds{.receiving_bytes = 100'000});
+  http_fixture server{ok, {.budgets = budgets}};
+  http_client first{server.port()};
+  first.send(post + "Content-Length: 90000\r\n\r\n" + std::string(80'000, 'x'));
+  while (budgets->receiving.used() < 80'000)
+    std::this_thread::yield();
+  // What a client announces costs nothing yet.
+  http_client second{server.port()};
+  second.send(post + "Content-Length: 50000\r\n\r\n");
+  auto third = refused(server, post + "Content-Length: 50000\r\n\r\n"
+                                 + std::string(30'000, 'x'));
+  CHECK(third.result_int() == 503);
+  CHECK(third["Retry-After"] == "1");
+  // What comes whole needs no place, and who goes gives it back.
+  CHECK(http_client{server.port()}.post("/", "small").body() == "small");
+  first.send(std::string(10'000, 'x'));
+  CHECK(first.receive().body().size() == 90'000);
+  second.send(std::string(50'000, 'y'));
+  CHECK(second.receive().body().size() == 50'000);
+  CHECK(budgets->receiving.used() == 0);
+}
+
+TEST_CASE("answers that nobody takes share what memory there is") {
+  auto budgets =
+    std::make_shared<http_budgets>(http_bounds{.sending_bytes = 150 << 20});
+  http_fixture server{[](http_request&, const http_exchange& exchange) {
+                        exchange.answer({.body = std::string(100 << 20, 'x')});
+                      },
+                      {.budgets = budgets}};
+  http_client first{server.port()};
+  first.send_request("GET", "/");
+  while (budgets->sending.used() == 0)
+    std::this_thread::yield();
+  http_client second{server.port()};
+  second.send_request("GET", "/");
+  CHECK(second.receive_all().size() < 100 << 20); // cut off
+  CHECK(first.receive().body().size() == 100 << 20);
+  CHECK(budgets->sending.used() == 0);
+}
