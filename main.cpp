@@ -1,10 +1,12 @@
 // Options, then a server until SIGTERM or SIGINT.
+#include "actors/core/limits.hpp"
 #include "server.hpp"
 
 #include <nlohmann/json.hpp>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 
 #include <csignal>
 #include <cstdlib>
@@ -17,12 +19,13 @@ using namespace callboard;
 
 namespace {
 
-/// Blocks SIGTERM and SIGINT in this thread and those it starts.
+/// Blocks SIGTERM, SIGINT and SIGHUP in this thread and those it starts.
 sigset_t block_signals() {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   return set;
@@ -56,19 +59,35 @@ void set_up_log(const options& settings) {
     spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
 }
 
+/// The usual soft limit of 1024 files is meant for programs that use select().
+void allow_descriptors() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+    return;
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+  constexpr rlim_t others = 200; // wal, LMDB, refused connections
+  if (files.rlim_max < limits::connections_max + others)
+    spdlog::warn("only {} files may be open: fewer connections than {}",
+                 files.rlim_max, limits::connections_max);
+}
+
 int serve(const options& settings) {
   auto signals = block_signals();
   set_up_log(settings);
+  allow_descriptors();
   server::failure why;
   auto running = server::start(settings, why);
   if (!running) {
     std::cerr << why.text << '\n';
     return why.exit_code;
   }
-  spdlog::info("serving version={} http={} port={} data={}", CALLBOARD_VERSION,
+  spdlog::info("serving version={} {}={} port={} data={}", CALLBOARD_VERSION,
+               settings.tls_certificate.empty() ? "http" : "https",
                settings.http_address, running->port(), settings.data);
   int signal = 0;
-  sigwait(&signals, &signal);
+  while (sigwait(&signals, &signal) == 0 && signal == SIGHUP)
+    running->reload();
   spdlog::info("stopping signal={}", signal);
   running.reset();
   spdlog::info("stopped");

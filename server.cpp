@@ -4,6 +4,7 @@
 #include "actors/broker_actor.hpp"
 #include "actors/core/clock.hpp"
 #include "actors/core/limits.hpp"
+#include "actors/login_actor.hpp"
 #include "net/admin_api.hpp"
 #include "net/asio_coordinator.hpp"
 #include "net/eventstore_api.hpp"
@@ -18,11 +19,13 @@
 #include <caf/scoped_actor.hpp>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <chrono>
 #include <future>
 #include <iostream>
 #include <optional>
 #include <random>
+#include <sstream>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -104,6 +107,8 @@ server::failure explain(errc why, const std::string& data,
 struct server::impl {
   explicit impl(options o) : settings(std::move(o)) {}
 
+  bool load_identity(failure& why);
+  stored_users known_users() const;
   result<void> open_storage(std::string& diagnosis);
   result<void> start_actors();
   void start_listeners();
@@ -111,6 +116,7 @@ struct server::impl {
   bool wakes_journal_later();
 
   options settings;
+  std::shared_ptr<tls_identity> tls; // null: in the clear
   std::optional<data_folder> folder;
   std::optional<broker_clock> clock;
   node_ptr node = std::make_shared<node_services>();
@@ -123,6 +129,17 @@ struct server::impl {
   std::vector<caf::actor> askers;
   std::vector<std::shared_ptr<http_server>> listeners;
 };
+
+bool server::impl::load_identity(failure& why) {
+  if (settings.tls_certificate.empty())
+    return true;
+  std::string wrong;
+  tls = tls_identity::load(settings.tls_certificate, settings.tls_key, wrong);
+  if (!tls)
+    why = {2, "callboard: " + wrong
+                + "; --tls-cert and --tls-key need readable PEM files"};
+  return tls != nullptr;
+}
 
 result<void> server::impl::open_storage(std::string& diagnosis) {
   auto opened = data_folder::open(settings.data, {});
@@ -152,6 +169,21 @@ result<void> server::impl::open_storage(std::string& diagnosis) {
   return {};
 }
 
+stored_users server::impl::known_users() const {
+  auto users = node->db->users();
+  if (!users || users->empty())
+    return stored_users::none;
+  if (settings.on_loopback() || settings.insecure)
+    return stored_users::own; // it does not matter: spare the hashing
+  auto open = std::any_of(users->begin(), users->end(), [](auto& user) {
+    return (user.first == "admin" || user.first == "ops")
+           && !user.second.disabled
+           && is_hash_of(user.second.password_hash,
+                         std::string{loopback_password});
+  });
+  return open ? stored_users::of_loopback : stored_users::own;
+}
+
 result<void> server::impl::start_actors() {
   auto partitions = node->placement.partitions();
   std::vector<log_index> last;
@@ -173,9 +205,10 @@ result<void> server::impl::start_actors() {
   sys = std::make_unique<caf::actor_system>(*cfg);
   broker = start_broker(*sys, node, {.partitions = partitions});
   routes = broker.routes;
-  return ensure_users(
-    *sys, node, broker,
-    settings.admin_password.empty() ? "changeit" : settings.admin_password);
+  return ensure_users(*sys, node, broker,
+                      settings.admin_password.empty()
+                        ? std::string{loopback_password}
+                        : settings.admin_password);
 }
 
 /// What one turn of an io thread decides reaches the disk with one flush.
@@ -204,6 +237,9 @@ void server::impl::start_listeners() {
   for (std::size_t i = 0; i < io.size(); ++i)
     threads.push_back(std::make_shared<http_counters>());
   http_counts counts{threads.begin(), threads.end()};
+  auto budgets = std::make_shared<http_budgets>();
+  std::ostringstream own_address;
+  own_address << acceptors.front().local_endpoint();
   for (std::size_t i = 0; i < io.size(); ++i) {
     auto asker = sys->spawn(asker_behavior);
     askers.push_back(asker);
@@ -213,7 +249,9 @@ void server::impl::start_listeners() {
     services->partitions = broker.routes;
     services->broker = broker.broker;
     services->placement = node->placement;
-    services->urls.own_address = settings.http;
+    services->urls = {.advertised = settings.advertised,
+                      .tls = tls != nullptr,
+                      .own_address = own_address.str()};
     services->access = std::make_shared<access_control>(
       access_sources{asker, broker.login, broker.routes, node->placement},
       access, epochs);
@@ -228,7 +266,10 @@ void server::impl::start_listeners() {
     add_admin_routes(*table, std::move(admin));
     listeners.push_back(std::make_shared<http_server>(
       std::move(acceptors[i]), serve_by(std::move(table)),
-      http_options{.header_block =
+      http_options{.sizes = {.body_bytes_max = settings.body_bytes_max},
+                   .tls = tls,
+                   .budgets = budgets,
+                   .header_block =
                      cors_headers("GET, POST, PUT, DELETE, OPTIONS"),
                    .counts = threads[i]}));
     boost::asio::post(io.context(i), [s = listeners.back()] { s->start(); });
@@ -252,13 +293,14 @@ std::unique_ptr<server> server::start(const options& settings, failure& why) {
   auto& self = *out->impl_;
   if (self.settings.threads == 0)
     self.settings.threads = std::max(1U, std::thread::hardware_concurrency());
+  if (!self.load_identity(why))
+    return nullptr;
   std::string diagnosis;
   if (auto opened = self.open_storage(diagnosis); !opened) {
     why = explain(opened.error(), settings.data, diagnosis);
     return nullptr;
   }
-  auto users = self.node->db->users();
-  if (auto refused = refuse_to_serve(settings, users && !users->empty())) {
+  if (auto refused = refuse_to_serve(settings, self.known_users())) {
     why = {2, *refused};
     return nullptr;
   }
@@ -307,6 +349,15 @@ server::~server() {
   if (self.node->db) [[maybe_unused]]
     auto done = self.node->db->flush();
   self.node->db.reset();
+}
+
+void server::reload() {
+  if (!impl_->tls)
+    spdlog::info("nothing to reload: no TLS");
+  else if (auto wrong = impl_->tls->reload())
+    spdlog::error("kept the old certificate: {}", *wrong);
+  else
+    spdlog::info("reloaded certificate={}", impl_->settings.tls_certificate);
 }
 
 std::uint16_t server::port() const {

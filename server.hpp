@@ -28,6 +28,10 @@ public:
   server(const server&) = delete;
   server& operator=(const server&) = delete;
 
+  /// Reads certificate and key again, for connections to come; logs what
+  /// happened. Files that cannot be used change nothing.
+  void reload();
+
   /// The port that it listens on; another one than asked for if that was 0.
   std::uint16_t port() const;
 

@@ -17,19 +17,24 @@ result<std::string> hash_password(const std::string& password) {
   return std::string{hash};
 }
 
+bool is_hash_of(const std::string& hash, const std::string& password) {
+  return crypto_pwhash_str_verify(hash.c_str(), password.data(),
+                                  password.size())
+         == 0;
+}
+
 login_actor::behavior_type login_behavior(login_actor::pointer, node_ptr node) {
-  return {[node](login_atom, const login_request& what)
-            -> caf::result<std::optional<principal>> {
-    auto user = node->db->user(what.login);
-    if (!user)
-      return caf::make_error(user.error());
-    if (!*user || (*user)->disabled
-        || crypto_pwhash_str_verify((*user)->password_hash.c_str(),
-                                    what.password.data(), what.password.size())
-             != 0)
-      return std::optional<principal>{};
-    return std::optional{principal{what.login, (*user)->groups}};
-  }};
+  return {
+    [node](login_atom,
+           const login_request& what) -> caf::result<std::optional<principal>> {
+      auto user = node->db->user(what.login);
+      if (!user)
+        return caf::make_error(user.error());
+      if (!*user || (*user)->disabled
+          || !is_hash_of((*user)->password_hash, what.password))
+        return std::optional<principal>{};
+      return std::optional{principal{what.login, (*user)->groups}};
+    }};
 }
 
 } // namespace callboard

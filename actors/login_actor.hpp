@@ -13,6 +13,9 @@ namespace callboard {
 /// Errors: `unavailable` if there is no memory for it.
 result<std::string> hash_password(const std::string& password);
 
+/// Whether `hash` is one of `password`; takes as long.
+bool is_hash_of(const std::string& hash, const std::string& password);
+
 /// Spawn detached in the broker. Reads users from the store, so a changed
 /// password counts from its commit on.
 login_actor::behavior_type login_behavior(login_actor::pointer self,

@@ -30,15 +30,31 @@ std::optional<std::uint16_t> read_port(std::string_view text) noexcept {
   return port;
 }
 
-/// No port: the default one of whatever the scheme turns out to be.
-struct address {
-  std::string_view host;
-  std::optional<std::uint16_t> port;
-};
+std::string_view first_of_list(std::string_view list) noexcept {
+  auto first = list.substr(0, list.find(','));
+  return first.substr(0, first.find_last_not_of(' ') + 1);
+}
 
-/// `host`, `host:port`, `[::1]:port`. Nothing for what is none of them.
-std::optional<address> read_address(std::string_view text) noexcept {
-  address out{text, std::nullopt};
+/// What the client reached us by, before any proxy has its say.
+host_and_port own(const http_request& request,
+                  const base_url_options& options) {
+  auto host = request.header(http_field::host);
+  auto at = host ? read_address(*host) : std::nullopt;
+  if (!at)
+    at = read_address(options.own_address);
+  host_and_port out = at.value_or(host_and_port{"localhost", std::nullopt});
+  auto& advertised = options.advertised;
+  if (!advertised.host.empty())
+    out.host = advertised.host;
+  if (advertised.port || !advertised.scheme.empty())
+    out.port = advertised.port;
+  return out;
+}
+
+} // namespace
+
+std::optional<host_and_port> read_address(std::string_view text) noexcept {
+  host_and_port out{text, std::nullopt};
   auto colon = text.rfind(':');
   if (colon != std::string_view::npos && !text.ends_with(']')) {
     out.host = text.substr(0, colon);
@@ -53,35 +69,21 @@ std::optional<address> read_address(std::string_view text) noexcept {
   return out;
 }
 
-std::string_view first_of_list(std::string_view list) noexcept {
-  auto first = list.substr(0, list.find(','));
-  return first.substr(0, first.find_last_not_of(' ') + 1);
-}
-
 std::string_view without_slashes(std::string_view path) noexcept {
   path.remove_prefix(std::min(path.find_first_not_of('/'), path.size()));
   return path.substr(0, path.find_last_not_of('/') + 1);
 }
 
-/// What the client reached us by, before any proxy has its say.
-address own(const http_request& request, const base_url_options& options) {
-  auto host = request.header(http_field::host);
-  auto at = host ? read_address(*host) : std::nullopt;
-  if (!at)
-    at = read_address(options.own_address);
-  address out = at.value_or(address{"localhost", std::nullopt});
-  if (!options.advertised_host.empty())
-    out.host = options.advertised_host;
-  if (options.advertised_port != 0)
-    out.port = options.advertised_port;
-  return out;
+bool is_url_path(std::string_view path) noexcept {
+  return consists_of(path, "-._~/$@:%");
 }
-
-} // namespace
 
 std::string base_url(const http_request& request,
                      const base_url_options& options) {
-  std::string_view scheme = options.tls ? "https" : "http";
+  std::string_view scheme = !options.advertised.scheme.empty()
+                              ? std::string_view{options.advertised.scheme}
+                            : options.tls ? "https"
+                                          : "http";
   auto at = own(request, options);
   if (auto text = request.header("X-Forwarded-Port"))
     if (auto port = read_port(*text))
@@ -99,10 +101,12 @@ std::string base_url(const http_request& request,
   out.append("://").append(at.host);
   if (at.port && *at.port != (scheme == "https" ? 443 : 80))
     out.append(":").append(std::to_string(*at.port));
-  if (auto prefix = request.header("X-Forwarded-Prefix"))
-    if (auto path = without_slashes(*prefix);
-        !path.empty() && consists_of(path, "-._~/$@:%"))
-      out.append("/").append(path);
+  std::string_view prefix = options.advertised.prefix;
+  if (auto forwarded = request.header("X-Forwarded-Prefix"))
+    if (auto path = without_slashes(*forwarded); is_url_path(path))
+      prefix = path;
+  if (!prefix.empty())
+    out.append("/").append(prefix);
   return out;
 }
 

@@ -1,12 +1,13 @@
 // CLI11 for the flags, toml++ for the file; both end here.
 #include "net/options.hpp"
 
+#include "net/option_values.hpp"
+
 #include <CLI/CLI.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <toml++/toml.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
 #include <sstream>
 
@@ -22,87 +23,6 @@ struct setting {
   std::function<std::string(const options&)> get;
   bool secret = false;
 };
-
-std::optional<std::string> expected(const std::string& allowed,
-                                    const std::string& found) {
-  return "must be " + allowed + ", not '" + found + "'";
-}
-
-std::optional<std::string> one_of(std::string& to, const std::string& text,
-                                  const std::vector<std::string>& allowed) {
-  if (std::find(allowed.begin(), allowed.end(), text) == allowed.end()) {
-    std::string list;
-    for (auto& one : allowed)
-      list += (list.empty() ? "" : ", ") + one;
-    return expected("one of " + list, text);
-  }
-  to = text;
-  return std::nullopt;
-}
-
-std::optional<std::string> set_flag(bool& to, const std::string& text) {
-  if (text != "on" && text != "off" && text != "true" && text != "false")
-    return expected("on or off", text);
-  to = text == "on" || text == "true";
-  return std::nullopt;
-}
-
-std::optional<std::string> set_http(options& to, const std::string& text) {
-  auto colon = text.rfind(':');
-  auto address = text.substr(0, colon);
-  if (address.size() > 2 && address.front() == '[' && address.back() == ']')
-    address = address.substr(1, address.size() - 2);
-  boost::system::error_code bad;
-  boost::asio::ip::make_address(address, bad);
-  unsigned port = 0;
-  auto* end = text.data() + text.size();
-  auto* digits = colon == std::string::npos ? end : text.data() + colon + 1;
-  auto [stop, failed] = std::from_chars(digits, end, port);
-  if (bad || failed != std::errc{} || stop != end || port > 65'535)
-    return expected("ADDRESS:PORT, for example 127.0.0.1:2113", text);
-  to.http = text;
-  to.http_address = address;
-  to.http_port = std::uint16_t(port);
-  return std::nullopt;
-}
-
-std::optional<std::string> set_bytes(std::uint64_t& to,
-                                     const std::string& text) {
-  std::uint64_t number = 0;
-  auto* end = text.data() + text.size();
-  auto [stop, failed] = std::from_chars(text.data(), end, number);
-  unsigned shift = 0;
-  if (failed == std::errc{} && stop + 1 == end)
-    switch (*stop) {
-      case 'K': shift = 10; break;
-      case 'M': shift = 20; break;
-      case 'G': shift = 30; break;
-      case 'T': shift = 40; break;
-      default: failed = std::errc::invalid_argument;
-    }
-  else if (stop != end)
-    failed = std::errc::invalid_argument;
-  if (failed != std::errc{} || (number << shift) >> shift != number)
-    return expected("a number of bytes, with K, M, G or T behind it if you "
-                    "like, for example 20G",
-                    text);
-  to = number << shift;
-  return std::nullopt;
-}
-
-std::optional<std::string> set_threads(options& to, const std::string& text) {
-  std::size_t number = 0;
-  auto* end = text.data() + text.size();
-  auto [stop, failed] = std::from_chars(text.data(), end, number);
-  if (failed != std::errc{} || stop != end || number > 256)
-    return expected("a number from 1 to 256, or 0 for one a core", text);
-  to.threads = number;
-  return std::nullopt;
-}
-
-std::string on_off(bool x) {
-  return x ? "on" : "off";
-}
 
 const std::vector<setting>& settings() {
   static const std::vector<setting> all = {
@@ -153,6 +73,29 @@ const std::vector<setting>& settings() {
        return set_flag(o.trusted_auth, x);
      },
      [](const options& o) { return on_off(o.trusted_auth); }},
+    {"advertise", "HOST[:PORT] or URL that links and Location begin with",
+     [](options& o, const std::string& x) {
+       o.advertise = x;
+       return set_advertise(o.advertised, x);
+     },
+     [](const options& o) { return o.advertise; }},
+    {"tls-cert", "PEM file of the certificate chain: HTTPS only",
+     [](options& o, const std::string& x) -> std::optional<std::string> {
+       o.tls_certificate = x;
+       return std::nullopt;
+     },
+     [](const options& o) { return o.tls_certificate; }},
+    {"tls-key", "PEM file of the key that belongs to it",
+     [](options& o, const std::string& x) -> std::optional<std::string> {
+       o.tls_key = x;
+       return std::nullopt;
+     },
+     [](const options& o) { return o.tls_key; }},
+    {"max-body", "bytes that the body of a request may have",
+     [](options& o, const std::string& x) {
+       return set_body_bytes(o.body_bytes_max, x);
+     },
+     [](const options& o) { return std::to_string(o.body_bytes_max); }},
     {"admin-password", "of admin and ops, at the very first start",
      [](options& o, const std::string& x) -> std::optional<std::string> {
        o.admin_password = x;
@@ -241,6 +184,10 @@ fill(options& to, const std::map<std::string, std::string>& flags,
     if (auto wrong = one.set(to, text))
       return where + " " + *wrong;
   }
+  if (to.tls_certificate.empty() != to.tls_key.empty())
+    return "--tls-cert and --tls-key belong together: only "
+           + std::string{to.tls_key.empty() ? "--tls-cert" : "--tls-key"}
+           + " is set";
   return std::nullopt;
 }
 
@@ -327,12 +274,20 @@ std::string describe(const options& o) {
   return out.str();
 }
 
-std::optional<std::string> refuse_to_serve(const options& o, bool has_users) {
-  if (o.on_loopback() || o.insecure || has_users || !o.admin_password.empty())
+std::optional<std::string> refuse_to_serve(const options& o,
+                                           stored_users users) {
+  if (o.on_loopback() || o.insecure || users == stored_users::own)
     return std::nullopt;
-  return "callboard: " + o.http
-         + " can be reached by others: set CALLBOARD_ADMIN_PASSWORD for the "
-           "first start, or say --insecure to let everybody in";
+  auto others = "callboard: " + o.http + " can be reached by others: ";
+  if (users == stored_users::of_loopback)
+    return others
+           + "admin or ops still has the password changeit; change it while "
+             "serving loopback, or say --insecure to let everybody in";
+  if (!o.admin_password.empty() && o.admin_password != loopback_password)
+    return std::nullopt;
+  return others
+         + "set CALLBOARD_ADMIN_PASSWORD for the first start, or say "
+           "--insecure to let everybody in";
 }
 
 } // namespace callboard

@@ -1,11 +1,15 @@
 // What can be set, and where each value came from: flag, environment, file.
 #pragma once
 
+#include "actors/core/limits.hpp"
+#include "net/advertised_address.hpp"
+
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace callboard {
@@ -21,11 +25,16 @@ struct options {
   std::size_t threads = 0; // 0: a thread a core
   std::string log_level = "info";
   std::string log_format = "text";
-  std::uint64_t max_disk_bytes = 0;        // 0: no quota
-  std::optional<bool> anonymous;           // not set: only on loopback
-  bool insecure = false;                   // everybody is admin, anywhere
-  bool trusted_auth = false;               // believe ES-TrustedAuth
-  std::string admin_password;              // of the first start
+  std::uint64_t max_disk_bytes = 0; // 0: no quota
+  std::optional<bool> anonymous;    // not set: only on loopback
+  bool insecure = false;            // everybody is admin, anywhere
+  bool trusted_auth = false;        // believe ES-TrustedAuth
+  std::string admin_password;       // of the first start
+  std::string tls_certificate;      // PEM files; empty: no TLS
+  std::string tls_key;
+  std::string advertise; // as it was said, and what it means
+  advertised_address advertised;
+  std::size_t body_bytes_max = limits::body_bytes_max;
   std::map<std::string, std::string> from; // name → where its value came from
 
   bool on_loopback() const;
@@ -59,9 +68,20 @@ parse_options(const std::vector<std::string>& arguments,
 /// `callboard config`: each setting, its value, and where that came from.
 std::string describe(const options& settings);
 
+/// Of `admin` and `ops` where nobody else can reach them.
+inline constexpr std::string_view loopback_password = "changeit";
+
+/// Whom a data directory knows.
+enum class stored_users : std::uint8_t {
+  none,        // this is the first start
+  of_loopback, // `admin` or `ops` has the `loopback_password`
+  own,
+};
+
 /// Whether these may be served: a line that says what is missing if not. Off
-/// loopback a first start needs a password for `admin`.
+/// loopback a first start needs a password for `admin`, and none may be the one
+/// that everybody knows.
 std::optional<std::string> refuse_to_serve(const options& settings,
-                                           bool has_users);
+                                           stored_users users);
 
 } // namespace callboard

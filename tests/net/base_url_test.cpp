@@ -43,13 +43,25 @@ TEST_CASE("without a usable Host our own address stands in") {
 }
 
 TEST_CASE("the advertised address replaces the client's") {
-  CHECK(base({{"Host", "inner:1"}}, {.advertised_host = "outer"})
-        == "http://outer:1");
-  CHECK(base({{"Host", "inner:1"}},
-             {.advertised_host = "outer", .advertised_port = 80})
-        == "http://outer");
-  CHECK(base({{"Host", "inner:1"}}, {.advertised_port = 5})
-        == "http://inner:5");
+  auto advertised = [](advertised_address to, bool tls = false) {
+    return base({{"Host", "inner:1"}},
+                {.advertised = std::move(to), .tls = tls});
+  };
+  CHECK(advertised({.host = "outer"}) == "http://outer:1");
+  CHECK(advertised({.host = "outer", .port = 80}) == "http://outer");
+  CHECK(advertised({.host = "outer", .port = 5}, true) == "https://outer:5");
+  // A whole URL says it all: no port is the default one.
+  advertised_address url{.scheme = "https", .host = "outer", .prefix = "a/b"};
+  CHECK(advertised(url) == "https://outer/a/b");
+  url.port = 5;
+  CHECK(advertised(url) == "https://outer:5/a/b");
+  // A proxy still knows better.
+  CHECK(base({{"Host", "inner:1"},
+              {"X-Forwarded-Host", "proxy:7"},
+              {"X-Forwarded-Prefix", "/c"},
+              {"X-Forwarded-Proto", "http"}},
+             {.advertised = url})
+        == "http://proxy:7/c");
 }
 
 TEST_CASE("a proxy overrides port, scheme, host and prefix, in this order") {

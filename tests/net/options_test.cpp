@@ -103,15 +103,68 @@ TEST_CASE("other addresses than loopback need a password, or a loud word") {
   };
   auto open = settings({"serve", "--http", "0.0.0.0:2113"});
   CHECK(!open.on_loopback());
-  CHECK(refuse_to_serve(open, false)->find("CALLBOARD_ADMIN_PASSWORD")
+  using enum stored_users;
+  CHECK(refuse_to_serve(open, none)->find("CALLBOARD_ADMIN_PASSWORD")
         != std::string::npos);
-  CHECK(!refuse_to_serve(open, true)); // users were made before
-  CHECK(!refuse_to_serve(
-    settings({"serve", "--http", "0.0.0.0:2113", "--insecure"}), false));
-  CHECK(!refuse_to_serve(settings({"serve", "--http", "0.0.0.0:2113"},
-                                  {{"CALLBOARD_ADMIN_PASSWORD", "secret"}}),
-                         false));
-  CHECK(!refuse_to_serve(settings({"serve", "--http", "[::1]:2113"}), false));
+  CHECK(!refuse_to_serve(open, own));
+  auto insecure = settings({"serve", "--http", "0.0.0.0:2113", "--insecure"});
+  CHECK(!refuse_to_serve(insecure, none));
+  CHECK(!refuse_to_serve(insecure, of_loopback));
+  auto with_password = [&](const std::string& password) {
+    return settings({"serve", "--http", "0.0.0.0:2113"},
+                    {{"CALLBOARD_ADMIN_PASSWORD", password}});
+  };
+  CHECK(!refuse_to_serve(with_password("secret"), none));
+  CHECK(refuse_to_serve(with_password("changeit"), none));
+  // A password that is only read at the first start helps nobody later.
+  CHECK(refuse_to_serve(with_password("secret"), of_loopback)->find("changeit")
+        != std::string::npos);
+  auto loopback = settings({"serve", "--http", "[::1]:2113"});
+  CHECK(!refuse_to_serve(loopback, none));
+  CHECK(!refuse_to_serve(loopback, of_loopback));
+}
+
+TEST_CASE("certificate and key go together") {
+  auto run =
+    parse({"serve", "--tls-cert", "c.pem"}, {{"CALLBOARD_TLS_KEY", "k.pem"}});
+  CHECK(run.run->settings.tls_certificate == "c.pem");
+  CHECK(run.run->settings.tls_key == "k.pem");
+  CHECK(parse({"serve", "--tls-cert", "c.pem"}).end.text
+        == "callboard: --tls-cert and --tls-key belong together: only "
+           "--tls-cert is set");
+  CHECK(parse({"serve"}, {{"CALLBOARD_TLS_KEY", "k.pem"}}).end.code == 2);
+}
+
+TEST_CASE("an address to advertise is a host, a host and port, or a URL") {
+  auto advertised = [](const std::string& text) {
+    return parse({"serve", "--advertise", text})
+      .run.value()
+      .settings.advertised;
+  };
+  CHECK(advertised("broker").host == "broker");
+  CHECK(!advertised("broker").port);
+  CHECK(advertised("broker:2116").port == 2116);
+  CHECK(advertised("[::1]:5").host == "[::1]");
+  auto url = advertised("https://b.example.com/a/b/");
+  CHECK(url.scheme == "https");
+  CHECK(url.host == "b.example.com");
+  CHECK(!url.port);
+  CHECK(url.prefix == "a/b");
+  for (auto text : {"", "a b", "ftp://a", "broker/a", "https://", "a:b",
+                    "http://a/?b", "http://u@h"}) {
+    INFO(text);
+    CHECK(parse({"serve", "--advertise", text}).end.text.find("advertise must")
+          != std::string::npos);
+  }
+}
+
+TEST_CASE("the largest body is a setting with bounds") {
+  CHECK(parse({"serve"}).run->settings.body_bytes_max == 16 << 20);
+  CHECK(parse({"serve", "--max-body", "4M"}).run->settings.body_bytes_max
+        == 4 << 20);
+  for (auto text : {"65M", "1", "much"})
+    CHECK(parse({"serve", "--max-body", text}).end.text.find("from 1K to 64M")
+          != std::string::npos);
 }
 
 TEST_CASE("a password is never shown") {

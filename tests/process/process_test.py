@@ -1,64 +1,73 @@
 # The broker as a program: what it says and how it ends when it cannot start, and how it stops.
 """process_test.py --binary callboard"""
-import argparse
 import http.client
 import json
 import os
-import shutil
+import signal
 import socket
-import subprocess
-import sys
-import tempfile
 import threading
-import unittest
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "crash"))
-from broker_process import BrokerProcess, free_port  # noqa: E402
-from client import Client  # noqa: E402
-
-BINARY = ""
+from process_case import ProcessCase, main
+from broker_process import free_port
+from client import STREAM_FEED, Client
 
 
-class ProcessTest(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.mkdtemp()
-        self.data = os.path.join(self.folder, "data")
-        self.brokers = []
-
-    def tearDown(self):
-        for broker in self.brokers:
-            broker.abandon()
-        shutil.rmtree(self.folder)
-
-    def start(self, *extra):
-        broker = BrokerProcess(BINARY, self.data, extra)
-        self.brokers.append(broker)
-        broker.start()
-        return broker
-
-    def run_to_end(self, *words, environment=None):
-        return subprocess.run([BINARY, *words], timeout=60, capture_output=True, text=True,
-                              env={**os.environ, **(environment or {})})
-
-    def refused(self, code, text, *words, environment=None):
-        """It ends with `code` and one line that has `text` in it."""
-        done = self.run_to_end("serve", "--data", self.data, *words, environment=environment)
-        self.assertEqual(done.returncode, code, done.stderr)
-        self.assertIn(text, done.stderr)
-        self.assertEqual(done.stderr.strip().count("\n"), 0, done.stderr)
-        self.assertEqual(done.stdout, "")
-
+class ProcessTest(ProcessCase):
     def test_a_wrong_option_ends_with_2_and_names_itself(self):
         self.refused(2, "--nonsense", "--nonsense")
         self.refused(2, "http", "--http", "nowhere")
         self.refused(2, "threads", "--threads", "many")
         self.refused(2, "CALLBOARD_THREADS", environment={"CALLBOARD_THREADS": "-1"})
         self.refused(2, "anonymous", "--anonymous", "maybe")
+        self.refused(2, "max-body", "--max-body", "1T")
+        self.refused(2, "advertise", "--advertise", "no/host")
+        self.refused(2, "--tls-key", "--tls-cert", "only.pem")
+        self.refused(2, "/nowhere.pem", "--tls-cert", "/nowhere.pem", "--tls-key", "/nowhere.key")
         self.assertFalse(os.path.exists(self.data))
 
     def test_an_open_address_needs_a_password(self):
         self.refused(2, "CALLBOARD_ADMIN_PASSWORD", "--http", f"0.0.0.0:{free_port()}")
+
+    def test_an_open_address_needs_other_passwords_than_those_of_loopback(self):
+        self.start().terminate(10)
+        self.refused(2, "changeit", "--http", f"0.0.0.0:{free_port()}")
+
+    def test_streams_need_a_login_if_asked(self):
+        for anonymous, status in (("off", 401), ("on", 404)):
+            broker = self.start("--anonymous", anonymous)
+            reader = http.client.HTTPConnection("127.0.0.1", broker.port, timeout=10)
+            reader.request("GET", "/streams/nothing", headers={"Accept": STREAM_FEED})
+            self.assertEqual(reader.getresponse().status, status)
+            reader.close()
+            self.assertEqual(broker.terminate(10)[1], 0)
+
+    def test_a_hangup_without_tls_is_harmless(self):
+        broker = self.start()
+        broker.process.send_signal(signal.SIGHUP)
+        client = Client(broker.port)
+        self.assertEqual(client.request("GET", "/health/live").status, 204)
+        client.close()
+        self.assertEqual(broker.terminate(10)[1], 0)
+
+    def test_links_and_bodies_follow_the_options(self):
+        broker = self.start("--advertise", "https://outer.example:2116", "--max-body", "1K")
+        client = Client(broker.port)
+        answer = client.create_group("s", "g", {})
+        self.assertEqual(answer.status, 201)
+        connection = http.client.HTTPConnection("127.0.0.1", broker.port, timeout=10)
+        event = {"Content-Type": "application/json", "ES-EventType": "t",
+                 "ES-EventId": "00000000-0000-0000-0000-000000000001"}
+        connection.request("POST", "/streams/s", body=b"1" * 1024, headers=event)
+        stored = connection.getresponse()
+        stored.read()
+        self.assertEqual((stored.status, stored.getheader("Location")),
+                         (201, "https://outer.example:2116/streams/s/0"))
+        connection.request("POST", "/streams/s", body=b"1" * 1025, headers=event)
+        refused = connection.getresponse()
+        self.assertEqual((refused.status, refused.read()),
+                         (413, b"Request bodies are limited to 1024 bytes"))
+        connection.close()
+        client.close()
 
     def test_a_folder_is_served_once(self):
         self.start()
@@ -139,8 +148,4 @@ class ProcessTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--binary", required=True)
-    settings, rest = options.parse_known_args()
-    BINARY = settings.binary
-    unittest.main(argv=[sys.argv[0], *rest])
+    main(__doc__)
