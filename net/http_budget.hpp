@@ -9,7 +9,7 @@
 
 namespace callboard {
 
-/// A number that many take from and none may exceed. From any thread.
+/// A number that many take from and none should exceed. From any thread.
 class http_budget {
 public:
   explicit http_budget(std::size_t max) : max_(max) {}
@@ -25,6 +25,13 @@ public:
   void give(std::size_t n) noexcept {
     used_.fetch_sub(n, std::memory_order_relaxed);
   }
+
+  /// Whatever is left.
+  void take_anyway(std::size_t n) noexcept {
+    used_.fetch_add(n, std::memory_order_relaxed);
+  }
+
+  bool has(std::size_t n) const noexcept { return used() + n <= max_; }
 
   std::size_t used() const noexcept {
     return used_.load(std::memory_order_relaxed);
@@ -54,6 +61,15 @@ public:
       of_.give(size_ - size);
     size_ = size;
     return true;
+  }
+
+  /// For what is there already.
+  void resize_anyway(std::size_t size) noexcept {
+    if (size > size_)
+      of_.take_anyway(size - size_);
+    else
+      of_.give(size_ - size);
+    size_ = size;
   }
 
 private:

@@ -24,11 +24,21 @@ constexpr auto linger_wait_max = std::chrono::seconds{1};
 // So much gives a slow reader the full time again.
 constexpr std::size_t write_progress_bytes = std::size_t{16} << 10;
 
+http_answer too_busy(std::string text) {
+  auto out = callboard::refuse({503, std::move(text)});
+  out.add_header("Retry-After", "1");
+  return out;
+}
+
 } // namespace
 
 void http_session::put(http_answer answer, std::string_view header_block) {
   assert(out_body_.empty()); // no request is read before it is written
   receiving_.resize(0);
+  auto& options = service_->options;
+  if (answer.body.size() > body_copy_max
+      && !options.budgets->sending.has(answer.body.size()))
+    answer = too_busy("Too many large answers wait for slow clients");
   auto status = static_cast<unsigned>(answer.status);
   bool keep = keep_alive_ && !answer.close && !draining_;
   append_head(out_, answer,
@@ -42,7 +52,6 @@ void http_session::put(http_answer answer, std::string_view header_block) {
     out_ += answer.body;
   else
     out_body_ = std::move(answer.body);
-  auto& options = service_->options;
   auto now = keep ? enter(phase::idle, options.idle_wait_max)
                   : enter(phase::finishing, options.write_wait_max);
   options.counts->answered(status, now - asked_);
@@ -54,10 +63,8 @@ void http_session::refuse(const refusal& why) {
   head_only_ = false;
   linger_ = true;
   asked_ = clock::now();
-  auto answer = callboard::refuse(why);
-  if (why.status == 503)
-    answer.add_header("Retry-After", "1");
-  put(std::move(answer), service_->options.header_block);
+  put(why.status == 503 ? too_busy(why.text) : callboard::refuse(why),
+      service_->options.header_block);
 }
 
 void http_session::shrink(std::string& buffer) {
@@ -100,8 +107,7 @@ void http_session::flush() {
       deadline_ = clock::now() + service_->options.idle_wait_max;
     return;
   }
-  if (!sending_.resize(out_.size() + out_body_.size()))
-    return close();
+  sending_.resize_anyway(out_.size() + out_body_.size());
   if (write_deadline_ == clock::time_point::max()
       || written_ - before >= write_progress_bytes) {
     write_deadline_ = clock::now() + service_->options.write_wait_max;

@@ -116,7 +116,7 @@ inline constexpr std::size_t body_setting_max = std::size_t{64} << 20;
 inline constexpr std::size_t receiving_bytes_max = std::size_t{128} << 20;
 
 /// Answers of all connections together that wait for clients that read slowly;
-/// over it the next one that has to wait is cut off.
+/// over it a large answer becomes 503 + Retry-After.
 inline constexpr std::size_t sending_bytes_max = std::size_t{128} << 20;
 
 /// Arrays and objects inside each other in a body that is read as JSON.

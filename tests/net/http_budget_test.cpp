@@ -84,17 +84,24 @@ TEST_CASE("bodies that are on their way share what memory there is") {
 TEST_CASE("answers that nobody takes share what memory there is") {
   auto budgets =
     std::make_shared<http_budgets>(http_bounds{.sending_bytes = 150 << 20});
-  http_fixture server{[](http_request&, const http_exchange& exchange) {
-                        exchange.answer({.body = std::string(100 << 20, 'x')});
-                      },
-                      {.budgets = budgets}};
+  http_fixture server{
+    [](http_request& request, const http_exchange& exchange) {
+      auto size = request.path() == "/large" ? 100 << 20 : 10'000;
+      exchange.answer({.body = std::string(std::size_t(size), 'x')});
+    },
+    {.budgets = budgets}};
   http_client first{server.port()};
-  first.send_request("GET", "/");
+  first.send_request("GET", "/large");
   while (budgets->sending.used() == 0)
     std::this_thread::yield();
   http_client second{server.port()};
-  second.send_request("GET", "/");
-  CHECK(second.receive_all().size() < 100 << 20); // cut off
+  auto refused = second.get("/large");
+  CHECK(refused.result_int() == 503);
+  CHECK(refused["Retry-After"] == "1");
+  CHECK(refused.body() == "Too many large answers wait for slow clients");
+  CHECK(second.get("/small").result_int() == 200);
   CHECK(first.receive().body().size() == 100 << 20);
+  CHECK(second.get("/large").result_int() == 200);
+  CHECK(first.get("/small").result_int() == 200);
   CHECK(budgets->sending.used() == 0);
 }
