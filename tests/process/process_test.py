@@ -133,7 +133,7 @@ class ProcessTest(ProcessCase):
         broker.terminate(10)
         with open(broker.log_path(), encoding="utf-8") as log:
             lines = [json.loads(line) for line in log]
-        self.assertEqual({line["level"] for line in lines}, {"info"})
+        self.assertLessEqual({line["level"] for line in lines}, {"info", "warning"})
         self.assertTrue(any(line["text"].startswith("serving ") for line in lines))
 
     def test_a_stop_cuts_idle_connections(self):
