@@ -1,6 +1,8 @@
 // The escaping loop: eight bytes at a time while none of them needs attention.
 #include "net/json_text.hpp"
 
+#include "net/utf8.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <cstring>
@@ -61,42 +63,14 @@ void append_special(std::string& out, unsigned char c) {
   }
 }
 
-/// What the byte after a lead byte may be, and how many follow (Unicode 15,
-/// table 3-7); no length: not a lead byte.
-struct sequence_rule {
-  std::size_t length = 0;
-  unsigned char low = 0x80;
-  unsigned char high = 0xBF;
-};
-
-sequence_rule rule_of(unsigned char lead) {
-  if (lead < 0xC2 || lead > 0xF4)
-    return {};
-  if (lead < 0xE0)
-    return {2};
-  if (lead < 0xF0)
-    return {3, static_cast<unsigned char>(lead == 0xE0 ? 0xA0 : 0x80),
-            static_cast<unsigned char>(lead == 0xED ? 0x9F : 0xBF)};
-  return {4, static_cast<unsigned char>(lead == 0xF0 ? 0x90 : 0x80),
-          static_cast<unsigned char>(lead == 0xF4 ? 0x8F : 0xBF)};
-}
-
 /// Copies one UTF-8 sequence, or replaces the longest prefix of one.
 const char* append_sequence(std::string& out, const char* at, const char* end) {
-  auto rule = rule_of(static_cast<unsigned char>(*at));
-  std::size_t length = 1;
-  for (; length < rule.length && at + length != end; ++length) {
-    auto c = static_cast<unsigned char>(at[length]);
-    if (c < rule.low || c > rule.high)
-      break;
-    rule.low = 0x80;
-    rule.high = 0xBF;
-  }
-  if (rule.length != 0 && length == rule.length)
-    out.append(at, length);
+  auto step = next_utf8(at, end);
+  if (step.valid)
+    out.append(at, step.length);
   else
-    out += "\xEF\xBF\xBD";
-  return at + length;
+    out += replacement_character;
+  return at + step.length;
 }
 
 void append_padded(std::string& out, unsigned x, int width) {
