@@ -16,6 +16,10 @@ struct media_type {
     return content_type.substr(0, content_type.find(';'));
   }
 
+  constexpr bool is_xml() const noexcept { return name().ends_with("xml"); }
+
+  constexpr bool is_json() const noexcept { return name().ends_with("json"); }
+
   friend bool operator==(const media_type&, const media_type&) = default;
 };
 
