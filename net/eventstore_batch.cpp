@@ -3,6 +3,7 @@
 
 #include "actors/core/limits.hpp"
 #include "net/json_layout.hpp"
+#include "net/xml_reader.hpp"
 
 #include <boost/beast/core/string.hpp>
 #include <nlohmann/json.hpp>
@@ -293,6 +294,17 @@ accepted<std::vector<new_event>> parse_batch(std::string_view body) {
   }
   thread_local parser_buffers reused;
   return parse_with(body, reused);
+}
+
+accepted<std::vector<new_event>> parse_xml_batch(std::string_view body) {
+  auto document = xml_children_to_json(body);
+  if (document)
+    return parse_batch(*document);
+  if (document.error() == errc::too_large)
+    return refusal{413, "Too large XML document received. Limit is "
+                          + std::to_string(xml_items_max)
+                          + " elements and attributes."};
+  return refusal{400, std::string{invalid_body}};
 }
 
 accepted<void> check_event(const new_event& e) {

@@ -18,6 +18,11 @@ namespace callboard {
 /// beyond `limits`. Any thread.
 accepted<std::vector<new_event>> parse_batch(std::string_view body);
 
+/// The same from XML: each child of the root is an event, with `EventId`,
+/// `EventType`, `Data` and `MetaData` in any case; what is in them becomes JSON
+/// as `xml_to_json` makes it.
+accepted<std::vector<new_event>> parse_xml_batch(std::string_view body);
+
 /// 413 if an event is beyond the limits, 400 if its type is missing, too long
 /// or not UTF-8; what a batch and a single post have in common.
 accepted<void> check_event(const new_event& e);

@@ -21,6 +21,11 @@ inline constexpr std::size_t retry_delays_max = 100;
 /// `retrySchedule` or `leaseDurability`.
 accepted<group_settings> parse_group_settings(std::string_view body);
 
+/// The same from XML: an element for each member below the root, whose names
+/// are the JSON's, usually with a capital first letter; `xsi:nil="true"` is
+/// null. What is no XML means all defaults.
+accepted<group_settings> parse_xml_group_settings(std::string_view body);
+
 /// Why no group can be on a stream with this name, or nothing: the `reason` of
 /// an envelope with `Fail`.
 std::string stream_refusal(std::string_view stream);
