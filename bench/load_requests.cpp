@@ -51,7 +51,8 @@ std::string request(const char* verb, const std::string& path,
   // admin:changeit
   return std::string{verb} + " " + path
          + " HTTP/1.1\r\nHost: bench\r\nAuthorization: Basic "
-           "YWRtaW46Y2hhbmdlaXQ=\r\nAccept: */*\r\n"
+           "YWRtaW46Y2hhbmdlaXQ=\r\nAccept: application/json, "
+           "application/vnd.eventstore.competingatom+json\r\n"
          + more + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n"
          + body;
 }

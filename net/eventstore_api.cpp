@@ -72,7 +72,7 @@ void add_group_routes(const route_table& add) {
   route_options settings{operators, to::settings_types, to::answer_types};
   route_options command{operators, {}, to::answer_types};
   route_options consume{consume_stream, {}, to::competing_types};
-  route_options settle{consume_stream, {}, to::settle_types};
+  route_options settle{consume_stream, {}, to::answer_types};
   route_options told{signed_in, {}, to::answer_types};
   route_options parked{signed_in, {}, to::competing_types};
 

@@ -5,6 +5,7 @@
 #include "net/eventstore_settings.hpp"
 #include "net/random_uuid.hpp"
 #include "net/url.hpp"
+#include "net/xml_document.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -92,66 +93,44 @@ json page_link(std::string_view base, std::size_t offset, std::size_t count,
               relation);
 }
 
-} // namespace
-
-std::string status_of(const group_info& info) {
-  std::string replaying = "ReplayingParkedMessages";
-  if (info.live)
-    return info.replaying ? replaying + ", Live" : "Live";
-  return info.replaying ? "Behind, " + replaying : "Behind";
+json envelope(std::string_view result, std::string_view reason) {
+  return {{"correlationId", to_string(random_uuid())},
+          {"reason", reason},
+          {"result", result}};
 }
 
-void sort_groups(group_infos& infos) {
-  std::sort(infos.begin(), infos.end(), [](auto& x, auto& y) {
-    return std::tie(x.key.stream, x.created_order)
-           < std::tie(y.key.stream, y.created_order);
-  });
-}
-
-std::string envelope_json(std::string_view result, std::string_view reason) {
-  return text_of({{"correlationId", to_string(random_uuid())},
-                  {"reason", reason},
-                  {"result", result},
-                  {"msgTypeId", 0}});
-}
-
-std::string info_json(std::string_view base, const group_info& info) {
+json info_of(std::string_view base, const group_info& info) {
   auto uri = group_uri(base, info.key);
-  return text_of(
-    {{"links", json::array({link(uri + "/info", "detail"),
-                            link(uri + "/replayParked", "replayParked")})},
-     {"config", settings_to_json(info.settings)},
-     {"eventStreamId", info.key.stream},
-     {"groupName", info.key.group},
-     {"status", status_of(info)},
-     {"averageItemsPerSecond", whole_rate(info)},
-     {"parkedMessageUri", parked_uri(base, info.key)},
-     {"getMessagesUri", uri + "/1"},
-     {"totalItemsProcessed", info.delivered_total},
-     {"countSinceLastMeasurement", info.delivered_since_last},
-     {"lastProcessedEventNumber", info.checkpoint},
-     {"lastCheckpointedEventPosition", position_text(info.checkpoint)},
-     {"lastKnownEventNumber", info.last_known},
-     {"lastKnownEventPosition", position_text(info.last_known)},
-     {"readBufferCount", info.read_buffer},
-     {"liveBufferCount", 0},
-     {"retryBufferCount", info.retrying},
-     {"totalInFlightMessages", info.in_flight},
-     {"outstandingMessagesCount", info.in_flight},
-     {"connections", json::array()},
-     {"parkedMessageCount", info.parked},
-     {"readyMessageCount", info.ready},
-     {"settledMessageCount", info.settled},
-     {"waitingPollCount", info.waiting_polls},
-     {"extraStatistics", extra_statistics(info)}});
+  return {{"links", json::array({link(uri + "/info", "detail"),
+                                 link(uri + "/replayParked", "replayParked")})},
+          {"config", settings_to_json(info.settings)},
+          {"eventStreamId", info.key.stream},
+          {"groupName", info.key.group},
+          {"status", status_of(info)},
+          {"averageItemsPerSecond", whole_rate(info)},
+          {"parkedMessageUri", parked_uri(base, info.key)},
+          {"getMessagesUri", uri + "/1"},
+          {"totalItemsProcessed", info.delivered_total},
+          {"countSinceLastMeasurement", info.delivered_since_last},
+          {"lastProcessedEventNumber", info.checkpoint},
+          {"lastCheckpointedEventPosition", position_text(info.checkpoint)},
+          {"lastKnownEventNumber", info.last_known},
+          {"lastKnownEventPosition", position_text(info.last_known)},
+          {"readBufferCount", info.read_buffer},
+          {"liveBufferCount", 0},
+          {"retryBufferCount", info.retrying},
+          {"totalInFlightMessages", info.in_flight},
+          {"outstandingMessagesCount", info.in_flight},
+          {"connections", json::array()},
+          {"parkedMessageCount", info.parked},
+          {"readyMessageCount", info.ready},
+          {"settledMessageCount", info.settled},
+          {"waitingPollCount", info.waiting_polls},
+          {"extraStatistics", extra_statistics(info)}};
 }
 
-std::string summaries_json(std::string_view base, const group_infos& infos) {
-  return text_of(summaries(base, infos.begin(), infos.end()));
-}
-
-std::string summaries_page_json(std::string_view base, const group_infos& infos,
-                                std::size_t offset, std::size_t count) {
+json page_of(std::string_view base, const group_infos& infos,
+             std::size_t offset, std::size_t count) {
   auto first = infos.end();
   auto last = infos.end();
   std::size_t total = 0;
@@ -169,11 +148,83 @@ std::string summaries_page_json(std::string_view base, const group_infos& infos,
       page_link(base, offset - std::min(offset, count), count, "previous"));
   if (offset < total && count < total - offset)
     links.push_back(page_link(base, offset + count, count, "next"));
-  return text_of({{"links", std::move(links)},
-                  {"offset", offset},
-                  {"count", count},
-                  {"total", total},
-                  {"subscriptions", summaries(base, first, last)}});
+  return {{"links", std::move(links)},
+          {"offset", offset},
+          {"count", count},
+          {"total", total},
+          {"subscriptions", summaries(base, first, last)}};
+}
+
+/// XmlSerializer leaves out what is obsolete: the numbers that are there as
+/// texts too.
+json without_obsolete(json document) {
+  for (auto name : {"lastProcessedEventNumber", "lastKnownEventNumber"})
+    document.erase(name);
+  return document;
+}
+
+json without_obsolete_of_each(json documents) {
+  for (auto& document : documents)
+    document = without_obsolete(std::move(document));
+  return documents;
+}
+
+} // namespace
+
+std::string status_of(const group_info& info) {
+  std::string replaying = "ReplayingParkedMessages";
+  if (info.live)
+    return info.replaying ? replaying + ", Live" : "Live";
+  return info.replaying ? "Behind, " + replaying : "Behind";
+}
+
+void sort_groups(group_infos& infos) {
+  std::sort(infos.begin(), infos.end(), [](auto& x, auto& y) {
+    return std::tie(x.key.stream, x.created_order)
+           < std::tie(y.key.stream, y.created_order);
+  });
+}
+
+std::string envelope_json(std::string_view result, std::string_view reason) {
+  auto out = envelope(result, reason);
+  out["msgTypeId"] = 0;
+  return text_of(out);
+}
+
+std::string envelope_xml(std::string_view result, std::string_view reason) {
+  return to_xml_document("CommandCompleted", envelope(result, reason));
+}
+
+std::string info_json(std::string_view base, const group_info& info) {
+  return text_of(info_of(base, info));
+}
+
+std::string info_xml(std::string_view base, const group_info& info) {
+  return to_xml_document("SubscriptionInfo",
+                         without_obsolete(info_of(base, info)));
+}
+
+std::string summaries_json(std::string_view base, const group_infos& infos) {
+  return text_of(summaries(base, infos.begin(), infos.end()));
+}
+
+std::string summaries_xml(std::string_view base, const group_infos& infos) {
+  return to_xml_document(
+    "ArrayOfSubscriptionSummary",
+    without_obsolete_of_each(summaries(base, infos.begin(), infos.end())));
+}
+
+std::string summaries_page_json(std::string_view base, const group_infos& infos,
+                                std::size_t offset, std::size_t count) {
+  return text_of(page_of(base, infos, offset, count));
+}
+
+std::string summaries_page_xml(std::string_view base, const group_infos& infos,
+                               std::size_t offset, std::size_t count) {
+  auto page = page_of(base, infos, offset, count);
+  auto& groups = page["subscriptions"];
+  groups = without_obsolete_of_each(std::move(groups));
+  return to_xml_document("PagedSubscriptionInfo", page);
 }
 
 } // namespace callboard

@@ -14,9 +14,11 @@ namespace {
 
 http_answer envelope(const http_request& request, http_status status,
                      std::string_view result, std::string_view reason) {
+  auto& type = *request.response_type;
   return {.status = status,
-          .content_type = request.response_type->content_type,
-          .body = envelope_json(result, reason)};
+          .content_type = type.content_type,
+          .body = type.is_xml() ? envelope_xml(result, reason)
+                                : envelope_json(result, reason)};
 }
 
 http_answer no_group(const http_request& request, const group_key& key) {
@@ -91,7 +93,9 @@ void refuse_update(const services_ptr& services, const http_exchange& exchange,
 void change_settings(const services_ptr& services,
                      const http_exchange& exchange, group_verb verb) {
   auto& request = exchange.request();
-  auto settings = parse_group_settings(request.body);
+  auto settings = request.request_type->is_xml()
+                    ? parse_xml_group_settings(request.body)
+                    : parse_group_settings(request.body);
   if (!admitted(settings, exchange))
     return;
   auto key = key_of(request);

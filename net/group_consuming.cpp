@@ -1,11 +1,12 @@
 // Fetching, acking, nacking: the hot path of a consumer.
 #include "net/eventstore_feed.hpp"
-#include "net/eventstore_feed_json.hpp"
+#include "net/eventstore_formats.hpp"
 #include "net/eventstore_request.hpp"
 #include "net/eventstore_settings.hpp"
 #include "net/json_text.hpp"
 #include "net/subscription_routes.hpp"
 #include "net/waiting.hpp"
+#include "net/xml_document.hpp"
 
 #include <boost/beast/core/string.hpp>
 
@@ -23,9 +24,12 @@ constexpr std::string_view nack_reason =
 /// A text as a document of the negotiated type (spec 1.6).
 http_answer text_document(const http_request& request, http_status status,
                           std::string_view text) {
-  http_answer out{.status = status,
-                  .content_type = request.response_type->content_type};
-  append_json_string(out.body, text);
+  auto& type = *request.response_type;
+  http_answer out{.status = status, .content_type = type.content_type};
+  if (type.is_xml())
+    out.body = text_to_xml(text);
+  else
+    append_json_string(out.body, text);
   return out;
 }
 
@@ -49,9 +53,10 @@ void answer_fetch(const services_ptr& services, const http_exchange& exchange,
         : error_answer(fetched.error()));
   auto base = services->base(request);
   auto feed = competing_feed(base, what.key, what.count, **fetched);
-  http_answer answer{.content_type = request.response_type->content_type,
-                     .body = feed_to_json(
-                       feed, parse_embed(request.query("embed").value_or("")))};
+  auto& type = *request.response_type;
+  auto embed = parse_embed(request.query("embed").value_or(""));
+  http_answer answer{.content_type = type.content_type,
+                     .body = write_feed(feed, embed, type)};
   answer.add_header("Cache-Control", "no-store");
   add_preference(answer, request,
                  std::chrono::duration_cast<std::chrono::seconds>(what.wait));

@@ -3,6 +3,7 @@
 
 #include "net/eventstore_feed.hpp"
 #include "net/eventstore_feed_json.hpp"
+#include "net/eventstore_formats.hpp"
 #include "net/eventstore_request.hpp"
 #include "net/negotiation.hpp"
 #include "net/waiting.hpp"
@@ -45,7 +46,7 @@ http_answer gone() {
 http_answer no_event(const media_type& type) {
   http_answer out{.status = http_status::not_found,
                   .content_type = media::text.content_type};
-  if (type.name().find("json") != std::string_view::npos)
+  if (type.is_json())
     out.body = "{}";
   return out;
 }
@@ -91,7 +92,7 @@ void answer_page(const services_ptr& services, const http_exchange& exchange,
   auto feed = stream_feed(
     {base, what.stream, what.from, what.count, what.towards}, page, tag);
   answer.body =
-    feed_to_json(feed, parse_embed(request.query("embed").value_or("")));
+    write_feed(feed, parse_embed(request.query("embed").value_or("")), type);
   exchange.answer(std::move(answer));
 }
 
@@ -105,16 +106,9 @@ void answer_event(const services_ptr& services, const http_exchange& exchange,
   http_answer answer{.content_type = type.content_type};
   add_caching(answer, query.what.from && !query.changes, head,
               make_e_tag(head, type.content_type));
-  if (type == media::json)
-    answer.body = data_to_json(*entry.shown);
-  else if (type == media::octet_stream)
-    answer.body = entry.shown->data;
-  else if (type == media::es_event_json || type == media::k_event_json)
-    answer.body = event_to_json(entry);
-  else
-    answer.body = entry_to_json(
-      services->base(exchange.request()), entry,
-      parse_embed(exchange.request().query("embed").value_or("")));
+  auto embed = parse_embed(exchange.request().query("embed").value_or(""));
+  answer.body =
+    write_event(services->base(exchange.request()), entry, embed, type);
   exchange.answer(std::move(answer));
 }
 
@@ -211,8 +205,7 @@ void answer_no_metadata(const services_ptr& services,
     [exchange](const result<stream_description>& found) {
       if (!found)
         return exchange.answer(error_answer(found.error()));
-      auto& request = exchange.request();
-      auto& type = *request.response_type;
+      auto& type = *exchange.request().response_type;
       if (is_tombstoned(found->head))
         return exchange.answer(gone());
       if (readable(found->head) == nullptr)
@@ -220,8 +213,8 @@ void answer_no_metadata(const services_ptr& services,
       http_answer answer{.content_type = type.content_type};
       answer.add_header("Vary", "Accept");
       answer.add_header("Cache-Control", not_at_all);
-      // Without Accept it would be XML, whose empty document is no text at all.
-      if (request.header(http_field::accept))
+      // In XML an empty document is no text at all.
+      if (type.is_json())
         answer.body = "{}";
       exchange.answer(std::move(answer));
     },

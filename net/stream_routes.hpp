@@ -10,28 +10,39 @@ namespace callboard::stream_routes {
 
 /// Bodies of a publish: one event as it is, or a batch.
 inline constexpr std::array publish_types{
-  media::json,          media::octet_stream,  media::es_events_json,
-  media::k_events_json, media::es_event_json, media::k_event_json};
+  media::json,           media::octet_stream,
+  media::es_events_json, media::k_events_json,
+  media::es_event_json,  media::k_event_json,
+  media::es_events_xml,  media::es_event_xml,
+  media::text_xml,       media::xml};
 
 /// Bodies whose event gets its id from the URL.
-inline constexpr std::array single_publish_types{media::json,
-                                                 media::octet_stream};
+inline constexpr std::array single_publish_types{
+  media::json, media::octet_stream, media::text_xml, media::xml};
 
 /// What a page of a stream can be had as. The first two describe the stream.
 inline constexpr std::array feed_types{media::es_description_json,
                                        media::k_description_json,
+                                       media::atom_xml,
                                        media::k_atom_json,
                                        media::es_atom_json,
+                                       media::text_xml,
+                                       media::xml,
                                        media::json,
+                                       media::es_event_xml,
                                        media::es_event_json,
                                        media::k_event_json,
+                                       media::es_events_xml,
                                        media::es_events_json,
-                                       media::k_events_json};
+                                       media::k_events_json,
+                                       media::html};
 
 /// What one event can be had as.
 inline constexpr std::array event_types{
-  media::k_atom_json,   media::es_atom_json, media::json,
-  media::es_event_json, media::k_event_json, media::octet_stream};
+  media::atom_xml,     media::k_atom_json,   media::es_atom_json,
+  media::text_xml,     media::xml,           media::json,
+  media::es_event_xml, media::es_event_json, media::k_event_json,
+  media::octet_stream, media::html};
 
 // --- writing (stream_writes.cpp)
 

@@ -20,8 +20,15 @@ constexpr std::string_view no_id =
 constexpr std::string_view no_type =
   "Empty eventType provided. (Parameter 'eventType')";
 
+/// Whether the body holds the ids and types of its events.
 bool is_batch(const media_type& type) {
-  return type != media::json && type != media::octet_stream;
+  return type != media::json && type != media::octet_stream
+         && type != media::text_xml && type != media::xml;
+}
+
+accepted<std::vector<new_event>> events_of(const http_request& request) {
+  return request.request_type->is_xml() ? parse_xml_batch(request.body)
+                                        : parse_batch(request.body);
 }
 
 /// An answer that is an empty text.
@@ -148,8 +155,7 @@ void append(const services_ptr& services, http_request& request,
   if (!admitted(check_writable_name(stream), exchange))
     return;
   if (is_batch(*request.request_type))
-    return write(services, exchange, std::move(stream),
-                 parse_batch(request.body));
+    return write(services, exchange, std::move(stream), events_of(request));
   auto type = read_event_type(request);
   if (type.empty())
     return exchange.answer(
@@ -193,8 +199,7 @@ void append_metadata(const services_ptr& services, http_request& request,
       bad_request("Bad Request. You should not include an event type for "
                   "metadata."));
   if (is_batch(*request.request_type))
-    return write(services, exchange, std::move(stream),
-                 parse_batch(request.body));
+    return write(services, exchange, std::move(stream), events_of(request));
   auto id = read_event_id(request);
   if (!admitted(id, exchange))
     return;

@@ -40,6 +40,23 @@ http_answer document(const http_request& request, std::string body) {
           .body = std::move(body)};
 }
 
+std::string summaries(const services_ptr& services, const http_request& request,
+                      const group_infos& infos) {
+  auto base = services->base(request);
+  return request.response_type->is_xml() ? summaries_xml(base, infos)
+                                         : summaries_json(base, infos);
+}
+
+std::string summaries_page(const services_ptr& services,
+                           const http_request& request,
+                           const group_infos& infos,
+                           const page_of_groups& page) {
+  auto base = services->base(request);
+  auto write =
+    request.response_type->is_xml() ? summaries_page_xml : summaries_page_json;
+  return write(base, infos, page.offset, page.count);
+}
+
 } // namespace
 
 group_key key_of(const http_request& request) {
@@ -58,7 +75,9 @@ void info(const services_ptr& services, http_request& request,
         return exchange.answer(error_answer(found.error()));
       auto& asked = exchange.request();
       exchange.answer(
-        document(asked, info_json(services->base(asked), *found)));
+        document(asked, asked.response_type->is_xml()
+                          ? info_xml(services->base(asked), *found)
+                          : info_json(services->base(asked), *found)));
     },
     info_atom_v, std::move(key));
 }
@@ -76,8 +95,7 @@ void groups_of_stream(const services_ptr& services, http_request& request,
       if (stream.empty()) // to a partition this means: of all streams
         found->clear();
       sort_groups(*found);
-      auto answer =
-        document(asked, summaries_json(services->base(asked), *found));
+      auto answer = document(asked, summaries(services, asked, *found));
       if (found->empty())
         answer.status = http_status::not_found;
       exchange.answer(std::move(answer));
@@ -96,12 +114,10 @@ void all_groups(const services_ptr& services, http_request& request,
       if (!found)
         return exchange.answer(error_answer(found.error()));
       auto& asked = exchange.request();
-      auto base = services->base(asked);
       sort_groups(*found);
-      exchange.answer(document(
-        asked, page
-                 ? summaries_page_json(base, *found, page->offset, page->count)
-                 : summaries_json(base, *found)));
+      exchange.answer(
+        document(asked, page ? summaries_page(services, asked, *found, *page)
+                             : summaries(services, asked, *found)));
     },
     groups_atom_v);
 }

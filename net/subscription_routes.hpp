@@ -9,18 +9,14 @@
 namespace callboard::subscription_routes {
 
 /// Bodies of create and update.
-inline constexpr std::array settings_types{media::json};
+inline constexpr std::array settings_types{media::json, media::text_xml};
 
-/// Answers to commands, info and lists.
-inline constexpr std::array answer_types{media::json};
-
-/// The answers to ack and nack have no body, so any of the dialect's types will
-/// do.
-inline constexpr std::array settle_types{media::json, media::text_xml};
+/// Answers to commands, also those without a body, to info and lists.
+inline constexpr std::array answer_types{media::json, media::text_xml};
 
 /// What deliveries and parked events can be had as.
-inline constexpr std::array competing_types{media::es_competing_json,
-                                            media::k_competing_json};
+inline constexpr std::array competing_types{
+  media::es_competing_xml, media::k_competing_json, media::es_competing_json};
 
 // --- commands (group_commands.cpp)
 

@@ -1,5 +1,6 @@
 // Answers to commands, the info of a group, lists and their pages.
 #include "net/eventstore_groups.hpp"
+#include "net/eventstore_settings.hpp"
 #include "net/random_uuid.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -225,4 +226,62 @@ TEST_CASE("a page beyond the end is empty, whatever its numbers") {
   auto none = json::parse(summaries_page_json(base, {}, 0, 10));
   CHECK(none["total"] == 0);
   CHECK(none["links"].size() == 2);
+}
+
+TEST_CASE("an envelope as XML has three children") {
+  auto text = envelope_xml("Fail", "a < b");
+  auto id = text.find("<CorrelationId>");
+  REQUIRE(id != std::string::npos);
+  CHECK(parse_uuid(text.substr(id + 15, 36)));
+  text.erase(id + 15, 36);
+  CHECK(text
+        == R"(<?xml version="1.0" encoding="utf-8"?><CommandCompleted>)"
+           "<CorrelationId></CorrelationId><Reason>a &lt; b</Reason>"
+           "<Result>Fail</Result></CommandCompleted>");
+}
+
+TEST_CASE("lists as XML name their items, and leave out what is obsolete") {
+  auto info = info_of("s", "g&");
+  info.checkpoint = 3;
+  CHECK(summaries_xml(base, {info})
+        == R"(<?xml version="1.0" encoding="utf-8"?>)"
+           "<ArrayOfSubscriptionSummary><SubscriptionSummary>"
+           "<Links><RelLink><Href>http://h:2113/subscriptions/s/g%26/info"
+           "</Href><Rel>detail</Rel></RelLink></Links>"
+           "<EventStreamId>s</EventStreamId><GroupName>g&amp;</GroupName>"
+           "<ParkedMessageUri>http://h:2113/streams/"
+           "%24persistentsubscription-s::g%26-parked</ParkedMessageUri>"
+           "<GetMessagesUri>http://h:2113/subscriptions/s/g%26/1"
+           "</GetMessagesUri><Status>Live</Status>"
+           "<AverageItemsPerSecond>0.0</AverageItemsPerSecond>"
+           "<TotalItemsProcessed>0</TotalItemsProcessed>"
+           "<LastCheckpointedEventPosition>3</LastCheckpointedEventPosition>"
+           "<ConnectionCount>0</ConnectionCount>"
+           "<TotalInFlightMessages>0</TotalInFlightMessages>"
+           "</SubscriptionSummary></ArrayOfSubscriptionSummary>");
+  CHECK(summaries_xml(base, {})
+        == R"(<?xml version="1.0" encoding="utf-8"?>)"
+           "<ArrayOfSubscriptionSummary />");
+  auto paged = summaries_page_xml(base, four_streams(), 2, 1);
+  CHECK(paged.find("<PagedSubscriptionInfo><Links><RelLink><Href>http://h:2113/"
+                   "subscriptions?offset=2&amp;count=1</Href><Rel>self</Rel>")
+        != std::string::npos);
+  CHECK(paged.find("<Total>4</Total><Subscriptions><SubscriptionSummary>")
+        != std::string::npos);
+  CHECK(paged.find("LastKnownEventNumber") == std::string::npos);
+}
+
+TEST_CASE("the settings of an info as XML can be sent back") {
+  auto info = info_of("s", "g");
+  info.settings.retries.delays_ms = {1000, 2000};
+  info.settings.buffer_size = 700;
+  auto text = info_xml(base, info);
+  CHECK(text.starts_with(R"(<?xml version="1.0" encoding="utf-8"?>)"
+                         "<SubscriptionInfo><Links><RelLink>"));
+  auto from = text.find("<Config>");
+  auto to = text.find("</Config>");
+  REQUIRE(to != std::string::npos);
+  auto read = parse_xml_group_settings(text.substr(from, to + 9 - from));
+  REQUIRE(read.has_value());
+  CHECK(*read == info.settings);
 }
