@@ -1,6 +1,7 @@
 // A function a route; nlohmann will do, nobody asks a thousand times a second.
 #include "net/admin_api.hpp"
 
+#include "net/default_codec.hpp"
 #include "net/eventstore_groups.hpp"
 #include "net/eventstore_request.hpp"
 #include "net/metrics.hpp"
@@ -8,7 +9,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include <array>
 #include <string>
 #include <utility>
 
@@ -18,21 +18,17 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-constexpr std::array json_only{media::json};
 constexpr std::string_view metrics_type =
   "text/plain; version=0.0.4; charset=utf-8";
 
-http_answer document(const json& body) {
-  return {.content_type = media::json.content_type,
-          .body = body.dump(2, ' ', false, json::error_handler_t::replace)};
+void ping(const http_request& request, const http_exchange& exchange) {
+  exchange.answer(document_answer(
+    request, "TextMessage", {{"text", "Ping request successfully handled"}}));
 }
 
-void ping(const http_exchange& exchange) {
-  exchange.answer(document({{"text", "Ping request successfully handled"}}));
-}
-
-void info(const http_exchange& exchange) {
-  exchange.answer(document(
+void info(const http_request& request, const http_exchange& exchange) {
+  exchange.answer(document_answer(
+    request, "Info",
     {{"dbVersion", CALLBOARD_VERSION},
      {"esVersion", CALLBOARD_VERSION},
      {"product", "Callboard"},
@@ -112,7 +108,7 @@ void stats(const admin_services& services, const http_request& request,
       return exchange.answer(plain_status(http_status::not_found));
     at = &*member;
   }
-  auto answer = document(*at);
+  auto answer = document_answer(request, "Stats", *at);
   answer.add_header("Cache-Control", "max-age=1, public");
   exchange.answer(std::move(answer));
 }
@@ -139,7 +135,7 @@ void add_admin_routes(router& routes,
                       const std::shared_ptr<const admin_services>& services) {
   constexpr auto get = http_verb::get;
   constexpr auto head = http_verb::head;
-  route_options told{access_rule::anyone, {}, json_only};
+  route_options told{access_rule::anyone, {}, default_types};
   auto of_stats = [services](http_request& request,
                              const http_exchange& exchange) {
     stats(*services, request, exchange);
@@ -152,10 +148,16 @@ void add_admin_routes(router& routes,
   };
   routes.add(
     get, "/ping",
-    [](http_request&, const http_exchange& exchange) { ping(exchange); }, told);
+    [](http_request& request, const http_exchange& exchange) {
+      ping(request, exchange);
+    },
+    told);
   routes.add(
     get, "/info",
-    [](http_request&, const http_exchange& exchange) { info(exchange); }, told);
+    [](http_request& request, const http_exchange& exchange) {
+      info(request, exchange);
+    },
+    told);
   routes.add(get, "/stats", of_stats, told);
   routes.add(get, "/stats/{path*}", of_stats, told);
   routes.add(get, "/health/live", is_live);

@@ -1,6 +1,7 @@
 // Route, who may use it, what it takes and gives, which function serves it.
 #include "net/eventstore_api.hpp"
 
+#include "net/default_codec.hpp"
 #include "net/stream_routes.hpp"
 #include "net/subscription_routes.hpp"
 
@@ -69,11 +70,11 @@ void add_stream_routes(const route_table& add) {
 void add_group_routes(const route_table& add) {
   namespace to = subscription_routes;
   using enum access_rule;
-  route_options settings{operators, to::settings_types, to::answer_types};
-  route_options command{operators, {}, to::answer_types};
+  route_options settings{operators, to::settings_types, default_types};
+  route_options command{operators, {}, default_types};
   route_options consume{consume_stream, {}, to::competing_types};
-  route_options settle{consume_stream, {}, to::answer_types};
-  route_options told{signed_in, {}, to::answer_types};
+  route_options settle{consume_stream, {}, default_types};
+  route_options told{signed_in, {}, default_types};
   route_options parked{signed_in, {}, to::competing_types};
 
   // clang-format off

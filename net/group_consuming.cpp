@@ -1,12 +1,11 @@
 // Fetching, acking, nacking: the hot path of a consumer.
+#include "net/default_codec.hpp"
 #include "net/eventstore_feed.hpp"
 #include "net/eventstore_formats.hpp"
 #include "net/eventstore_request.hpp"
 #include "net/eventstore_settings.hpp"
-#include "net/json_text.hpp"
 #include "net/subscription_routes.hpp"
 #include "net/waiting.hpp"
-#include "net/xml_document.hpp"
 
 #include <boost/beast/core/string.hpp>
 
@@ -20,18 +19,6 @@ namespace {
 
 constexpr std::string_view nack_reason =
   "Client explicitly NAK'ed message.\nNacked from HTTP";
-
-/// A text as a document of the negotiated type (spec 1.6).
-http_answer text_document(const http_request& request, http_status status,
-                          std::string_view text) {
-  auto& type = *request.response_type;
-  http_answer out{.status = status, .content_type = type.content_type};
-  if (type.is_xml())
-    out.body = text_to_xml(text);
-  else
-    append_json_string(out.body, text);
-  return out;
-}
 
 /// What a fetch that may wait said it did: `Prefer` wants to know.
 void add_preference(http_answer& answer, const http_request& request,
@@ -49,7 +36,7 @@ void answer_fetch(const services_ptr& services, const http_exchange& exchange,
   if (!fetched)
     return exchange.answer(
       fetched.error() == errc::not_found
-        ? text_document(request, http_status::not_found, "Not found.")
+        ? text_answer(request, http_status::not_found, "Not found.")
         : error_answer(fetched.error()));
   auto base = services->base(request);
   auto feed = competing_feed(base, what.key, what.count, **fetched);
@@ -90,7 +77,7 @@ void fetch_count(const services_ptr& services, const http_exchange& exchange,
   fetch_request what{key_of(request), count, *wait, 0};
   if (auto reason = stream_refusal(what.key.stream); !reason.empty())
     return exchange.answer(
-      text_document(request, http_status::bad_request, reason));
+      text_answer(request, http_status::bad_request, reason));
   if (wait->count() > 0)
     return fetch_waiting(services, exchange, what);
   ask_for<delivery_batch_ptr>(

@@ -11,9 +11,6 @@ namespace callboard::subscription_routes {
 /// Bodies of create and update.
 inline constexpr std::array settings_types{media::json, media::text_xml};
 
-/// Answers to commands, also those without a body, to info and lists.
-inline constexpr std::array answer_types{media::json, media::text_xml};
-
 /// What deliveries and parked events can be had as.
 inline constexpr std::array competing_types{
   media::es_competing_xml, media::k_competing_json, media::es_competing_json};

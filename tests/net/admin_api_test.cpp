@@ -25,6 +25,25 @@ TEST_CASE("ping and info answer everybody") {
   CHECK(info["features"]["atomPub"] == true);
 }
 
+TEST_CASE("the node's documents can be had as XML") {
+  dialect_fixture f;
+  const headers xml{{"Accept", "text/xml"}};
+  const std::string declaration = R"(<?xml version="1.0" encoding="utf-8"?>)";
+  auto ping = f.get("/ping", xml);
+  CHECK(ping.answer.content_type == "text/xml; charset=utf-8");
+  CHECK(ping.body()
+        == declaration
+             + "<TextMessage><Text>Ping request successfully handled</Text>"
+               "</TextMessage>");
+  CHECK(f.get("/info", xml).body().find("<State>leader</State>")
+        != std::string::npos);
+  CHECK(f.get("/stats/es/events/appended", xml).body()
+        == declaration + "<Stats>0</Stats>");
+  CHECK(f.get("/stats/sys/loadavg?format=xml").body().find("<_x0031_m>")
+        != std::string::npos);
+  CHECK(f.get("/info", {{"Accept", "application/xml"}}).status() == 406);
+}
+
 TEST_CASE("being alive has the status that the client wants") {
   dialect_fixture f;
   CHECK(anonymous(f, "/health/live").status() == 204);
