@@ -164,19 +164,16 @@ result<bool> flush(database& db, std::vector<flush_part>& parts) {
   return more;
 }
 
-result<void> trim_all(database& db) {
-  for (;;) {
-    auto txn = db.write();
-    if (!txn)
-      return txn.error();
-    auto more = trim_some(*txn, limits::trim_blocks_max);
-    if (!more)
-      return more.error();
-    if (auto done = txn->commit(); !done)
-      return done;
-    if (!*more)
-      return {};
-  }
+result<bool> trim_slice(database& db) {
+  auto txn = db.write();
+  if (!txn)
+    return txn.error();
+  auto more = trim_some(*txn, limits::trim_blocks_max);
+  if (!more)
+    return more;
+  if (auto done = txn->commit(); !done)
+    return done.error();
+  return more;
 }
 
 } // namespace callboard

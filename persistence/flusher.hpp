@@ -24,7 +24,8 @@ struct flush_part {
 /// storage_failed, corrupt. Returns whether blocks to erase are left.
 result<bool> flush(database& db, std::vector<flush_part>& parts);
 
-/// Erases invisible blocks until none is left, a slice a transaction.
-result<void> trim_all(database& db);
+/// Erases a slice of the invisible blocks in a transaction of its own. Returns
+/// whether blocks to erase are left.
+result<bool> trim_slice(database& db);
 
 } // namespace callboard

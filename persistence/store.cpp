@@ -213,13 +213,19 @@ result<void> store::flush() {
   return impl_->flush_once();
 }
 
+result<bool> store::scavenge_slice() {
+  std::lock_guard alone{impl_->flushing};
+  auto more = trim_slice(impl_->db);
+  impl_->trims_left = !more || *more;
+  return more;
+}
+
 result<void> store::scavenge() {
   if (auto done = flush(); !done)
     return done;
-  std::lock_guard alone{impl_->flushing};
-  auto done = trim_all(impl_->db);
-  impl_->trims_left = !done;
-  return done;
+  for (;;)
+    if (auto more = scavenge_slice(); !more || !*more)
+      return more ? result<void>{} : more.error();
 }
 
 result<store::used_ids> store::highest_ids(partition_id p) const {

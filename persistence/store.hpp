@@ -141,8 +141,12 @@ public:
                                       event_number from, std::size_t count,
                                       std::size_t bytes_max) const;
 
-  /// Erases all blocks of invisible events that are due, now. Blocks.
+  /// Erases all blocks of invisible events, now. Blocks; the flusher has its
+  /// turn after each slice.
   result<void> scavenge();
+
+  /// A slice of it, of what was flushed. Returns whether there is more. Blocks.
+  result<bool> scavenge_slice();
 
 private:
   struct impl;
