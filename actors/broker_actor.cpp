@@ -4,6 +4,7 @@
 #include "actors/login_actor.hpp"
 #include "actors/partition_actor.hpp"
 #include "actors/reader_actor.hpp"
+#include "actors/scavenger_actor.hpp"
 #include "actors/timer_actor.hpp"
 
 #include <caf/scoped_actor.hpp>
@@ -37,7 +38,9 @@ broker_behavior(broker_actor::stateful_pointer<broker_state> self,
   state.node = std::move(node);
   state.partitions = std::move(partitions);
   state.ahead_ms = wall_ahead_ms(*state.node);
-  return {[&](groups_atom) { return state.groups(); },
+  return {[&](groups_atom) { return state.groups(true); },
+          [&](describe_atom) { return state.groups(false); },
+          [&](restart_atom) { return state.restart(); },
           [&](tick_atom) { state.tick(); }};
 }
 
@@ -50,7 +53,7 @@ void end(caf::scoped_actor& self, Handle& actor) {
 
 } // namespace
 
-caf::result<group_infos> broker_state::groups() {
+caf::result<group_infos> broker_state::groups(bool measures) {
   struct gathering {
     group_infos found;
     std::size_t left = 0;
@@ -60,23 +63,43 @@ caf::result<group_infos> broker_state::groups() {
   auto all = std::make_shared<gathering>();
   all->left = partitions.size();
   auto promise = self->make_response_promise<group_infos>();
+  auto found = [all, promise](group_infos& some) mutable {
+    std::move(some.begin(), some.end(), std::back_inserter(all->found));
+    if (--all->left > 0 || all->failed)
+      return;
+    std::sort(all->found.begin(), all->found.end(), [](auto& x, auto& y) {
+      return std::tie(x.key.stream, x.created_order)
+             < std::tie(y.key.stream, y.created_order);
+    });
+    promise.deliver(std::move(all->found));
+  };
+  auto failed = [all, promise](caf::error& why) mutable {
+    --all->left;
+    if (!std::exchange(all->failed, true))
+      promise.deliver(std::move(why));
+  };
   for (auto& partition : partitions)
-    self->request(partition, caf::infinite, groups_atom_v, std::string{})
+    if (measures)
+      self->request(partition, caf::infinite, groups_atom_v, std::string{})
+        .then(found, failed);
+    else
+      self->request(partition, caf::infinite, describe_atom_v)
+        .then(found, failed);
+  return promise;
+}
+
+caf::result<bool> broker_state::restart() {
+  auto left = std::make_shared<std::size_t>(partitions.size());
+  auto promise = self->make_response_promise<bool>();
+  for (auto& partition : partitions)
+    self->request(partition, caf::infinite, restart_atom_v)
       .then(
-        [all, promise](group_infos& some) mutable {
-          std::move(some.begin(), some.end(), std::back_inserter(all->found));
-          if (--all->left > 0 || all->failed)
-            return;
-          std::sort(all->found.begin(), all->found.end(), [](auto& x, auto& y) {
-            return std::tie(x.key.stream, x.created_order)
-                   < std::tie(y.key.stream, y.created_order);
-          });
-          promise.deliver(std::move(all->found));
+        [left, promise](bool) mutable {
+          if (--*left == 0)
+            promise.deliver(true);
         },
-        [all, promise](caf::error& why) mutable {
-          --all->left;
-          if (!std::exchange(all->failed, true))
-            promise.deliver(std::move(why));
+        [promise](caf::error& why) mutable {
+          promise.deliver(std::move(why));
         });
   return promise;
 }
@@ -111,6 +134,7 @@ running_broker start_broker(caf::actor_system& sys, const node_ptr& node,
   for (std::size_t i = 0; i < options.readers; ++i)
     out.readers.push_back(spawn_blocking(reader_behavior));
   out.login = spawn_blocking(login_behavior);
+  out.scavenger = spawn_blocking(scavenger_behavior);
   // Timer and partitions know each other; the table ends before they do.
   std::weak_ptr<routing_table> table = routes;
   out.timer = sys.spawn(
@@ -137,6 +161,7 @@ void stop_broker(caf::actor_system& sys, running_broker& broker) {
     end(self, partition);
   broker.routes = {};
   end(self, broker.login);
+  end(self, broker.scavenger);
   for (auto& reader : broker.readers)
     end(self, reader);
 }

@@ -16,8 +16,8 @@ namespace callboard {
 struct broker_options {
   std::size_t partitions = 4;
   std::size_t readers = 2;
-  /// Readers and logins on threads of their own. Tests say no: their scheduler
-  /// then decides when a read happens.
+  /// Readers, logins and the scavenger on threads of their own. Tests say no:
+  /// their scheduler then decides when a read happens.
   bool detach_blocking = true;
 };
 
@@ -25,7 +25,9 @@ struct broker_options {
 struct broker_state {
   static inline const char* name = "broker";
 
-  caf::result<group_infos> groups();
+  /// `measures`: groups are told that this is a measurement.
+  caf::result<group_infos> groups(bool measures);
+  caf::result<bool> restart();
   void tick();
 
   broker_actor::pointer self = nullptr;
@@ -42,6 +44,7 @@ struct running_broker {
   login_actor login;
   timer_actor timer;
   std::vector<reader_actor> readers;
+  scavenger_actor scavenger;
 };
 
 /// Spawns everything. The store has applied the whole wal; from now on only the

@@ -46,11 +46,13 @@ errc group_state::start() {
     return source ? parked.error() : source.error();
   auto end = *source ? (*source)->next : event_number{};
   auto parked_end = *parked ? (*parked)->next : event_number{};
+  loaded_end = end;
+  measured_at = node->now();
   core.emplace(key, **row, *runs_stored, end, parked_end);
   unidentified = core->unidentified();
   identifying = !unidentified.empty();
   if (*source)
-    published(end, (*source)->first_live);
+    cut_source((*source)->first_live);
   if (identifying)
     identify_next();
   return errc::none;
@@ -181,10 +183,16 @@ caf::result<group_info> group_state::command(const group_command& what) {
   if (auto why = refusal(); why != errc::none)
     return caf::make_error(why);
   group_effects todo;
+  group_effects truncated; // parked events that are not there any more
   switch (what.verb) {
     case group_verb::create: return caf::make_error(errc::already_exists);
     case group_verb::update: todo = core->update(what.settings); break;
-    case group_verb::replay_parked: todo = core->replay(what.stop_at); break;
+    case group_verb::replay_parked: {
+      auto first = first_parked();
+      todo = core->replay(what.stop_at);
+      truncated = core->cut(lane::replay, first);
+      break;
+    }
     case group_verb::remove: todo = core->remove(); break;
   }
   auto promise = self->make_response_promise<group_info>();
@@ -192,8 +200,10 @@ caf::result<group_info> group_state::command(const group_command& what) {
     if (why != errc::none)
       promise.deliver(caf::make_error(why));
     else
-      promise.deliver(info());
+      promise.deliver(info(false));
   });
+  if (!truncated.nothing())
+    record(std::move(truncated), true);
   if (what.verb == group_verb::remove)
     failed(errc::not_found); // nothing is decided any more, only recorded
   pump();
@@ -258,30 +268,6 @@ void group_state::record(group_effects todo, bool wait,
       });
 }
 
-group_info group_state::info() {
-  auto out = describe_group(*core);
-  out.delivered_total = delivered_total;
-  out.delivered_since_last =
-    delivered_total - std::exchange(delivered_at_last_info, delivered_total);
-  count_delivered(0);
-  out.items_per_second = double(rate_previous);
-  out.read_buffer = ahead.size();
-  out.waiting_polls = polls.size();
-  return out;
-}
-
-void group_state::count_delivered(std::size_t events) {
-  delivered_total += events;
-  node->counts.events_delivered += events;
-  auto second = node->now().value / 1000;
-  if (second != rate_second) {
-    rate_previous = second == rate_second + 1 ? rate_count : 0;
-    rate_count = 0;
-    rate_second = second;
-  }
-  rate_count += events;
-}
-
 void group_state::release(lease_id lease) {
   if (ending != errc::none)
     return;
@@ -293,11 +279,29 @@ void group_state::published(event_number end, event_number first) {
   if (ending != errc::none)
     return;
   core->publish(end);
+  if (first == end && spared < end) {
+    // Deleted: what the group has in its buffer it still delivers, as far as
+    // it can be read. A restart forgets that.
+    spared = end;
+    auto buffer = core->row().settings.buffer_size;
+    if (auto todo = core->abandon(std::uint64_t(std::max(buffer, 0)));
+        !todo.nothing())
+      record(std::move(todo), true);
+  } else if (first > spared)
+    cut_source(first);
+  pump();
+}
+
+void group_state::cut_source(event_number first) {
   if (auto todo = core->cut(lane::source, first); !todo.nothing()) {
     forget_ahead(first);
     record(std::move(todo), true);
   }
-  pump();
+}
+
+void group_state::restart() {
+  answer_empty(true);
+  failed(errc::unavailable);
 }
 
 void group_state::failed(errc why) {
@@ -339,7 +343,8 @@ group_behavior(group_actor::stateful_pointer<group_state> self, group_key key,
     [&](fetch_atom, const fetch_request& x) { return state.fetch(x); },
     [&](settle_atom, const settle_request& x) { return state.settle(x); },
     [&](command_atom, const group_command& x) { return state.command(x); },
-    [&](info_atom, const group_key&) { return state.info(); },
+    [&](info_atom, const group_key&) { return state.tell(true); },
+    [&](describe_atom, const group_key&) { return state.tell(false); },
     [&](cancel_atom, const group_key&, std::uint64_t session) {
       state.cancel(session);
     },
@@ -350,6 +355,7 @@ group_behavior(group_actor::stateful_pointer<group_state> self, group_key key,
     [&](published_atom, event_number end, event_number first) {
       state.published(end, first);
     },
+    [&](restart_atom) { state.restart(); },
     [&](failed_atom, const caf::error& why) { state.failed(to_errc(why)); },
     [&](tick_atom) { state.tick(); },
     [&](wake_atom, std::uint64_t generation) { state.wake(generation); },

@@ -40,10 +40,16 @@ struct group_state {
   caf::result<settle_reply> settle(const settle_request& what);
   caf::result<group_info> command(const group_command& what);
   caf::result<bool> fired(const delayed_message& message);
-  group_info info();
+  /// Where the parked stream begins: somebody may have truncated it.
+  event_number first_parked() const;
+  /// Only what is in memory; `measures`: counts begin anew.
+  group_info info(bool measures);
+  /// The same, and how old the oldest parked event is.
+  caf::result<group_info> tell(bool measures);
   void cancel(std::uint64_t session);
   void release(lease_id lease);
   void published(event_number end, event_number first);
+  void restart();
   void failed(errc why);
   void tick();
   void wake(std::uint64_t generation);
@@ -69,6 +75,7 @@ struct group_state {
   std::optional<stream_id> stream_of(lane in);
   range_request request_for(lane in, event_number from, std::size_t count);
   void forget_ahead(event_number below);
+  void cut_source(event_number first);
   /// What parking the event would link to, if not to the event itself.
   std::string target_text(const resolved_event& what, lane in) const;
 
@@ -108,10 +115,11 @@ struct group_state {
   std::uint64_t no_progress = 0; // ticks without any
 
   std::uint64_t delivered_total = 0;
-  std::uint64_t delivered_at_last_info = 0;
-  std::uint64_t rate_second = 0; // the second that rate_count is of
-  std::uint64_t rate_count = 0;
-  std::uint64_t rate_previous = 0;
+  std::uint64_t delivered_at_last = 0; // measurement
+  wall_time measured_at;
+  event_number loaded_end; // of the stream when the group was loaded
+  event_number spared;     // the stream was deleted up to here: not cut again
+  std::optional<std::pair<event_number, wall_time>> oldest_parked; // as read
 };
 
 /// Spawned by its partition, linked to it.

@@ -1,6 +1,7 @@
 // Counters and positions of a group; the text of a parked link.
 #include "actors/group_info.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <ctime>
 
@@ -35,21 +36,37 @@ std::string iso_time(wall_time at) {
 
 } // namespace
 
-group_info describe_group(const subscription& core) {
+group_info describe_group(const subscription& core, event_number first_parked) {
   group_info out;
-  out.key = core.key();
   auto& row = core.row();
-  out.settings = row.settings;
+  auto& settings = row.settings;
+  out.key = core.key();
+  out.settings = settings;
   out.created_order = row.id.value;
-  out.checkpoint = std::int64_t(row.source_checkpoint.value) - 1;
-  out.last_known = std::int64_t(core.end().value) - 1;
+  // Where a group begins is not a checkpoint, and what lies before it is not
+  // known to it.
+  auto checkpoint = row.source_checkpoint;
+  bool begun = row.settled + row.parked > 0
+               && std::int64_t(checkpoint.value) != settings.start_from;
+  if (begun)
+    out.checkpoint = std::int64_t(checkpoint.value) - 1;
+  if (begun || core.end() > checkpoint)
+    out.last_known = std::int64_t(core.end().value) - 1;
   out.retrying = core.retrying();
   out.in_flight = core.in_flight();
-  out.parked = core.parked();
+  out.parked = core.parked(first_parked);
   out.ready = core.ready();
   out.settled = row.settled;
-  out.replaying = core.replaying();
-  out.live = core.ready() == 0;
+  // Event Store reads that many events into memory, and is live once nothing
+  // is left to read.
+  auto buffer = std::uint64_t(std::max(settings.buffer_size, 0));
+  auto untouched = core.untouched(lane::source);
+  auto replayed = core.untouched(lane::replay);
+  out.read_buffer = std::min(untouched, buffer);
+  out.retry_buffer = out.retrying + std::min(replayed, buffer);
+  out.live = untouched <= buffer;
+  out.replaying = replayed > buffer;
+  out.extra_statistics = core.times().described();
   return out;
 }
 

@@ -6,7 +6,9 @@
 namespace callboard {
 
 /// All that the rows and the core know; rates and what waits is the actor's.
-group_info describe_group(const subscription& core);
+/// `first_parked`: where the parked stream begins.
+group_info describe_group(const subscription& core,
+                          event_number first_parked = {});
 
 /// The link that parking appends to the group's parked stream: its data is
 /// `what.target`, its metadata tells when, why, and which event it was

@@ -41,10 +41,16 @@ using partition_actor = caf::typed_actor<
   // Settles events or gives them back. Replies once that is on disk.
   // Errors: not_found (no such group).
   caf::replies_to<settle_atom, settle_request>::with<settle_reply>,
-  // One group. Errors: not_found.
+  // One group; this is a measurement. Errors: not_found.
   caf::replies_to<info_atom, group_key>::with<group_info>,
-  // All groups of a stream, or of the partition if the name is empty.
+  // All groups of a stream, or of the partition if the name is empty; this is a
+  // measurement.
   caf::replies_to<groups_atom, std::string>::with<group_infos>,
+  // All groups of the partition, and no measurement.
+  caf::replies_to<describe_atom>::with<group_infos>,
+  // Ends the actors of all groups: each is built from its rows when it is next
+  // needed. Who waits gets an empty answer. Replies when they have ended.
+  caf::replies_to<restart_atom>::with<bool>,
   // The session does not wait any more: its fetch or await is answered with
   // nothing, unless something is on its way to it already.
   caf::reacts_to<cancel_atom, group_key, std::uint64_t>,
@@ -73,11 +79,14 @@ using group_actor = caf::typed_actor<
   caf::replies_to<settle_atom, settle_request>::with<settle_reply>,
   caf::replies_to<command_atom, group_command>::with<group_info>,
   caf::replies_to<info_atom, group_key>::with<group_info>,
+  caf::replies_to<describe_atom, group_key>::with<group_info>,
   caf::reacts_to<cancel_atom, group_key, std::uint64_t>,
   caf::reacts_to<release_atom, group_key, lease_id>,
   caf::replies_to<fired_atom, delayed_message>::with<bool>,
   // The stream now ends before this number; nothing below `first` is readable.
   caf::reacts_to<published_atom, event_number, event_number>,
+  // Answer who waits with nothing, and end: the rows have it all.
+  caf::reacts_to<restart_atom>,
   // The group's rows are gone, or cannot be recorded: answer who waits, end.
   caf::reacts_to<failed_atom, caf::error>,
   // Internal: once a second while somebody waits: is there progress?
@@ -116,11 +125,24 @@ using timer_actor = caf::typed_actor<
 using login_actor = caf::typed_actor<
   caf::replies_to<login_atom, login_request>::with<std::optional<principal>>>;
 
+/// Erases what retention and deletes have cut, a slice after the other, so that
+/// the flusher is never kept waiting for long. Spawned detached: LMDB blocks.
+using scavenger_actor = caf::typed_actor<
+  // Starts, stops, or only tells. Errors: already_exists (one runs),
+  // not_found (none runs, or another one).
+  caf::replies_to<scavenge_atom, scavenge_command>::with<scavenge_status>,
+  // Internal: the next slice.
+  caf::reacts_to<tick_atom>>;
+
 /// Answers what concerns all partitions, and tells the log what an operator
 /// should know.
 using broker_actor = caf::typed_actor<
-  // The groups of all partitions, ordered by stream name.
+  // The groups of all partitions, ordered by stream name; a measurement.
   caf::replies_to<groups_atom>::with<group_infos>,
+  // The same, and no measurement.
+  caf::replies_to<describe_atom>::with<group_infos>,
+  // Has every group built from its rows again. Replies when that has begun.
+  caf::replies_to<restart_atom>::with<bool>,
   // Internal: once a second: does the clock run, can everything be recorded?
   caf::reacts_to<tick_atom>>;
 

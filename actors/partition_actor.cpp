@@ -365,8 +365,10 @@ partition_behavior(partition_actor::stateful_pointer<partition_state> self,
       return guarded(state, [&] { return state.info(key); });
     },
     [&](groups_atom, const std::string& stream) {
-      return guarded(state, [&] { return state.groups_of(stream); });
+      return guarded(state, [&] { return state.groups_of(stream, true); });
     },
+    [&](describe_atom) { return state.groups_of({}, false); },
+    [&](restart_atom) { return state.restart_groups(); },
     [&](cancel_atom, const group_key& key, std::uint64_t session) {
       state.cancel(key, session);
     },

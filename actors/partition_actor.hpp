@@ -26,11 +26,18 @@ struct stream_waiter {
   caf::typed_response_promise<event_number> promise;
 };
 
-/// A group of this partition; its actor is spawned when it is first needed.
+/// A group of this partition; its actor is spawned when the group is created,
+/// and after a restart when it is first needed.
 struct group_entry {
   group_id id;
   group_actor actor;   // null: not needed yet, or it ended
   bool ending = false; // it ended, and records of it are on their way
+};
+
+/// Who waits until the actors that ran when he asked have ended.
+struct group_restart {
+  std::set<caf::actor_id> actors;
+  caf::typed_response_promise<bool> promise;
 };
 
 /// State of one partition actor. It never ends by itself: when something cannot
@@ -60,14 +67,12 @@ struct partition_state {
   caf::result<delivery_batch_ptr> fetch(fetch_request& what);
   caf::result<settle_reply> settle(settle_request& what);
   caf::result<group_info> info(const group_key& key);
-  caf::result<group_infos> groups_of(const std::string& stream);
   void cancel(const group_key& key, std::uint64_t session);
   void release(const group_key& key, lease_id lease);
   caf::result<log_index> propose(proposal& what);
   caf::result<bool> fired(const delayed_message& message);
   caf::result<bool> sweep(const delayed_message& message);
   caf::result<bool> taken_over(record todo);
-  void group_ended(caf::actor_id who);
   void group_applied(const put_group& change);
   void group_erased(const group_key& key);
   group_entry* find(const group_key& key);
@@ -75,6 +80,12 @@ struct partition_state {
   result<group_actor> serving(const group_key& key);
   void schedule_sweeps(record& what);
   static void absorb(record&& part, record& into);
+
+  // partition_group_actors.cpp: all groups at once
+  /// All groups if `stream` is empty.
+  caf::result<group_infos> groups_of(const std::string& stream, bool measures);
+  caf::result<bool> restart_groups();
+  void group_ended(caf::actor_id who);
 
   // shared
   /// Why nothing can be decided now, or none. Publishing stops earlier than
@@ -103,6 +114,7 @@ struct partition_state {
   std::unordered_map<std::string, std::map<std::string, group_entry>> groups;
   std::set<group_key> being_created;
   std::unordered_map<caf::actor_id, group_key> group_of_actor;
+  std::vector<group_restart> restarts;
   std::unordered_map<std::string, std::vector<stream_waiter>> waiters;
   std::uint64_t last_group = 0;
   std::uint64_t next_reader = 0;

@@ -56,20 +56,6 @@ result<group_actor> partition_state::serving(const group_key& key) {
   return entry->actor;
 }
 
-void partition_state::group_ended(caf::actor_id who) {
-  auto key = group_of_actor.extract(who).mapped();
-  auto* entry = find(key);
-  if (entry == nullptr || !entry->actor || entry->actor.id() != who)
-    return;
-  entry->actor = group_actor{};
-  // Its rows are complete once everything it proposed is applied.
-  entry->ending = true;
-  pipeline->after_all([this, key](errc, log_index) {
-    if (auto* again = find(key))
-      again->ending = false;
-  });
-}
-
 void partition_state::group_applied(const put_group& what) {
   group_key key{what.stream, what.group};
   being_created.erase(key);
@@ -121,11 +107,12 @@ caf::result<group_info> partition_state::create_group(group_command& what) {
   record todo;
   todo.changes.emplace_back(put_group{key.stream, key.group, std::move(row)});
   record_or_wait(std::move(todo),
-                 [promise, reply](errc why, log_index) mutable {
+                 [this, key, promise, reply](errc why, log_index) mutable {
                    if (why != errc::none)
-                     promise.deliver(caf::make_error(why));
-                   else
-                     promise.deliver(std::move(reply));
+                     return void(promise.deliver(caf::make_error(why)));
+                   promise.deliver(std::move(reply));
+                   // Its statistics begin now.
+                   [[maybe_unused]] auto started = serving(key);
                  });
   return promise;
 }
@@ -149,49 +136,6 @@ caf::result<group_info> partition_state::info(const group_key& key) {
   if (!actor)
     return caf::make_error(actor.error());
   return self->delegate(*actor, info_atom_v, key);
-}
-
-caf::result<group_infos> partition_state::groups_of(const std::string& stream) {
-  if (rebuilding)
-    return caf::make_error(errc::unavailable);
-
-  struct gathering {
-    group_infos found;
-    std::size_t left = 1;
-    caf::typed_response_promise<group_infos> promise;
-
-    void one_less() {
-      if (--left > 0)
-        return;
-      std::sort(found.begin(), found.end(), [](auto& x, auto& y) {
-        return std::tie(x.key.stream, x.created_order)
-               < std::tie(y.key.stream, y.created_order);
-      });
-      promise.deliver(std::move(found));
-    }
-  };
-
-  auto all = std::make_shared<gathering>();
-  all->promise = self->make_response_promise<group_infos>();
-  for (auto& [its_stream, on_it] : groups)
-    if (stream.empty() || its_stream == stream)
-      for (auto& [group, entry] : on_it) {
-        group_key key{its_stream, group};
-        auto actor = serving(key);
-        if (!actor)
-          continue;
-        ++all->left;
-        self->request(*actor, caf::infinite, info_atom_v, key)
-          .then(
-            [all](group_info& info) {
-              all->found.push_back(std::move(info));
-              all->one_less();
-            },
-            [all](const caf::error&) { all->one_less(); }); // it just ended
-      }
-  auto promise = all->promise;
-  all->one_less();
-  return promise;
 }
 
 void partition_state::cancel(const group_key& key, std::uint64_t session) {

@@ -83,6 +83,8 @@ void add_group_routes(const route_table& add) {
   add(erase, "/subscriptions/{stream}/{group}", to::remove, command);
   add(post,  "/subscriptions/{stream}/{group}/replayParked", to::replay_parked, command);
 
+  add(post, "/subscriptions/restart", to::restart, command);
+
   add(get,  "/subscriptions/{stream}/{group}", to::fetch_one, consume);
   add(get,  "/subscriptions/{stream}/{group}/{count}", to::fetch, consume);
   add(post, "/subscriptions/{stream}/{group}/ack", to::ack_many, settle);

@@ -117,8 +117,8 @@ json info_of(std::string_view base, const group_info& info) {
           {"lastKnownEventNumber", info.last_known},
           {"lastKnownEventPosition", position_text(info.last_known)},
           {"readBufferCount", info.read_buffer},
-          {"liveBufferCount", 0},
-          {"retryBufferCount", info.retrying},
+          {"liveBufferCount", info.live_buffer},
+          {"retryBufferCount", info.retry_buffer},
           {"totalInFlightMessages", info.in_flight},
           {"outstandingMessagesCount", info.in_flight},
           {"connections", json::array()},
@@ -172,10 +172,18 @@ json without_obsolete_of_each(json documents) {
 } // namespace
 
 std::string status_of(const group_info& info) {
-  std::string replaying = "ReplayingParkedMessages";
-  if (info.live)
-    return info.replaying ? replaying + ", Live" : "Live";
-  return info.replaying ? "Behind, " + replaying : "Behind";
+  if (info.loading)
+    return "NotReady";
+  std::string flags;
+  auto add = [&](bool set, std::string_view name) {
+    if (set)
+      flags.append(flags.empty() ? "" : ", ").append(name);
+  };
+  add(!info.live, "Behind");
+  add(info.reading, "OutstandingPageRequest");
+  add(info.replaying, "ReplayingParkedMessages");
+  add(info.live, "Live");
+  return flags;
 }
 
 void sort_groups(group_infos& infos) {

@@ -145,6 +145,21 @@ void remove(const services_ptr& services, http_request& request,
     command_atom_v, group_command{key, group_verb::remove, {}, {}});
 }
 
+/// Groups are built from their rows again: leases and attempts are among them.
+void restart(const services_ptr& services, http_request&,
+             const http_exchange& exchange) {
+  ask_for<bool>(
+    services, exchange, services->broker,
+    [=](const result<bool>& begun) {
+      if (!begun)
+        return exchange.answer(error_answer(begun.error()));
+      exchange.answer(
+        {.content_type = exchange.request().response_type->content_type,
+         .body = "\"Restarting\""});
+    },
+    restart_atom_v);
+}
+
 void replay_parked(const services_ptr& services, http_request& request,
                    const http_exchange& exchange) {
   auto key = key_of(request);

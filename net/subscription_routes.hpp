@@ -21,6 +21,7 @@ void create(const services_ptr&, http_request&, const http_exchange&);
 void update(const services_ptr&, http_request&, const http_exchange&);
 void remove(const services_ptr&, http_request&, const http_exchange&);
 void replay_parked(const services_ptr&, http_request&, const http_exchange&);
+void restart(const services_ptr&, http_request&, const http_exchange&);
 
 // --- consuming (group_consuming.cpp)
 

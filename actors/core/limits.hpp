@@ -46,6 +46,9 @@ inline constexpr std::size_t fetch_count_max = 100;
 inline constexpr std::size_t read_ahead_events_max = 1'000;
 inline constexpr std::size_t read_ahead_bytes_max = std::size_t{2} << 20;
 
+/// Completed deliveries that a group's extra statistics are about.
+inline constexpr std::size_t measured_deliveries_max = 1'000;
+
 /// Fetches that wait in one group, and in one stream for its end.
 inline constexpr std::size_t waiting_polls_max = 10'000;
 

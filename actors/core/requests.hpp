@@ -152,29 +152,56 @@ struct group_command {
   std::optional<event_number> stop_at; // replay_parked
 };
 
-/// What `info` tells of a group. Rates are over the last full second.
+/// What `info` tells of a group. Counts and rates of deliveries begin when the
+/// group is loaded, or with the last measurement: an `info` or a list of
+/// groups.
 struct group_info {
   group_key key;
   group_settings settings;
   std::uint64_t created_order = 0; // sorts groups of a stream by creation
   double items_per_second = 0;
-  std::uint64_t delivered_total = 0;      // since the broker started
-  std::uint64_t delivered_since_last = 0; // since the last info
-  std::int64_t checkpoint = -1; // last event with all before it settled
-  std::int64_t last_known = -1; // last event of the stream
-  std::size_t read_buffer = 0;  // events in memory ahead of consumers
-  std::uint64_t retrying = 0;   // waiting for a retry, due or not
+  std::uint64_t delivered_total = 0;
+  std::uint64_t delivered_since_last = 0;
+  std::int64_t checkpoint = -1;   // last event with all before it settled
+  std::int64_t last_known = -1;   // last event of the stream
+  std::uint64_t live_buffer = 0;  // came since the group was loaded (bounded)
+  std::uint64_t read_buffer = 0;  // new ones to deliver (bounded)
+  std::uint64_t retry_buffer = 0; // to deliver again: retries, the replay
+  std::uint64_t retrying = 0;     // waiting for a retry, due or not
   std::uint64_t in_flight = 0;
   std::uint64_t parked = 0;
   std::uint64_t ready = 0; // could be delivered now, the replay included
   std::uint64_t settled = 0;
   std::uint64_t waiting_polls = 0;
-  bool replaying = false;
-  bool live = false; // nothing ready is left unread
+  std::uint64_t oldest_parked_s = 0; // age of the oldest parked event
+  bool loading = false;              // still finding out what is leased
+  bool reading = false;              // waits for a page of its stream
+  bool replaying = false;            // more to replay than its buffer holds
+  bool live = false;                 // no more new events than that
   std::vector<std::pair<std::string, std::int64_t>> extra_statistics;
 };
 
 using group_infos = std::vector<group_info>;
+
+// --- space ------------------------------------------------------------------
+
+enum class scavenge_verb : std::uint8_t { start, stop, status };
+
+/// `id` names the scavenge to start, or the only one to stop (nothing: any).
+struct scavenge_command {
+  scavenge_verb verb = scavenge_verb::status;
+  std::optional<uuid> id;
+};
+
+/// `Stopped` by somebody, or `Errored`: the disk did not do it.
+enum class scavenge_outcome : std::uint8_t { success, stopped, errored };
+
+/// The scavenge that runs, and the last one that ended since the start.
+struct scavenge_status {
+  std::optional<uuid> running;
+  std::optional<uuid> last;
+  scavenge_outcome outcome = scavenge_outcome::success; // of the last one
+};
 
 // --- users ------------------------------------------------------------------
 

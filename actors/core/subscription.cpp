@@ -82,7 +82,7 @@ std::vector<position_range> subscription::unidentified() const {
 void subscription::identify(const leasable& what) {
   auto run = lane_of(what.at.in).states.at(what.at.number);
   if (run && run->is.what == run_state::leased && !held_.contains(what.at))
-    hold(what);
+    hold(what, {});
 }
 
 void subscription::publish(event_number end) {
@@ -162,7 +162,7 @@ group_effects subscription::lease(std::span<const leasable> events,
       worn_out.push_back(what.at);
     } else {
       by_attempt[used + 1].push_back(what.at);
-      hold(what);
+      hold(what, now);
       out.leased.push_back({what.at, used + 1, {}});
     }
   }
@@ -206,6 +206,8 @@ group_effects subscription::replay(std::optional<event_number> stop_at) {
 
 group_effects subscription::update(const group_settings& settings) {
   row_.settings = settings;
+  if (!settings.extra_statistics)
+    times_.clear();
   return finish({});
 }
 
@@ -244,13 +246,14 @@ std::uint64_t subscription::ready() const noexcept {
   return out;
 }
 
-std::uint64_t subscription::parked() const noexcept {
-  return parked_end_.value - lane_of(lane::replay).end.value;
+event_number
+subscription::oldest_parked(event_number first_parked) const noexcept {
+  auto first = std::max(lane_of(lane::replay).end, first_parked);
+  return std::min(first, parked_end_);
 }
 
-bool subscription::replaying() const noexcept {
-  auto& replay = lane_of(lane::replay);
-  return replay.checkpoint < replay.end;
+std::uint64_t subscription::parked(event_number first_parked) const noexcept {
+  return parked_end_.value - oldest_parked(first_parked).value;
 }
 
 lease_id subscription::open_ticket(delayed_kind kind, wall_time due,
@@ -265,8 +268,8 @@ lease_id subscription::open_ticket(delayed_kind kind, wall_time due,
   return ticket;
 }
 
-void subscription::hold(const leasable& what) {
-  held_.emplace(what.at, held_event{what.id, what.target});
+void subscription::hold(const leasable& what, wall_time since) {
+  held_.emplace(what.at, held_event{what.id, what.target, since});
   by_id_.emplace(what.id, what.at);
 }
 

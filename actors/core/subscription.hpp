@@ -2,6 +2,7 @@
 // partition.
 #pragma once
 
+#include "actors/core/delivery_times.hpp"
 #include "actors/core/error.hpp"
 #include "actors/core/record.hpp"
 #include "actors/core/requests.hpp"
@@ -109,6 +110,10 @@ public:
   /// deletion): it counts as settled.
   group_effects cut(lane in, event_number first);
 
+  /// Of the events that were never delivered only the first `keep` still will
+  /// be (the stream was deleted): the others count as settled.
+  group_effects abandon(std::uint64_t keep);
+
   /// These cannot be read although they are not below any cut: settled.
   group_effects drop(std::span<const position> gone);
 
@@ -162,10 +167,23 @@ public:
   std::uint64_t waiting() const noexcept;
   /// Could be leased now, retries that are due included.
   std::uint64_t ready() const noexcept;
-  std::uint64_t parked() const noexcept; // in the parked stream, not replayed
-  bool replaying() const noexcept;
+
+  /// Of a lane, ready and never delivered.
+  std::uint64_t untouched(lane in) const noexcept {
+    return lane_of(in).untouched();
+  }
+
+  /// In the parked stream, which begins at `first_parked`, and not replayed.
+  std::uint64_t parked(event_number first_parked = {}) const noexcept;
+  /// The oldest of them.
+  event_number oldest_parked(event_number first_parked) const noexcept;
+
+  /// Empty unless the settings ask for them.
+  const delivery_times& times() const noexcept { return times_; }
 
   event_number end() const noexcept { return lane_of(lane::source).end; }
+
+  event_number parked_end() const noexcept { return parked_end_; }
 
   event_number checkpoint(lane in) const noexcept {
     return lane_of(in).checkpoint;
@@ -189,6 +207,7 @@ private:
   struct held_event {
     uuid id;
     std::string target;
+    wall_time since; // 0: leased before a restart
   };
 
   lane_state& lane_of(lane in) noexcept { return lanes_[std::size_t(in)]; }
@@ -211,7 +230,8 @@ private:
 
   lease_id open_ticket(delayed_kind kind, wall_time due, group_effects& into);
   void take_ids(std::span<const uuid> ids, std::vector<position>& into);
-  void hold(const leasable& what);
+  void hold(const leasable& what, wall_time since);
+  void measure(std::span<const position> ended, wall_time now);
   held_event let_go(const position& at);
   void settle_positions(std::vector<position> at, group_effects& into);
   void give_back(std::vector<position> failed,
@@ -237,6 +257,7 @@ private:
   std::unordered_map<position, held_event, held_hash> held_;
   std::unordered_multimap<uuid, position> by_id_;
   std::vector<lease_id> maybe_done_; // tickets that may have lost all holders
+  delivery_times times_;
 };
 
 /// The id of a ticket's delayed message: unique in the partition, because

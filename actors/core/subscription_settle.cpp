@@ -42,6 +42,7 @@ group_effects subscription::settle(settle_action action,
   out.applied = taken.size();
   if (taken.empty())
     return out;
+  measure(taken, now);
   switch (action) {
     case settle_action::ack:
     case settle_action::skip:
@@ -82,6 +83,7 @@ group_effects subscription::fire(const delayed_message& message, wall_time now,
           ended.push_back({range.in, n});
     }
   maybe_done_.push_back(id);
+  measure(ended, now);
   give_back(std::move(ended), std::nullopt, now, random, out);
   return finish(std::move(out));
 }
@@ -130,6 +132,26 @@ group_effects subscription::cut(lane in, event_number first) {
   row_.settled += before - from.untouched() + lost.leased + lost.retrying;
   group_effects out;
   advance(in, out);
+  return finish(std::move(out));
+}
+
+group_effects subscription::abandon(std::uint64_t keep) {
+  auto& source = lane_of(lane::source);
+  group_effects out;
+  for (auto at = source.hint;;) {
+    auto gap = source.states.first_gap(at, source.end);
+    if (!gap)
+      break;
+    at = gap->end();
+    auto kept = std::min(keep, gap->count);
+    keep -= kept;
+    if (kept == gap->count)
+      continue;
+    number_range rest{gap->first + kept, gap->count - kept};
+    source.states.assign(rest, {run_state::settled, 0, {}, {}});
+    row_.settled += rest.count;
+  }
+  advance(lane::source, out);
   return finish(std::move(out));
 }
 
@@ -199,6 +221,16 @@ void subscription::give_back(std::vector<position> failed,
         tickets_[next.ticket].covers.push_back(range);
     }
   }
+}
+
+void subscription::measure(std::span<const position> ended, wall_time now) {
+  if (!row_.settings.extra_statistics)
+    return;
+  for (auto& at : ended)
+    if (auto held = held_.find(at);
+        held != held_.end() && held->second.since.value != 0)
+      times_.add(now > held->second.since ? now.value - held->second.since.value
+                                          : 0);
 }
 
 std::string subscription::target_of(const position& at) const {

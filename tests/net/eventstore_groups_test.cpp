@@ -138,7 +138,8 @@ TEST_CASE("numbers of a group at work") {
   info.checkpoint = 41;
   info.last_known = 99;
   info.read_buffer = 3;
-  info.retrying = 2;
+  info.live_buffer = 6;
+  info.retry_buffer = 2;
   info.in_flight = 5;
   info.parked = 4;
   info.extra_statistics = {{"Mean", 3}, {"Quintile 1", 1}};
@@ -151,6 +152,7 @@ TEST_CASE("numbers of a group at work") {
   CHECK(text["lastKnownEventNumber"] == 99);
   CHECK(text["lastKnownEventPosition"] == "99");
   CHECK(text["readBufferCount"] == 3);
+  CHECK(text["liveBufferCount"] == 6);
   CHECK(text["retryBufferCount"] == 2);
   CHECK(text["totalInFlightMessages"] == 5);
   CHECK(text["outstandingMessagesCount"] == 5);
@@ -168,6 +170,12 @@ TEST_CASE("the status names its flags in ascending order") {
   CHECK(status_of(info) == "ReplayingParkedMessages, Live");
   info.replaying = false;
   CHECK(status_of(info) == "Live");
+  info.reading = true;
+  CHECK(status_of(info) == "OutstandingPageRequest, Live");
+  info.live = false;
+  CHECK(status_of(info) == "Behind, OutstandingPageRequest");
+  info.loading = true;
+  CHECK(status_of(info) == "NotReady");
 }
 
 TEST_CASE("a list is an array of summaries") {

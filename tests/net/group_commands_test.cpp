@@ -175,6 +175,100 @@ TEST_CASE("parked events can be seen, and replayed") {
   CHECK(envelope(missing) == json{"DoesNotExist", "Unable to locate 's::h'"});
 }
 
+TEST_CASE("a restart of the groups loses nothing that is on disk") {
+  dialect_fixture f;
+  create(f);
+  f.publish("s");
+  auto first = f.last_id();
+  f.publish("s");
+  f.fetch("/subscriptions/s/g/1");
+  f.post("/subscriptions/s/g/nack/" + first + "?action=retry");
+  f.fetch("/subscriptions/s/g/1");
+  auto done = f.post("/subscriptions/restart");
+  CHECK(done.status() == 200);
+  CHECK(done.body() == "\"Restarting\"");
+  auto info = f.get("/subscriptions/s/g/info").json();
+  CHECK(info["totalItemsProcessed"] == 0);
+  CHECK(info["outstandingMessagesCount"] == 1);
+  CHECK(f.post("/subscriptions/s/g/ack/" + first).status() == 202);
+  CHECK(titles(f.fetch("/subscriptions/s/g/5")) == "1@s/0 ");
+  CHECK(f.call_as("anna", http_verb::post, "/subscriptions/restart").status()
+        == 401);
+  CHECK(f.get("/subscriptions/restart").status() == 404); // a stream's groups
+}
+
+TEST_CASE("info tells a group's numbers in the dialect's words") {
+  dialect_fixture f;
+  for (int i = 0; i < 4; ++i)
+    f.publish("s");
+  create(f, R"({"extraStatistics":true})");
+  auto told = [&] { return f.get("/subscriptions/s/g/info").json(); };
+  auto fresh = told();
+  CHECK(fresh["status"] == "Live");
+  CHECK(fresh["readBufferCount"] == 4);
+  CHECK(fresh["lastProcessedEventNumber"] == -1);
+  CHECK(fresh["lastCheckpointedEventPosition"].is_null());
+  CHECK(fresh["lastKnownEventNumber"] == 3);
+  CHECK(fresh["connections"] == json::array());
+  CHECK(fresh["extraStatistics"] == json::array());
+  f.fetch("/subscriptions/s/g/4");
+  f.advance(2s);
+  f.post("/subscriptions/s/g/ack/" + f.last_id());
+  auto worked = told();
+  CHECK(worked["averageItemsPerSecond"] == 2.0);
+  CHECK(worked["countSinceLastMeasurement"] == 4);
+  CHECK(worked["totalItemsProcessed"] == 4);
+  CHECK(worked["outstandingMessagesCount"] == 3);
+  CHECK(worked["extraStatistics"][0].dump()
+        == R"({"key":"Mean","value":2000})");
+  f.get("/metrics", {{"Accept", "*/*"}}); // is no measurement
+  CHECK(f.get("/subscriptions/s").json()[0]["averageItemsPerSecond"] == 0.0);
+}
+
+TEST_CASE("a parked count falls with each replay, and rises with each park") {
+  dialect_fixture f;
+  create(f);
+  std::string ids;
+  for (int i = 0; i < 19; ++i) {
+    f.publish("s");
+    ids += (ids.empty() ? "" : ",") + f.last_id();
+  }
+  f.fetch("/subscriptions/s/g/19");
+  f.post("/subscriptions/s/g/nack?action=park&ids=" + ids);
+  auto parked = [&] {
+    return f.get("/subscriptions/s/g/info").json()["parkedMessageCount"];
+  };
+  CHECK(parked() == 19);
+  f.post("/subscriptions/s/g/replayParked?stopAt=7");
+  CHECK(parked() == 12);
+  auto seven = f.fetch("/subscriptions/s/g/50");
+  CHECK(seven["entries"].size() == 7);
+  f.post("/subscriptions/s/g/replayParked?stopAt=7"); // once more: nothing new
+  CHECK(f.fetch("/subscriptions/s/g/50")["entries"].empty());
+  f.post("/subscriptions/s/g/replayParked"); // while the first seven are out
+  CHECK(f.fetch("/subscriptions/s/g/50")["entries"].size() == 12);
+  CHECK(parked() == 0);
+  auto id = [](const json& entry) {
+    auto ack = entry["links"][2]["uri"].get<std::string>();
+    return ack.substr(ack.rfind('/') + 1);
+  };
+  // The parked stream is cut when what was replayed is settled, not before.
+  auto stored = [&] {
+    return f
+      .get("/streams/%24persistentsubscription-s::g-parked/head/backward/50")
+      .json()["entries"]
+      .size();
+  };
+  CHECK(stored() == 19);
+  for (auto e = seven["entries"].rbegin(); e != seven["entries"].rend(); ++e)
+    f.post("/subscriptions/s/g/ack/" + id(*e));
+  CHECK(stored() == 12);
+  f.publish("s");
+  f.fetch("/subscriptions/s/g/1");
+  f.post("/subscriptions/s/g/nack/" + f.last_id() + "?action=park");
+  CHECK(parked() == 1);
+}
+
 TEST_CASE("lists of groups, of one stream and of all, and pages") {
   dialect_fixture f;
   CHECK(f.get("/subscriptions").body() == "[]");

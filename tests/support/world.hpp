@@ -160,6 +160,7 @@ private:
     caf::anon_send_exit(broker.broker, caf::exit_reason::user_shutdown);
     caf::anon_send_exit(broker.timer, caf::exit_reason::user_shutdown);
     caf::anon_send_exit(broker.login, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(broker.scavenger, caf::exit_reason::user_shutdown);
     for (auto& reader : broker.readers)
       caf::anon_send_exit(reader, caf::exit_reason::user_shutdown);
     vt->run();
