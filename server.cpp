@@ -9,6 +9,7 @@
 #include "net/asio_coordinator.hpp"
 #include "net/eventstore_api.hpp"
 #include "net/http_server.hpp"
+#include "net/random_uuid.hpp"
 #include "persistence/check.hpp"
 #include "persistence/codec.hpp"
 #include "persistence/data_folder.hpp"
@@ -17,7 +18,9 @@
 #include <boost/asio/post.hpp>
 #include <caf/actor_system.hpp>
 #include <caf/scoped_actor.hpp>
+#include <signal.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -236,6 +239,7 @@ void server::impl::start_listeners() {
   std::vector<std::shared_ptr<http_counters>> threads;
   for (std::size_t i = 0; i < io.size(); ++i)
     threads.push_back(std::make_shared<http_counters>());
+  auto instance = random_uuid();
   http_counts counts{threads.begin(), threads.end()};
   auto budgets = std::make_shared<http_budgets>();
   std::ostringstream own_address;
@@ -263,6 +267,14 @@ void server::impl::start_listeners() {
     admin->http = counts;
     admin->ready = [n = node] { return n->log->refusal() == errc::none; };
     admin->names_for_anonymous = settings.on_loopback();
+    admin->scavenger = broker.scavenger;
+    admin->shut_down = [] { ::kill(::getpid(), SIGTERM); };
+    admin->options = list_options(settings);
+    admin->authentication = settings.insecure ? "insecure" : "internal";
+    admin->data = settings.data;
+    admin->address = settings.http_address;
+    admin->port = acceptors[i].local_endpoint().port();
+    admin->instance = instance;
     add_admin_routes(*table, std::move(admin));
     listeners.push_back(std::make_shared<http_server>(
       std::move(acceptors[i]), serve_by(std::move(table)),

@@ -1,13 +1,17 @@
-// Small routes about the node itself: alive, ready, version, numbers.
+// Small routes about the node itself: alive, ready, version, numbers, commands.
 #pragma once
 
 #include "actors/node.hpp"
 #include "net/eventstore_services.hpp"
 #include "net/metrics.hpp"
+#include "net/options.hpp"
 #include "net/router.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace callboard {
 
@@ -17,14 +21,25 @@ struct admin_services {
   node_ptr node;
   http_counts http; // of all listeners
   /// Whether all partitions can be served; not set: they can. Any thread.
-  std::function<bool()> ready;
+  std::function<bool()> ready{};
   /// Whether who is not signed in sees the names of streams and groups in the
   /// metrics.
   bool names_for_anonymous = true;
+  scavenger_actor scavenger{};
+  /// Stops the process as SIGTERM does. Any thread.
+  std::function<void()> shut_down{};
+  std::vector<option_description> options{};
+  std::string authentication = "internal"; // or insecure
+  std::string data{};                      // whose disk `/stats` tells about
+  std::string address = "127.0.0.1";       // of the listener
+  std::uint16_t port = 2113;
+  uuid instance{}; // of this start
 };
 
-/// GET /ping /info /stats /stats/{path*} /metrics, GET and HEAD /health/live
-/// and /health/ready. Everybody may use them (spec 6.12).
+/// GET /ping /info /gossip /stats /stats/{path*} /metrics, the projections that
+/// there are not, GET and HEAD /health/live and /health/ready: everybody may
+/// use them. GET /info/options, POST /admin/shutdown, /admin/scavenge: only
+/// operators (spec 6.12).
 void add_admin_routes(router& routes,
                       const std::shared_ptr<const admin_services>& services);
 

@@ -274,6 +274,16 @@ std::string describe(const options& o) {
   return out.str();
 }
 
+std::vector<option_description> list_options(const options& o) {
+  std::vector<option_description> out;
+  for (auto& one : settings()) {
+    auto where = o.from.find(one.name);
+    out.push_back({one.name, one.help, one.secret ? "********" : one.get(o),
+                   where == o.from.end() ? "default" : where->second});
+  }
+  return out;
+}
+
 std::optional<std::string> refuse_to_serve(const options& o,
                                            stored_users users) {
   if (o.on_loopback() || o.insecure || users == stored_users::own)

@@ -68,6 +68,16 @@ parse_options(const std::vector<std::string>& arguments,
 /// `callboard config`: each setting, its value, and where that came from.
 std::string describe(const options& settings);
 
+/// A setting as `GET /info/options` shows it; a secret one is `********`.
+struct option_description {
+  std::string name;
+  std::string description;
+  std::string value;
+  std::string source; // flag, variable, line of the file, or `default`
+};
+
+std::vector<option_description> list_options(const options& settings);
+
 /// Of `admin` and `ops` where nobody else can reach them.
 inline constexpr std::string_view loopback_password = "changeit";
 

@@ -66,6 +66,21 @@ void read_files(process_stats& into) {
     into.open_files_max = limit.rlim_cur;
 }
 
+void read_io(process_stats& into) {
+  std::ifstream file{"/proc/self/io"};
+  std::string name;
+  std::uint64_t value = 0;
+  while (file >> name >> value)
+    if (name == "syscr:")
+      into.reads = value;
+    else if (name == "syscw:")
+      into.writes = value;
+    else if (name == "read_bytes:")
+      into.read_bytes = value;
+    else if (name == "write_bytes:")
+      into.written_bytes = value;
+}
+
 void read_machine(process_stats& into) {
   std::ifstream memory{"/proc/meminfo"};
   std::string name;
@@ -87,6 +102,7 @@ process_stats read_process_stats() {
   process_stats out;
   out.process_id = static_cast<std::uint64_t>(getpid());
   read_stat(out);
+  read_io(out);
   read_files(out);
   read_machine(out);
   return out;

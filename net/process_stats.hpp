@@ -13,6 +13,10 @@ struct process_stats {
   std::uint64_t resident_bytes = 0;
   std::uint64_t virtual_bytes = 0;
   std::uint64_t threads = 0;
+  std::uint64_t read_bytes = 0; // of disks, not of caches
+  std::uint64_t written_bytes = 0;
+  std::uint64_t reads = 0; // calls, of files and sockets
+  std::uint64_t writes = 0;
   std::uint64_t open_files = 0;
   std::uint64_t open_files_max = 0;
   std::uint64_t machine_memory_bytes = 0;

@@ -23,6 +23,8 @@ TEST_CASE("ping and info answer everybody") {
   CHECK(info["state"] == "leader");
   CHECK(info["dbVersion"] == CALLBOARD_VERSION);
   CHECK(info["features"]["atomPub"] == true);
+  CHECK(info["authentication"]["type"] == "internal");
+  CHECK(info["authentication"]["properties"] == nlohmann::json::object());
 }
 
 TEST_CASE("the node's documents can be had as XML") {
@@ -76,6 +78,140 @@ TEST_CASE("stats are a document, or a part of it") {
   CHECK(anonymous(f, "/stats/es/events/appended/x").status() == 404);
 }
 
+TEST_CASE("stats are the figures of this process and its machine") {
+  dialect_fixture f;
+  auto all = anonymous(f, "/stats").json();
+  auto& process = all["proc"];
+  CHECK(process["startTime"].get<std::string>().ends_with("Z"));
+  CHECK(process["threadsCount"] >= 1);
+  CHECK(process["cpuSeconds"] > 0);
+  CHECK(process["diskIo"]["readOps"] > 0);
+  CHECK(process["tcp"]["connections"] == 0);
+  CHECK(all["sys"]["totalMem"] > all["sys"]["freeMem"]);
+  CHECK(all["sys"]["loadavg"].contains("15m"));
+  CHECK(all["sys"]["drive"]["/"]["usage"].get<std::string>().ends_with("%"));
+  CHECK(anonymous(f, "/stats/sys/totalMem").json() == all["sys"]["totalMem"]);
+}
+
+TEST_CASE("stats with metadata, or without their groups") {
+  dialect_fixture f;
+  auto leaf = anonymous(f, "/stats?metadata=True").json()["es"]["events"];
+  CHECK(
+    leaf["appended"].dump()
+    == R"({"category":"es","drawChart":true,"title":"appended","value":0})");
+  CHECK(anonymous(f, "/stats/es/events/appended?metadata=true").json()["title"]
+        == "appended");
+  auto flat = anonymous(f, "/stats?group=false").json();
+  CHECK(flat["es-events-appended"] == 0);
+  CHECK_FALSE(flat.contains("es"));
+  auto part = anonymous(f, "/stats/es?group=false");
+  CHECK(part.status() == 400);
+  CHECK(part.body()
+        == "Dynamic stats selection works only with grouping enabled");
+  CHECK(anonymous(f, "/stats?group=true&metadata=no").json()["proc"]["id"]
+        == getpid());
+}
+
+TEST_CASE("gossip names the one node there is") {
+  dialect_fixture f;
+  f.publish("s");
+  auto told = anonymous(f, "/gossip").json();
+  CHECK(told["serverIp"] == "127.0.0.1");
+  CHECK(told["serverPort"] == 2113);
+  REQUIRE(told["members"].size() == 1);
+  auto& node = told["members"][0];
+  CHECK(parse_uuid(node["instanceId"].get<std::string>()));
+  CHECK(node["state"] == "Leader");
+  CHECK(node["isAlive"] == true);
+  CHECK(node["httpEndPointIp"] == "127.0.0.1");
+  CHECK(node["httpEndPointPort"] == 2113);
+  CHECK(node["timeStamp"].get<std::string>().ends_with("Z"));
+  CHECK(node["writerCheckpoint"] == 1);
+}
+
+TEST_CASE("options are for operators, and keep secrets") {
+  dialect_fixture f;
+  CHECK(anonymous(f, "/info/options").status() == 401);
+  CHECK(f.call_as("anna", http_verb::get, "/info/options").status() == 401);
+  auto told = f.call_as("ops; $ops", http_verb::get, "/info/options").json();
+  REQUIRE(told.size() == 2);
+  CHECK(told[0]["name"] == "admin-password");
+  CHECK(told[0]["value"] == "********");
+  CHECK(told[0]["possibleValues"] == nlohmann::json::array());
+  CHECK(told[1]["name"] == "log-level");
+  CHECK(told[1]["value"] == "warn");
+  CHECK(told[1]["description"] == "how much");
+  CHECK(told[1]["group"] == "Logging Options");
+  CHECK(told[1]["possibleValues"].size() == 5);
+  CHECK(told[1]["configurationSource"] == "--log-level");
+}
+
+TEST_CASE("only operators stop the process") {
+  dialect_fixture f;
+  CHECK(anonymous(f, "/admin/shutdown", http_verb::post).status() == 401);
+  CHECK(f.call_as("anna", http_verb::post, "/admin/shutdown").status() == 401);
+  CHECK(f.shutdowns == 0);
+  auto done =
+    f.call_as("ops; $ops", http_verb::post, "/admin/shutdown",
+              {{"Content-Type", "application/x-www-form-urlencoded"}});
+  CHECK(done.status() == 200);
+  CHECK(done.body().empty());
+  CHECK(f.shutdowns == 1);
+}
+
+TEST_CASE("a scavenge is started by operators, and told about") {
+  dialect_fixture f;
+  CHECK(anonymous(f, "/admin/scavenge", http_verb::post).status() == 401);
+  CHECK(f.get("/admin/scavenge/current").body() == "{}");
+  CHECK(f.get("/admin/scavenge/last").json()["scavengeResult"] == "Unknown");
+  auto started = f.post("/admin/scavenge?startFromChunk=0&threads=1");
+  CHECK(started.status() == 200);
+  auto id = started.json()["scavengeId"].get<std::string>();
+  CHECK(parse_uuid(id));
+  auto last = f.get("/admin/scavenge/last").json();
+  CHECK(last["scavengeId"] == id);
+  CHECK(last["scavengeLink"] == "http://h:2113/admin/scavenge/" + id);
+  CHECK(last["scavengeResult"] == "Success");
+  CHECK(f.post("/admin/scavenge?startFromChunk=-1").body()
+        == "startFromChunk must be a positive integer");
+  CHECK(f.post("/admin/scavenge?threads=0").body()
+        == "threads must be a 1 or above");
+}
+
+TEST_CASE("a second scavenge is refused, the first one can be stopped") {
+  dialect_fixture f;
+  auto stop = [&](const std::string& what) {
+    return f.call(http_verb::delete_, "/admin/scavenge/" + what).status();
+  };
+  CHECK(stop("current") == 404);
+  CHECK(stop("nonsense") == 404);
+  auto running = world::id(77);
+  auto begin = [&] { // and let nothing run
+    caf::anon_send(f.w.broker.scavenger, scavenge_atom_v,
+                   scavenge_command{scavenge_verb::start, running});
+  };
+  begin();
+  auto second = f.post("/admin/scavenge");
+  CHECK(second.status() == 400);
+  begin();
+  CHECK(stop(to_string(world::id(78))) == 404);
+  begin();
+  CHECK(stop(to_string(running)) == 200);
+  begin();
+  CHECK(stop("current") == 200);
+  CHECK(f.get("/admin/scavenge/last").json()["scavengeResult"] == "Stopped");
+}
+
+TEST_CASE("there are no projections") {
+  dialect_fixture f;
+  CHECK(anonymous(f, "/projections/all-non-transient").json().dump()
+        == R"({"projections":[]})");
+  CHECK(f.get("/projection/x/state").status() == 404);
+  CHECK(f.post("/projection/x/command/enable").status() == 404);
+  CHECK(f.post("/projections/continuous?name=x").status() == 404);
+  CHECK(f.get("/projections/x").status() == 404);
+}
+
 TEST_CASE(
   "metrics count what happened, and describe groups to those signed in") {
   dialect_fixture f;
@@ -94,6 +230,8 @@ TEST_CASE(
   CHECK(has(got, "callboard_events_delivered_total 1"));
   CHECK(has(got, "callboard_group_ready{stream=\"s\\\"1\",group=\"g\"} 1"));
   CHECK(has(got, "callboard_group_in_flight{stream=\"s\\\"1\",group=\"g\"} 1"));
+  CHECK(has(got, "callboard_group_oldest_parked_seconds{stream=\"s\\\"1\","
+                 "group=\"g\"} 0"));
   CHECK(has(got, "callboard_storage_writable 1"));
   CHECK(has(got, "callboard_build_info{version=\"" CALLBOARD_VERSION "\"} 1"));
   f.w.log->refuses = errc::storage_full;

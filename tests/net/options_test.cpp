@@ -171,3 +171,21 @@ TEST_CASE("a password is never shown") {
   auto run = parse({"config"}, {{"CALLBOARD_ADMIN_PASSWORD", "secret"}});
   CHECK(describe(run.run->settings).find("secret") == std::string::npos);
 }
+
+TEST_CASE("settings are listed with where they came from, secrets hidden") {
+  auto run =
+    parse({"serve", "--threads", "2"}, {{"CALLBOARD_ADMIN_PASSWORD", "hidden"}})
+      .run.value();
+  bool threads = false;
+  bool password = false;
+  for (auto& one : list_options(run.settings)) {
+    CHECK_FALSE(one.description.empty());
+    if (one.name == "threads")
+      threads = one.value == "2" && one.source == "--threads";
+    if (one.name == "admin-password")
+      password =
+        one.value == "********" && one.source == "CALLBOARD_ADMIN_PASSWORD";
+  }
+  CHECK(threads);
+  CHECK(password);
+}

@@ -1,5 +1,10 @@
 # The broker as a program: what it says and how it ends when it cannot start, and how it stops.
 """process_test.py --binary callboard"""
+<<<<<<< HEAD
+=======
+import argparse
+import base64
+>>>>>>> 6ba3fc6 (admin: options, gossip, scavenge, shutdown; stats in the known shape)
 import http.client
 import json
 import os
@@ -114,6 +119,20 @@ class ProcessTest(ProcessCase):
         poll.join()
         self.assertEqual((code, [a.status for a in answers]), (0, [200]))
         self.assertLess(took, 5)
+
+    def test_an_operator_stops_it_over_http_and_it_ends_with_0(self):
+        broker = self.start()
+        connection = http.client.HTTPConnection("127.0.0.1", broker.port, timeout=20)
+        connection.request("POST", "/admin/shutdown")
+        self.assertEqual(connection.getresponse().read(), b"")
+        self.assertIsNone(broker.process.poll())  # nobody said who he is
+        who = base64.b64encode(b"ops:changeit").decode()
+        connection.request("POST", "/admin/shutdown", headers={"Authorization": "Basic " + who})
+        answer = connection.getresponse()
+        self.assertEqual((answer.status, answer.read()), (200, b""))
+        self.assertEqual(broker.process.wait(20), 0)
+        connection.close()
+        self.assertEqual(self.start().terminate(10)[1], 0)  # nothing is locked or damaged
 
     def test_settings_come_from_flags_environment_and_file_in_this_order(self):
         path = os.path.join(self.folder, "callboard.toml")

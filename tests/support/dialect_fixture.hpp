@@ -85,7 +85,16 @@ public:
     add_admin_routes(
       routes_,
       std::make_shared<admin_services>(admin_services{
-        services, w.node, {}, [this] { return ready; }, names_for_anonymous}));
+        .broker = services,
+        .node = w.node,
+        .http = {},
+        .ready = [this] { return ready; },
+        .names_for_anonymous = names_for_anonymous,
+        .scavenger = w.broker.scavenger,
+        .shut_down = [this] { ++shutdowns; },
+        .options = {{"admin-password", "a secret", "********", "default"},
+                    {"log-level", "how much", "warn", "--log-level"}},
+        .data = "/"}));
   }
 
   ~dialect_fixture() {
@@ -176,6 +185,7 @@ public:
   }
 
   bool ready = true;
+  int shutdowns = 0;
   bool names_for_anonymous = false;
   world w;
   boost::asio::io_context context{1};
