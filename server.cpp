@@ -9,7 +9,6 @@
 #include "net/asio_coordinator.hpp"
 #include "net/eventstore_api.hpp"
 #include "net/http_server.hpp"
-#include "net/random_uuid.hpp"
 #include "persistence/check.hpp"
 #include "persistence/codec.hpp"
 #include "persistence/data_folder.hpp"
@@ -239,7 +238,6 @@ void server::impl::start_listeners() {
   std::vector<std::shared_ptr<http_counters>> threads;
   for (std::size_t i = 0; i < io.size(); ++i)
     threads.push_back(std::make_shared<http_counters>());
-  auto instance = random_uuid();
   http_counts counts{threads.begin(), threads.end()};
   auto budgets = std::make_shared<http_budgets>();
   std::ostringstream own_address;
@@ -269,12 +267,7 @@ void server::impl::start_listeners() {
     admin->names_for_anonymous = settings.on_loopback();
     admin->scavenger = broker.scavenger;
     admin->shut_down = [] { ::kill(::getpid(), SIGTERM); };
-    admin->options = list_options(settings);
-    admin->authentication = settings.insecure ? "insecure" : "internal";
-    admin->data = settings.data;
-    admin->address = settings.http_address;
-    admin->port = acceptors[i].local_endpoint().port();
-    admin->instance = instance;
+    tell_settings(*admin, settings, acceptors[i].local_endpoint().port());
     add_admin_routes(*table, std::move(admin));
     listeners.push_back(std::make_shared<http_server>(
       std::move(acceptors[i]), serve_by(std::move(table)),

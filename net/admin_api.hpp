@@ -36,6 +36,10 @@ struct admin_services {
   uuid instance{}; // of this start
 };
 
+/// Fills in what is told of the settings, the listener's `port`, and the id of
+/// this start of the process.
+void tell_settings(admin_services& to, const options& from, std::uint16_t port);
+
 /// GET /ping /info /gossip /stats /stats/{path*} /metrics, the projections that
 /// there are not, GET and HEAD /health/live and /health/ready: everybody may
 /// use them. GET /info/options, POST /admin/shutdown, /admin/scavenge: only

@@ -2,6 +2,7 @@
 #include "net/admin_routes.hpp"
 #include "net/default_codec.hpp"
 #include "net/json_text.hpp"
+#include "net/random_uuid.hpp"
 
 #include <boost/asio/ip/address.hpp>
 #include <nlohmann/json.hpp>
@@ -10,6 +11,21 @@
 #include <array>
 #include <string>
 #include <utility>
+
+namespace callboard {
+
+void tell_settings(admin_services& to, const options& from,
+                   std::uint16_t port) {
+  static const uuid this_start = random_uuid();
+  to.options = list_options(from);
+  to.authentication = from.insecure ? "insecure" : "internal";
+  to.data = from.data;
+  to.address = from.http_address;
+  to.port = port;
+  to.instance = this_start;
+}
+
+} // namespace callboard
 
 namespace callboard::admin_routes {
 

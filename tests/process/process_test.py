@@ -1,10 +1,6 @@
 # The broker as a program: what it says and how it ends when it cannot start, and how it stops.
 """process_test.py --binary callboard"""
-<<<<<<< HEAD
-=======
-import argparse
 import base64
->>>>>>> 6ba3fc6 (admin: options, gossip, scavenge, shutdown; stats in the known shape)
 import http.client
 import json
 import os
