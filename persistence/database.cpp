@@ -25,7 +25,6 @@ errc to_errc(int code) noexcept {
     case MDB_PAGE_NOTFOUND:
     case MDB_INVALID:
     case MDB_VERSION_MISMATCH: return errc::corrupt;
-    // A full disk also shows as EIO, because LMDB reports short writes so.
     default: return errc::storage_failed;
   }
 }
@@ -151,6 +150,8 @@ result<database> database::open(const database_options& options) {
 }
 
 result<transaction> database::read() const {
+  if (!env_)
+    return errc::storage_failed;
   MDB_txn* raw = nullptr;
   if (auto code = mdb_txn_begin(env_.get(), nullptr, MDB_RDONLY, &raw))
     return to_errc(code);
@@ -158,11 +159,11 @@ result<transaction> database::read() const {
 }
 
 result<write_transaction> database::write() {
+  if (!env_)
+    return errc::storage_failed;
   MDB_txn* raw = nullptr;
-  if (auto code = mdb_txn_begin(env_.get(), nullptr, 0, &raw)) {
-    panicked_ = panicked_ || code == MDB_PANIC;
+  if (auto code = mdb_txn_begin(env_.get(), nullptr, 0, &raw))
     return to_errc(code);
-  }
   return write_transaction{transaction::handle{raw}, tables_};
 }
 

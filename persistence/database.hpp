@@ -140,14 +140,16 @@ public:
   /// killed process left behind. Errors: corrupt, storage_full, storage_failed.
   static result<database> open(const database_options& options);
 
+  /// Errors: storage_failed, also of one that was moved from.
   result<transaction> read() const;
   result<write_transaction> write();
 
   /// Bytes of the pages in use, without those that are free for reuse.
   std::uint64_t used_bytes() const;
 
-  /// LMDB found its own state unusable: close it and open it again.
-  bool must_reopen() const noexcept { return panicked_; }
+  /// Whether it can be read. After a commit that failed half-way LMDB refuses
+  /// everything until it is closed and opened again.
+  bool usable() const { return read().has_value(); }
 
 private:
   struct closer {
@@ -158,7 +160,6 @@ private:
 
   std::unique_ptr<MDB_env, closer> env_;
   transaction::tables tables_{};
-  bool panicked_ = false;
 };
 
 } // namespace callboard

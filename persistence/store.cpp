@@ -55,7 +55,7 @@ result<void> store::impl::begin() {
 result<void> store::impl::flush_once() {
   std::lock_guard alone{flushing};
   std::vector<flush_part> parts;
-  bool anything = trims_left;
+  bool anything = trims_left || refusal != errc::none;
   {
     std::lock_guard lock{mutex};
     for (std::size_t p = 0; p < options.partitions; ++p) {
@@ -103,17 +103,43 @@ result<void> store::impl::flush_once() {
   return {};
 }
 
+/// A full disk also shows as EIO, because LMDB reports short writes so.
+errc store::impl::true_cause(errc why) const {
+  std::error_code unknown;
+  auto disk = std::filesystem::space(options.folder, unknown);
+  bool full = why == errc::storage_failed && !unknown
+              && disk.available < limits::disk_bytes_min;
+  return full ? errc::storage_full : why;
+}
+
 void store::impl::failed(errc why) {
-  refusal = why;
-  if (!db.must_reopen())
+  refusal = true_cause(why);
+  if (db.usable())
     return;
   std::unique_lock alone{gate};
-  database gone = std::move(db);
   {
-    auto closed = std::move(gone);
+    auto closed = std::move(db);
   }
-  if (auto again = database::open({.folder = options.folder}))
+  if (auto again = database::open({.folder = options.folder})) {
     db = std::move(*again);
+    take_over_doubtful();
+  } // else the next flush tries again
+}
+
+/// A commit that failed may be there all the same: what LMDB has by now must
+/// not be written to it once more.
+void store::impl::take_over_doubtful() {
+  auto view = db.read();
+  for (std::size_t p = 0; view && p < options.partitions; ++p) {
+    auto value = view->get(table::applied, keys::partition({p}));
+    auto row = value && *value ? read_applied(**value)
+                               : result<applied_row>{errc::not_found};
+    std::lock_guard lock{mutex};
+    if (!row || row->index <= flushed[p].index)
+      continue;
+    memory[p]->flushed();
+    flushed[p] = *row;
+  }
 }
 
 void store::impl::run() {
@@ -217,6 +243,8 @@ result<bool> store::scavenge_slice() {
   std::lock_guard alone{impl_->flushing};
   auto more = trim_slice(impl_->db);
   impl_->trims_left = !more || *more;
+  if (!more)
+    impl_->failed(more.error());
   return more;
 }
 

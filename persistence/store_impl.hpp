@@ -35,6 +35,8 @@ struct store::impl {
                      const std::string& to, std::size_t count) const;
   result<void> flush_once();
   void failed(errc why);
+  errc true_cause(errc why) const;
+  void take_over_doubtful();
   void run();
 
   store_options options;

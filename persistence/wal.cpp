@@ -200,7 +200,7 @@ result<std::unique_ptr<wal>> wal::open(const wal_options& options,
       fs::remove(spare.path, failed);
     out->next_sequence_ = std::max(out->next_sequence_, spare.sequence + 1);
   }
-  if (auto done = out->prepare(); !done && out->spares_.empty())
+  if (auto done = out->prepare(1); !done && from.files.empty())
     return done.error();
   return out;
 }
@@ -219,7 +219,7 @@ result<void> wal::append(std::span<const journal_entry> entries) {
     auto written = current_->write(frame_);
     if (written)
       break;
-    current_.reset();
+    give_up_file();
     if (second)
       return written;
   }
@@ -232,8 +232,14 @@ result<void> wal::append(std::span<const journal_entry> entries) {
   return {};
 }
 
+void wal::give_up_file() {
+  current_.reset();
+  std::lock_guard lock{mutex_};
+  writing_ = false;
+}
+
 result<void> wal::begin_file() {
-  if (auto ready = prepare(); !ready)
+  if (auto ready = prepare(1); !ready)
     return ready;
   std::lock_guard lock{mutex_};
   auto sequence = next_sequence_++;
@@ -252,28 +258,30 @@ result<void> wal::begin_file() {
     return file.error();
   current_.emplace(std::move(*file));
   current_sequence_ = sequence;
+  writing_ = true;
   return {};
 }
 
-result<void> wal::prepare() {
-  fs::path path;
-  {
+result<void> wal::prepare(std::size_t spares) {
+  for (;;) {
+    fs::path path;
+    {
+      std::lock_guard lock{mutex_};
+      if (spares_.size() >= spares)
+        return {};
+      path = path_of(next_sequence_++, ".spare");
+    }
+    auto made = wal_file::make(path, options_.file_bytes);
+    if (!made)
+      return made.error();
     std::lock_guard lock{mutex_};
-    if (!spares_.empty())
-      return {};
-    path = path_of(next_sequence_++, ".spare");
+    spares_.push_back(path);
   }
-  auto made = wal_file::make(path, options_.file_bytes);
-  if (!made)
-    return made.error();
-  std::lock_guard lock{mutex_};
-  spares_.push_back(path);
-  return {};
 }
 
 void wal::release(const std::vector<log_index>& flushed) {
   std::lock_guard lock{mutex_};
-  while (files_.size() > 1) { // the last one is written to
+  while (files_.size() > (writing_ ? 1 : 0)) {
     auto& oldest = files_.front();
     bool needed =
       std::any_of(oldest.last.begin(), oldest.last.end(), [&](auto& entry) {

@@ -33,7 +33,8 @@ public:
   /// failed write, and in a cluster). An error ends the opening with it.
   using visitor = std::function<result<void>(const wal_format::entry_view&)>;
 
-  /// Reads what is there. `diagnosis` says where and what if it is corrupt.
+  /// Reads what is there. `diagnosis` says where and what if it is corrupt. A
+  /// full disk only matters to a new log: an old one opens to be read.
   /// Errors: corrupt, storage_full, storage_failed, those of `visit`.
   static result<std::unique_ptr<wal>> open(const wal_options& options,
                                            const visitor& visit,
@@ -60,10 +61,10 @@ public:
   /// that hold nothing else become spare ones.
   void release(const std::vector<log_index>& flushed);
 
-  /// Makes a spare file if there is none, so that `append` does not have to and
-  /// a full disk is noticed one file ahead. Errors: storage_full,
+  /// Makes spare files until there are this many, so that `append` does not
+  /// have to and a full disk is noticed ahead. Errors: storage_full,
   /// storage_failed.
-  result<void> prepare();
+  result<void> prepare(std::size_t spares);
 
   /// Bytes of all files, spare ones included.
   std::uint64_t bytes() const;
@@ -77,6 +78,7 @@ private:
   explicit wal(wal_options options) : options_(std::move(options)) {}
 
   result<void> begin_file();
+  void give_up_file();
   std::filesystem::path path_of(std::uint64_t sequence,
                                 const char* extension) const;
 
@@ -87,7 +89,8 @@ private:
   std::uint64_t current_sequence_ = 0;
 
   mutable std::mutex mutex_;    // what follows
-  std::deque<used_file> files_; // the last one is written to
+  std::deque<used_file> files_;
+  bool writing_ = false; // to the last of them
   std::vector<std::filesystem::path> spares_;
   std::uint64_t next_sequence_ = 1;
 };

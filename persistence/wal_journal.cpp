@@ -106,11 +106,15 @@ void wal_journal::write(std::vector<journal_entry> entries) {
     before = entry.index;
     return false;
   });
+  if (entries.empty()) { // which tells nothing about the disk
+    waiting_ -= bytes;
+    return;
+  }
   std::set<partition_id> touched;
   for (auto& entry : entries)
     touched.insert(entry.partition);
   auto started = std::chrono::steady_clock::now();
-  auto done = entries.empty() ? result<void>{} : log_->append(entries);
+  auto done = log_->append(entries);
   auto spent = std::chrono::steady_clock::now() - started;
   waiting_ -= bytes;
   if (!done) {
@@ -133,13 +137,13 @@ void wal_journal::write(std::vector<journal_entry> entries) {
 void wal_journal::probe() {
   if (refusal_ == errc::none)
     return;
-  auto ready = log_->prepare();
+  auto ready = log_->prepare(1);
   refusal_ = ready ? errc::none : ready.error();
 }
 
 void wal_journal::release(const std::vector<log_index>& flushed) {
   log_->release(flushed);
-  auto ready = log_->prepare();
+  auto ready = log_->prepare(limits::wal_spares);
   no_spare_ = ready ? errc::none : ready.error();
 }
 

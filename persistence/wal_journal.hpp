@@ -43,7 +43,8 @@ public:
   std::size_t waiting_bytes() const noexcept override { return waiting_; }
 
   /// LMDB has everything up to these indexes (by partition number). Called on
-  /// the flusher's thread; also keeps a spare file ready there.
+  /// the flusher's thread; also keeps spare files ready there. Publishing stops
+  /// when one of them cannot be made: what is left is for settling.
   void release(const std::vector<log_index>& flushed);
 
   /// Writes what waits, then ends the thread; nothing is appended any more.

@@ -78,12 +78,19 @@ inline constexpr std::size_t key_bytes_max = 511;
 inline constexpr std::size_t wal_group_bytes_max = std::size_t{32} << 20;
 inline constexpr std::size_t wal_file_bytes = std::size_t{64} << 20;
 
+/// Spare files kept ready: one to go on with, one in reserve, so that there is
+/// room for settling and deleting when the disk is full.
+inline constexpr std::size_t wal_spares = 2;
+
 /// The flusher moves what was applied into LMDB at the first of these.
 inline constexpr std::chrono::milliseconds flush_interval = 200ms;
 inline constexpr std::size_t flush_bytes = std::size_t{16} << 20;
 
 /// What may wait for the flusher; over it publishers get 503 + Retry-After.
 inline constexpr std::size_t unflushed_bytes_max = std::size_t{128} << 20;
+
+/// A disk with less room than this is full, whatever a failed write says.
+inline constexpr std::uint64_t disk_bytes_min = std::uint64_t{1} << 20;
 
 /// The newest events stay in memory even when LMDB has them.
 inline constexpr std::size_t recent_bytes_max = std::size_t{64} << 20;

@@ -93,6 +93,7 @@ void disk::apply(const disk_op& op) {
       }
       files_[op.file].pending.clear();
       break;
+    case disk_op::kind::failed_flush: files_[op.file].pending.clear(); break;
     case disk_op::kind::create:
     case disk_op::kind::rename:
     case disk_op::kind::remove: change_names(op); break;

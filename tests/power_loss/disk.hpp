@@ -20,6 +20,7 @@ struct disk_op {
     write,         // `bytes` at `offset`; not durable by itself
     write_through, // the same, durable when it returned (O_DSYNC)
     flush,         // every earlier write to the file is durable
+    failed_flush,  // every earlier write that is not durable never will be
     rename,        // `path` becomes `target`
     remove,        // `path` is gone
     sync_folder,   // the names in the folder `path` are durable

@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -29,6 +30,7 @@ struct open_file {
   std::uint64_t number = 0;
   bool through = false;              // O_DSYNC
   std::optional<std::string> folder; // it is one
+  std::string path;                  // when it was opened
 };
 
 /// What is being recorded. Held locked across the real call.
@@ -40,6 +42,54 @@ struct recording {
   std::map<std::string, std::uint64_t> names;
   std::unordered_map<int, open_file> open_files;
   std::uint64_t next_number = 1;
+  std::optional<disk_fault> fault;
+  std::size_t calls = 0; // that the fault counts
+  std::size_t failures = 0;
+
+  /// Whether the next call on this path fails; sets errno.
+  bool fails(const std::string& path) {
+    if (!active || !fault || path.compare(0, fault->below.size(), fault->below))
+      return false;
+    auto number = ++calls;
+    if (number < fault->first || number - fault->first >= fault->count)
+      return false;
+    ++failures;
+    errno = fault->code != 0 ? fault->code : EIO;
+    return true;
+  }
+
+  bool write_fails(int fd, std::size_t end) {
+    auto* what = file(fd);
+    struct stat now{};
+    if (what == nullptr
+        || (fault && fault->full && ::fstat(fd, &now) == 0
+            && end <= std::size_t(now.st_size)))
+      return false;
+    return fails(what->path);
+  }
+
+  bool flush_fails(int fd) {
+    auto* what = file(fd);
+    return what != nullptr && !(fault && fault->full) && fails(what->path);
+  }
+
+  /// Whether the call that fails is done all the same.
+  bool done() const { return fault->done && calls == fault->first; }
+
+  /// How much a failing write of `count` bytes writes all the same.
+  std::size_t part(std::size_t count) const {
+    if (done())
+      return count;
+    return fault->code == 0 && count > 1 ? count / 2 : 0;
+  }
+
+  /// What a write that fails tells: nothing if it is to look done.
+  ssize_t told(ssize_t written) const {
+    if (fault->code == 0 && !done())
+      return written;
+    errno = fault->code != 0 ? fault->code : EIO;
+    return -1;
+  }
 
   /// The path below the root, if it is one.
   std::optional<std::string> inside(const char* path) const {
@@ -60,14 +110,15 @@ struct recording {
 
   void opened(int fd, const std::string& path, int flags, bool existed) {
     if ((flags & O_DIRECTORY) != 0) {
-      open_files[fd] = {0, false, path};
+      open_files[fd] = {0, false, path, path + "/"};
       return;
     }
     if (!existed || (flags & O_TRUNC) != 0) {
       names[path] = next_number;
       ops.push_back({disk_op::kind::create, next_number++, 0, {}, path, {}});
     }
-    open_files[fd] = {names.at(path), (flags & O_DSYNC) != 0, std::nullopt};
+    open_files[fd] = {
+      names.at(path), (flags & O_DSYNC) != 0, std::nullopt, path};
   }
 
   void wrote(int fd, const char* bytes, std::size_t count, off_t offset) {
@@ -89,6 +140,11 @@ struct recording {
       else
         ops.push_back({disk_op::kind::flush, what->number, 0, {}, {}, {}});
     }
+  }
+
+  void not_flushed(int fd) {
+    if (auto* what = file(fd); what != nullptr && !what->folder)
+      ops.push_back({disk_op::kind::failed_flush, what->number, 0, {}, {}, {}});
   }
 
   void renamed(const char* from, const char* to) {
@@ -118,12 +174,21 @@ recording& now() {
   return *it;
 }
 
+std::size_t bytes_in(const iovec* parts, int count) {
+  std::size_t bytes = 0;
+  for (int i = 0; i < count; ++i)
+    bytes += parts[i].iov_len;
+  return bytes;
+}
+
 int open_recorded(const char* path, int flags, mode_t mode) {
   static auto call = real<int (*)(const char*, int, ...)>("open");
   auto& all = now();
   std::lock_guard lock{all.mutex};
   auto name = all.inside(path);
   bool existed = name && ::access(path, F_OK) == 0;
+  if (name && (flags & O_CREAT) != 0 && !existed && all.fails(*name))
+    return -1;
   int fd = call(path, flags, mode);
   if (fd >= 0 && name)
     all.opened(fd, *name, flags, existed);
@@ -136,10 +201,13 @@ ssize_t pwrite_recorded(int fd, const void* bytes, std::size_t count,
     real<ssize_t (*)(int, const void*, std::size_t, off_t)>("pwrite");
   auto& all = now();
   std::lock_guard lock{all.mutex};
+  bool fails = all.write_fails(fd, std::size_t(offset) + count);
+  if (fails && (count = all.part(count)) == 0)
+    return -1;
   auto done = call(fd, bytes, count, offset);
   if (done > 0)
     all.wrote(fd, static_cast<const char*>(bytes), std::size_t(done), offset);
-  return done;
+  return fails ? all.told(done) : done;
 }
 
 ssize_t pwritev_recorded(int fd, const iovec* parts, int count, off_t offset) {
@@ -147,6 +215,8 @@ ssize_t pwritev_recorded(int fd, const iovec* parts, int count, off_t offset) {
     real<ssize_t (*)(int, const iovec*, int, off_t)>("pwritev");
   auto& all = now();
   std::lock_guard lock{all.mutex};
+  if (all.write_fails(fd, std::size_t(offset) + bytes_in(parts, count)))
+    return -1;
   auto done = call(fd, parts, count, offset);
   if (done <= 0)
     return done;
@@ -162,6 +232,15 @@ int flush_recorded(const char* name, int fd) {
   auto call = real<int (*)(int)>(name);
   auto& all = now();
   std::lock_guard lock{all.mutex};
+  if (all.flush_fails(fd)) {
+    auto why = errno;
+    if (all.done() && call(fd) == 0)
+      all.flushed(fd);
+    else
+      all.not_flushed(fd);
+    errno = why;
+    return -1;
+  }
   int failed = call(fd);
   if (failed == 0)
     all.flushed(fd);
@@ -178,6 +257,7 @@ recorder::recorder(std::filesystem::path folder, const disk_image& initial) {
   all.names = disk::numbers_of(initial);
   all.ops.clear();
   all.open_files.clear();
+  all.fault.reset();
   all.active = true;
 }
 
@@ -189,6 +269,31 @@ std::size_t recorder::position() const {
   auto& all = now();
   std::lock_guard lock{all.mutex};
   return all.ops.size();
+}
+
+void recorder::fail(disk_fault what) {
+  auto& all = now();
+  std::lock_guard lock{all.mutex};
+  all.fault = std::move(what);
+  all.calls = all.failures = 0;
+}
+
+void recorder::heal() {
+  auto& all = now();
+  std::lock_guard lock{all.mutex};
+  all.fault.reset();
+}
+
+std::size_t recorder::calls() const {
+  auto& all = now();
+  std::lock_guard lock{all.mutex};
+  return all.calls;
+}
+
+std::size_t recorder::failures() const {
+  auto& all = now();
+  std::lock_guard lock{all.mutex};
+  return all.failures;
 }
 
 std::vector<disk_op> recorder::take() {
@@ -255,10 +360,13 @@ ssize_t write(int fd, const void* bytes, std::size_t count) {
   auto& all = now();
   std::lock_guard lock{all.mutex};
   auto at = all.file(fd) != nullptr ? ::lseek(fd, 0, SEEK_CUR) : off_t{0};
+  bool fails = all.write_fails(fd, std::size_t(at) + count);
+  if (fails && (count = all.part(count)) == 0)
+    return -1;
   auto done = call(fd, bytes, count);
   if (done > 0)
     all.wrote(fd, static_cast<const char*>(bytes), std::size_t(done), at);
-  return done;
+  return fails ? all.told(done) : done;
 }
 
 ssize_t writev(int fd, const iovec* parts, int count) {
@@ -266,6 +374,8 @@ ssize_t writev(int fd, const iovec* parts, int count) {
   auto& all = now();
   std::lock_guard lock{all.mutex};
   auto at = all.file(fd) != nullptr ? ::lseek(fd, 0, SEEK_CUR) : off_t{0};
+  if (all.write_fails(fd, std::size_t(at) + bytes_in(parts, count)))
+    return -1;
   auto done = call(fd, parts, count);
   if (done <= 0)
     return done;
@@ -289,6 +399,9 @@ int rename(const char* from, const char* to) noexcept {
   static auto call = real<int (*)(const char*, const char*)>("rename");
   auto& all = now();
   std::lock_guard lock{all.mutex};
+  if (auto name = all.inside(from);
+      name && !(all.fault && all.fault->full) && all.fails(*name))
+    return -1;
   int failed = call(from, to);
   if (failed == 0)
     all.renamed(from, to);

@@ -3,6 +3,7 @@
 
 #include "persistence/codec.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -57,16 +58,13 @@ small_node::open(const small_node_options& options, std::string& diagnosis) {
   for (std::size_t p = 0; p < partitions; ++p)
     out->next_.push_back(out->db_->applied({p}));
   out->waiting_.resize(partitions);
+  out->failed_.resize(partitions);
   auto* self = out.get();
   out->journal_ = std::make_unique<wal_journal>(
     std::move(*files), out->next_,
     journal_events{
       [self](partition_id p, log_index index) { self->flushed(p, index); },
-      [self](partition_id, errc) {
-        std::lock_guard lock{self->mutex_};
-        self->failed_ = true;
-        self->changed_.notify_all();
-      }});
+      [self](partition_id p, errc) { self->failed(p); }});
   out->db_->on_flushed([self](const std::vector<log_index>& indexes) {
     self->journal_->release(indexes);
   });
@@ -79,20 +77,40 @@ small_node::~small_node() {
   journal_.reset();
 }
 
-void small_node::append(partition_id p, record what) {
-  auto& next = next_[p.value];
-  next = {next.value + 1};
-  journal_entry entry{p, next, 1, encode(what)};
+bool small_node::append(partition_id p, record what) {
+  journal_entry entry{p, {}, 1, encode(what)};
   auto bytes = entry.body.size() + 64;
   {
     std::unique_lock lock{mutex_};
     changed_.wait_for(lock, deadline, [&] {
-      return failed_ || waiting_bytes_ + bytes < options_.file_bytes;
+      return failed_[p.value] || waiting_bytes_ + bytes < options_.file_bytes;
     });
+    if (failed_[p.value])
+      return false;
+    auto& next = next_[p.value];
+    entry.index = next = {next.value + 1};
     waiting_bytes_ += bytes;
     waiting_[p.value].push_back({std::move(what), bytes});
   }
   journal_->append(std::move(entry));
+  return true;
+}
+
+bool small_node::begin_again(partition_id p) {
+  std::lock_guard lock{mutex_};
+  next_[p.value] = db_->applied(p);
+  bool was = failed_[p.value];
+  failed_[p.value] = false;
+  return was;
+}
+
+void small_node::failed(partition_id p) {
+  std::lock_guard lock{mutex_};
+  for (auto& lost : waiting_[p.value])
+    waiting_bytes_ -= lost.bytes;
+  waiting_[p.value].clear();
+  failed_[p.value] = true;
+  changed_.notify_all();
 }
 
 void small_node::flushed(partition_id p, log_index index) {
@@ -110,9 +128,8 @@ void small_node::flushed(partition_id p, log_index index) {
 
 bool small_node::wait_for_all() {
   std::unique_lock lock{mutex_};
-  return changed_.wait_for(lock, deadline, [&] {
-    return failed_ || waiting_bytes_ == 0;
-  }) && !failed_;
+  return changed_.wait_for(lock, deadline, [&] { return waiting_bytes_ == 0; })
+         && std::find(failed_.begin(), failed_.end(), true) == failed_.end();
 }
 
 void small_node::stop() {

@@ -37,16 +37,23 @@ public:
 
   ~small_node();
 
-  /// Queues a record; waits while more waits than a wal file takes.
-  void append(partition_id p, record what);
+  /// Queues a record; waits while more waits than a wal file takes. False: it
+  /// is not taken, what was appended before it is lost; `begin_again` first.
+  bool append(partition_id p, record what);
 
-  /// Everything appended is flushed and applied. False: not within a minute.
+  /// Everything appended is flushed and applied, or lost. False: not within a
+  /// minute, or some of it is lost.
   bool wait_for_all();
+
+  /// What a partition does when its records are lost: it goes on behind the
+  /// last one that is applied. Returns whether any were.
+  bool begin_again(partition_id p);
 
   /// Like the server's stop: LMDB has everything, too.
   void stop();
 
   store& db() { return *db_; }
+  const wal_journal& journal() const { return *journal_; }
 
   std::size_t partitions() const noexcept { return next_.size(); }
 
@@ -59,18 +66,18 @@ private:
   };
 
   void flushed(partition_id p, log_index index);
+  void failed(partition_id p);
 
   small_node_options options_;
   std::unique_ptr<data_folder> folder_;
   std::unique_ptr<store> db_;
   std::unique_ptr<wal_journal> journal_;
-  std::vector<log_index> next_; // of the appending thread
-
   std::mutex mutex_; // what follows
   std::condition_variable changed_;
+  std::vector<log_index> next_;
   std::vector<std::deque<applicable>> waiting_;
+  std::vector<bool> failed_;
   std::size_t waiting_bytes_ = 0;
-  bool failed_ = false;
 };
 
 } // namespace callboard::test

@@ -113,7 +113,8 @@ recorded_life live(random_source& random, const workload_options& options,
     auto what = present[p].next(random);
     present[p].apply(what);
     out.partitions[p].records.push_back(what);
-    (*node)->append({p}, std::move(what));
+    if (!(*node)->append({p}, std::move(what)))
+      throw std::runtime_error("a flush failed");
     // Sometimes one record a flush, sometimes whatever queues up.
     if (--burst == 0) {
       if (!(*node)->wait_for_all())
