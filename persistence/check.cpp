@@ -58,7 +58,7 @@ private:
     if (!value)
       problem("the row `applied` cannot be read");
     else if (*value) {
-      if (auto row = read_applied(**value))
+      if (auto row = read_applied(keys::partition(p), **value))
         index = row->index;
       else
         problem("the row `applied` of partition " + std::to_string(p.value)
@@ -81,7 +81,7 @@ private:
     each(table::groups, keys::partition(p), [&](const row_view& row) {
       ++groups_;
       auto split = row.key.find('\0', 2);
-      auto group = read_group(row.value);
+      auto group = read_group(row.key, row.value);
       if (!group || split == std::string_view::npos)
         return problem("a group's row is damaged");
       check_runs(p, std::string{row.key.substr(2, split - 2)},
@@ -116,7 +116,7 @@ private:
     each(table::streams, keys::partition(p), [&](const row_view& row) {
       ++streams_;
       auto name = std::string{row.key.substr(2)};
-      auto head = read_stream(row.value);
+      auto head = read_stream(row.key, row.value);
       if (!head)
         return problem("stream " + name + ": its row is damaged");
       check_events(p, name, *head);

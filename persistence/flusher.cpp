@@ -42,9 +42,8 @@ result<void> write_ids_of(write_transaction& into, const generation& what,
   std::vector<remembered_id> some;
   auto& sequence = part.row.next_sequence;
   auto put = [&]() -> result<void> {
-    auto done =
-      into.put(table::recent_ids, keys::recent_ids(part.partition, sequence),
-               write_ids(some));
+    auto key = keys::recent_ids(part.partition, sequence);
+    auto done = into.put(table::recent_ids, key, write_ids(key, some));
     sequence += some.size();
     some.clear();
     return done;
@@ -86,9 +85,11 @@ result<void> write_cuts(write_transaction& into, partition_id p,
   for (auto& [stream, row] : what.cuts)
     latest[stream] = std::max(latest[stream], row.first_live);
   for (auto& [stream, first] : latest) {
+    auto key = keys::trim(p, stream);
     std::string value;
     keys::append(value, first.value, 8);
-    if (auto done = into.put(table::trims, keys::trim(p, stream), value); !done)
+    seal(key, value);
+    if (auto done = into.put(table::trims, key, value); !done)
       return done;
   }
   return {};
@@ -106,15 +107,15 @@ result<void> write_part(write_transaction& into, flush_part& part) {
     return done;
   part.row.index = what.last;
   part.row.at = what.at;
-  return into.put(table::applied, keys::partition(part.partition),
-                  write_applied(part.row));
+  auto key = keys::partition(part.partition);
+  return into.put(table::applied, key, write_applied(key, part.row));
 }
 
 /// Erases up to `budget` invisible blocks. Returns whether there are more.
 result<bool> trim_some(write_transaction& in, std::size_t budget) {
   for (;;) {
     std::string key;
-    event_number first;
+    std::optional<event_number> first; // none: the row is damaged
     {
       auto rows = in.rows(table::trims);
       if (!rows)
@@ -127,12 +128,17 @@ result<bool> trim_some(write_transaction& in, std::size_t budget) {
       if (budget == 0)
         return true;
       key = (*next)->key;
-      if (key.size() != 10 || (*next)->value.size() != 8)
-        return errc::corrupt;
-      first = {keys::number((*next)->value, 0, 8)};
+      auto value = unseal(key, (*next)->value);
+      if (value && value->size() == 8 && key.size() == 10)
+        first = event_number{keys::number(*value, 0, 8)};
+    }
+    if (!first) { // erases nothing; the stream's next cut makes it anew
+      if (auto done = in.erase(table::trims, key); !done)
+        return done.error();
+      continue;
     }
     auto erased = blocks::trim(in, {keys::number(key, 0, 2)},
-                               {keys::number(key, 2, 8)}, first, budget);
+                               {keys::number(key, 2, 8)}, *first, budget);
     if (!erased)
       return erased.error();
     if (*erased < budget)

@@ -1,8 +1,11 @@
-// Version byte, then the fields.
+// Version byte, the fields, a checksum.
 #include "persistence/rows.hpp"
 
+#include "persistence/blocks.hpp"
 #include "persistence/keys.hpp"
 #include "persistence/values.hpp"
+
+#include <cstring>
 
 namespace callboard {
 
@@ -11,19 +14,32 @@ namespace {
 constexpr std::uint8_t row_version = 1;
 
 template <class Row>
-std::string value_of(const Row& row) {
+row_change put(table where, std::string key, const Row& row) {
   std::string value;
   byte_writer out{value};
   out.byte(row_version);
   write(out, row);
-  return value;
+  seal(key, value);
+  return {where, std::move(key), std::move(value)};
+}
+
+/// The fields of a value, behind its version.
+result<byte_reader> fields_of(std::string_view key, std::string_view value) {
+  auto whole = unseal(key, value);
+  if (!whole)
+    return whole.error();
+  byte_reader in{*whole};
+  if (in.byte() != row_version)
+    return whole->empty() ? errc::corrupt : errc::unknown_format;
+  return in;
 }
 
 template <class Row>
-result<Row> row_of(std::string_view value) {
-  byte_reader in{value};
-  if (in.byte() != row_version)
-    return value.empty() ? errc::corrupt : errc::unknown_format;
+result<Row> row_of(std::string_view key, std::string_view value) {
+  auto found = fields_of(key, value);
+  if (!found)
+    return found.error();
+  auto& in = *found;
   Row row;
   read(in, row);
   if (!in.good() || !in.at_end())
@@ -35,11 +51,11 @@ struct row_maker {
   partition_id p;
 
   row_change operator()(const put_stream& x) const {
-    return {table::streams, keys::stream(p, x.name), value_of(x.row)};
+    return put(table::streams, keys::stream(p, x.name), x.row);
   }
 
   row_change operator()(const put_group& x) const {
-    return {table::groups, keys::group(p, x.stream, x.group), value_of(x.row)};
+    return put(table::groups, keys::group(p, x.stream, x.group), x.row);
   }
 
   row_change operator()(const erase_group& x) const {
@@ -47,8 +63,8 @@ struct row_maker {
   }
 
   row_change operator()(const put_run& x) const {
-    return {table::group_events, keys::run(p, x.group, x.row.in, x.row.first),
-            value_of(x.row)};
+    return put(table::group_events,
+               keys::run(p, x.group, x.row.in, x.row.first), x.row);
   }
 
   row_change operator()(const erase_run& x) const {
@@ -57,8 +73,8 @@ struct row_maker {
   }
 
   row_change operator()(const put_delayed& x) const {
-    return {table::delayed, keys::delayed(p, x.message.due, x.message.id),
-            value_of(x.message)};
+    return put(table::delayed, keys::delayed(p, x.message.due, x.message.id),
+               x.message);
   }
 
   row_change operator()(const erase_delayed& x) const {
@@ -66,7 +82,7 @@ struct row_maker {
   }
 
   row_change operator()(const put_user& x) const {
-    return {table::users, x.login, value_of(x.row)};
+    return put(table::users, x.login, x.row);
   }
 
   row_change operator()(const erase_user& x) const {
@@ -80,18 +96,34 @@ row_change to_row(partition_id p, const change& what) {
   return std::visit(row_maker{p}, what);
 }
 
-result<stream_row> read_stream(std::string_view value) {
-  return row_of<stream_row>(value);
+void seal(std::string_view key, std::string& value) {
+  auto sum = checksum(value, checksum(key, 0));
+  value.append(reinterpret_cast<const char*>(&sum), sizeof sum);
 }
 
-result<group_row> read_group(std::string_view value) {
-  return row_of<group_row>(value);
+result<std::string_view> unseal(std::string_view key, std::string_view value) {
+  std::uint32_t expected = 0;
+  if (value.size() < sizeof expected)
+    return errc::corrupt;
+  auto body = value.substr(0, value.size() - sizeof expected);
+  std::memcpy(&expected, value.data() + body.size(), sizeof expected);
+  if (checksum(body, checksum(key, 0)) != expected)
+    return errc::corrupt;
+  return body;
+}
+
+result<stream_row> read_stream(std::string_view key, std::string_view value) {
+  return row_of<stream_row>(key, value);
+}
+
+result<group_row> read_group(std::string_view key, std::string_view value) {
+  return row_of<group_row>(key, value);
 }
 
 result<run_row> read_run(std::string_view key, std::string_view value) {
   if (key.size() != 19)
     return errc::corrupt;
-  auto row = row_of<run_row>(value);
+  auto row = row_of<run_row>(key, value);
   if (!row)
     return row;
   row->in = lane(keys::number(key, 10, 1) & 1);
@@ -103,7 +135,7 @@ result<delayed_message> read_delayed(std::string_view key,
                                      std::string_view value) {
   if (key.size() != 18)
     return errc::corrupt;
-  auto message = row_of<delayed_message>(value);
+  auto message = row_of<delayed_message>(key, value);
   if (!message)
     return message;
   message->due = {keys::number(key, 2, 8)};
@@ -111,11 +143,11 @@ result<delayed_message> read_delayed(std::string_view key,
   return message;
 }
 
-result<user_row> read_user(std::string_view value) {
-  return row_of<user_row>(value);
+result<user_row> read_user(std::string_view key, std::string_view value) {
+  return row_of<user_row>(key, value);
 }
 
-std::string write_applied(const applied_row& row) {
+std::string write_applied(std::string_view key, const applied_row& row) {
   std::string value;
   byte_writer out{value};
   out.byte(row_version);
@@ -123,13 +155,15 @@ std::string write_applied(const applied_row& row) {
        {row.index.value, row.at.value, row.last_stream.value,
         row.last_group.value, row.last_delayed.value, row.next_sequence})
     out.varint(number);
+  seal(key, value);
   return value;
 }
 
-result<applied_row> read_applied(std::string_view value) {
-  byte_reader in{value};
-  if (in.byte() != row_version)
-    return errc::unknown_format;
+result<applied_row> read_applied(std::string_view key, std::string_view value) {
+  auto found = fields_of(key, value);
+  if (!found)
+    return found.error();
+  auto& in = *found;
   applied_row row;
   row.index = {in.varint()};
   row.at = {in.varint()};
@@ -142,7 +176,8 @@ result<applied_row> read_applied(std::string_view value) {
   return row;
 }
 
-std::string write_ids(const std::vector<remembered_id>& ids) {
+std::string write_ids(std::string_view key,
+                      const std::vector<remembered_id>& ids) {
   std::string value;
   byte_writer out{value};
   out.byte(row_version);
@@ -152,13 +187,16 @@ std::string write_ids(const std::vector<remembered_id>& ids) {
     out.varint(one.stream.value);
     out.varint(one.number.value);
   }
+  seal(key, value);
   return value;
 }
 
-result<std::vector<remembered_id>> read_ids(std::string_view value) {
-  byte_reader in{value};
-  if (in.byte() != row_version)
-    return errc::unknown_format;
+result<std::vector<remembered_id>> read_ids(std::string_view key,
+                                            std::string_view value) {
+  auto found = fields_of(key, value);
+  if (!found)
+    return found.error();
+  auto& in = *found;
   std::vector<remembered_id> out;
   for (auto left = in.count(); left > 0 && in.good(); --left) {
     remembered_id one;

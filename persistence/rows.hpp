@@ -23,13 +23,19 @@ struct row_change {
 
 row_change to_row(partition_id p, const change& what);
 
+/// Every value ends with a checksum of key and value: damage to either of them
+/// is told, and a row is never read under the key of another one.
+void seal(std::string_view key, std::string& value);
+/// The value without it. Errors: `corrupt`.
+result<std::string_view> unseal(std::string_view key, std::string_view value);
+
 /// The values back. Errors: `corrupt`, `unknown_format`.
-result<stream_row> read_stream(std::string_view value);
-result<group_row> read_group(std::string_view value);
+result<stream_row> read_stream(std::string_view key, std::string_view value);
+result<group_row> read_group(std::string_view key, std::string_view value);
 result<run_row> read_run(std::string_view key, std::string_view value);
 result<delayed_message> read_delayed(std::string_view key,
                                      std::string_view value);
-result<user_row> read_user(std::string_view value);
+result<user_row> read_user(std::string_view key, std::string_view value);
 
 /// What LMDB says of a partition.
 struct applied_row {
@@ -43,13 +49,15 @@ struct applied_row {
   friend bool operator==(const applied_row&, const applied_row&) = default;
 };
 
-std::string write_applied(const applied_row& row);
-result<applied_row> read_applied(std::string_view value);
+std::string write_applied(std::string_view key, const applied_row& row);
+result<applied_row> read_applied(std::string_view key, std::string_view value);
 
 /// Ids a row of recent_ids holds at most: their longest form fits a page.
 inline constexpr std::size_t ids_per_row = 100;
 
-std::string write_ids(const std::vector<remembered_id>& ids);
-result<std::vector<remembered_id>> read_ids(std::string_view value);
+std::string write_ids(std::string_view key,
+                      const std::vector<remembered_id>& ids);
+result<std::vector<remembered_id>> read_ids(std::string_view key,
+                                            std::string_view value);
 
 } // namespace callboard

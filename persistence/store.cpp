@@ -2,6 +2,7 @@
 #include "actors/core/limits.hpp"
 #include "persistence/blocks.hpp"
 #include "persistence/keys.hpp"
+#include "persistence/mapped_pages.hpp"
 #include "persistence/store_impl.hpp"
 
 #include <algorithm>
@@ -36,11 +37,12 @@ result<void> store::impl::begin() {
   if (!view)
     return view.error();
   for (std::size_t p = 0; p < options.partitions; ++p) {
-    auto value = view->get(table::applied, keys::partition({p}));
+    auto key = keys::partition({p});
+    auto value = view->get(table::applied, key);
     if (!value)
       return value.error();
     if (*value) {
-      auto row = read_applied(**value);
+      auto row = read_applied(key, **value);
       if (!row)
         return row.error();
       flushed[p] = *row;
@@ -131,8 +133,9 @@ void store::impl::failed(errc why) {
 void store::impl::take_over_doubtful() {
   auto view = db.read();
   for (std::size_t p = 0; view && p < options.partitions; ++p) {
-    auto value = view->get(table::applied, keys::partition({p}));
-    auto row = value && *value ? read_applied(**value)
+    auto key = keys::partition({p});
+    auto value = view->get(table::applied, key);
+    auto row = value && *value ? read_applied(key, **value)
                                : result<applied_row>{errc::not_found};
     std::lock_guard lock{mutex};
     if (!row || row->index <= flushed[p].index)
@@ -155,6 +158,10 @@ void store::impl::run() {
       return;
     lock.unlock();
     [[maybe_unused]] auto done = flush_once(); // `refusal` tells of failures
+    {
+      std::shared_lock open{gate};
+      bound_mapped_pages(options.folder / "data.mdb", limits::mapped_bytes_max);
+    }
     lock.lock();
   }
 }

@@ -64,12 +64,13 @@ result<store::impl::pairs> store::impl::scan(partition_id p, table where,
 
 result<std::optional<stream_row>> store::stream(partition_id p,
                                                 std::string_view name) const {
-  auto value = impl_->get(p, table::streams, keys::stream(p, name));
+  auto key = keys::stream(p, name);
+  auto value = impl_->get(p, table::streams, key);
   if (!value)
     return value.error();
   if (!*value)
     return std::optional<stream_row>{};
-  auto row = read_stream(**value);
+  auto row = read_stream(key, **value);
   if (!row)
     return row.error();
   return std::optional{std::move(*row)};
@@ -87,7 +88,7 @@ store::streams(partition_id p, std::string_view after,
     return rows.error();
   std::vector<std::pair<std::string, stream_row>> out;
   for (auto& [key, value] : *rows) {
-    auto row = read_stream(value);
+    auto row = read_stream(key, value);
     if (!row)
       return row.error();
     out.emplace_back(key.substr(2), std::move(*row));
@@ -98,12 +99,13 @@ store::streams(partition_id p, std::string_view after,
 result<std::optional<group_row>> store::group(partition_id p,
                                               std::string_view stream,
                                               std::string_view group) const {
-  auto value = impl_->get(p, table::groups, keys::group(p, stream, group));
+  auto key = keys::group(p, stream, group);
+  auto value = impl_->get(p, table::groups, key);
   if (!value)
     return value.error();
   if (!*value)
     return std::optional<group_row>{};
-  auto row = read_group(**value);
+  auto row = read_group(key, **value);
   if (!row)
     return row.error();
   return std::optional{std::move(*row)};
@@ -116,7 +118,7 @@ result<std::vector<stored_group>> store::groups(partition_id p) const {
     return rows.error();
   std::vector<stored_group> out;
   for (auto& [key, value] : *rows) {
-    auto row = read_group(value);
+    auto row = read_group(key, value);
     if (!row)
       return row.error();
     auto split = key.find('\0', 2);
@@ -171,7 +173,7 @@ result<std::optional<user_row>> store::user(std::string_view login) const {
     return value.error();
   if (!*value)
     return std::optional<user_row>{};
-  auto row = read_user(**value);
+  auto row = read_user(login, **value);
   if (!row)
     return row.error();
   return std::optional{std::move(*row)};
@@ -184,7 +186,7 @@ result<std::vector<std::pair<std::string, user_row>>> store::users() const {
     return rows.error();
   std::vector<std::pair<std::string, user_row>> out;
   for (auto& [key, value] : *rows) {
-    auto row = read_user(value);
+    auto row = read_user(key, value);
     if (!row)
       return row.error();
     out.emplace_back(key, std::move(*row));
@@ -206,7 +208,7 @@ result<std::vector<remembered_id>> store::recent_ids(partition_id p) const {
   auto end = keys::partition({p.value + 1});
   auto row = rows->seek(keys::recent_ids(p, 0));
   for (; row && *row && (*row)->key < end; row = rows->next()) {
-    auto ids = read_ids((*row)->value);
+    auto ids = read_ids((*row)->key, (*row)->value);
     if (!ids)
       return ids.error();
     out.insert(out.end(), ids->begin(), ids->end());

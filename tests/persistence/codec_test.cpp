@@ -94,18 +94,34 @@ TEST_CASE("rows are read as they were written") {
     auto row = to_row({3}, one);
     CHECK(row.key.size() >= 3);
     if (auto* x = std::get_if<put_stream>(&one))
-      CHECK(read_stream(*row.value).value() == x->row);
+      CHECK(read_stream(row.key, *row.value).value() == x->row);
     else if (auto* group = std::get_if<put_group>(&one))
-      CHECK(read_group(*row.value).value() == group->row);
+      CHECK(read_group(row.key, *row.value).value() == group->row);
     else if (auto* run = std::get_if<put_run>(&one))
       CHECK(read_run(row.key, *row.value).value() == run->row);
     else if (auto* later = std::get_if<put_delayed>(&one))
       CHECK(read_delayed(row.key, *row.value).value() == later->message);
     else if (auto* user = std::get_if<put_user>(&one))
-      CHECK(read_user(*row.value).value() == user->row);
+      CHECK(read_user(row.key, *row.value).value() == user->row);
     else
       CHECK(!row.value);
   }
-  CHECK(read_stream("").error() == errc::corrupt);
-  CHECK(read_stream("\x09").error() == errc::unknown_format);
+  CHECK(read_stream("key", "").error() == errc::corrupt);
+  std::string newer = "\x09";
+  seal("key", newer);
+  CHECK(read_stream("key", newer).error() == errc::unknown_format);
+}
+
+TEST_CASE("no flipped bit of a row, and no other key, is read as a row") {
+  for (auto& one : everything().changes) {
+    auto row = to_row({3}, one);
+    if (!std::holds_alternative<put_stream>(one))
+      continue;
+    for (std::size_t bit = 0; bit < 8 * row.value->size(); ++bit) {
+      auto flipped = *row.value;
+      flipped[bit / 8] = char(flipped[bit / 8] ^ (1 << bit % 8));
+      CHECK(read_stream(row.key, flipped).error() == errc::corrupt);
+    }
+    CHECK(read_stream(row.key + "x", *row.value).error() == errc::corrupt);
+  }
 }
