@@ -4,6 +4,7 @@
 #include "actors/core/limits.hpp"
 #include "actors/core/names.hpp"
 #include "actors/group_info.hpp"
+#include "actors/guarded.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -146,6 +147,28 @@ void group_state::lease_to_front(std::vector<loaded_event> events) {
          });
 }
 
+void group_state::settle_now(const settle_request& what,
+                             caf::typed_response_promise<settle_reply> to) {
+  std::optional<std::uint64_t> delay;
+  if (what.delay)
+    delay = std::uint64_t(what.delay->count());
+  auto todo = core->settle(what.action, what.ids, what.reason, delay,
+                           node->now(), node->random());
+  settle_reply reply{todo.applied};
+  auto& counter = what.action == settle_action::retry
+                    ? node->counts.events_retried
+                    : node->counts.events_settled;
+  counter += todo.applied;
+  record(std::move(todo), true, [to, reply](errc why) mutable {
+    if (why != errc::none)
+      to.deliver(caf::make_error(why));
+    else
+      to.deliver(reply);
+  });
+  forget_ahead(core->checkpoint(lane::source));
+  pump();
+}
+
 caf::result<settle_reply> group_state::settle(const settle_request& what) {
   if (auto why = refusal(); why != errc::none)
     return caf::make_error(why);
@@ -153,24 +176,7 @@ caf::result<settle_reply> group_state::settle(const settle_request& what) {
   auto act = [this, what, promise](errc ended) mutable {
     if (ended != errc::none)
       return void(promise.deliver(caf::make_error(ended)));
-    std::optional<std::uint64_t> delay;
-    if (what.delay)
-      delay = std::uint64_t(what.delay->count());
-    auto todo = core->settle(what.action, what.ids, what.reason, delay,
-                             node->now(), node->random());
-    settle_reply reply{todo.applied};
-    auto& counter = what.action == settle_action::retry
-                      ? node->counts.events_retried
-                      : node->counts.events_settled;
-    counter += todo.applied;
-    record(std::move(todo), true, [promise, reply](errc why) mutable {
-      if (why != errc::none)
-        promise.deliver(caf::make_error(why));
-      else
-        promise.deliver(reply);
-    });
-    forget_ahead(core->checkpoint(lane::source));
-    pump();
+    guard(promise, [&] { settle_now(what, promise); });
   };
   if (identifying)
     deferred.push_back(std::move(act));
@@ -210,6 +216,20 @@ caf::result<group_info> group_state::command(const group_command& what) {
   return promise;
 }
 
+void group_state::fire_now(const delayed_message& message,
+                           caf::typed_response_promise<bool> to) {
+  auto parked_before = core->row().parked;
+  record(core->fire(message, node->now(), node->random()), true,
+         [to](errc why) mutable {
+           if (why != errc::none)
+             to.deliver(caf::make_error(why));
+           else
+             to.deliver(true);
+         });
+  node->counts.events_parked += core->row().parked - parked_before;
+  pump();
+}
+
 caf::result<bool> group_state::fired(const delayed_message& message) {
   if (auto why = refusal(); why != errc::none)
     return caf::make_error(why);
@@ -217,16 +237,7 @@ caf::result<bool> group_state::fired(const delayed_message& message) {
   auto act = [this, message, promise](errc ended) mutable {
     if (ended != errc::none)
       return void(promise.deliver(caf::make_error(ended)));
-    auto parked_before = core->row().parked;
-    record(core->fire(message, node->now(), node->random()), true,
-           [promise](errc why) mutable {
-             if (why != errc::none)
-               promise.deliver(caf::make_error(why));
-             else
-               promise.deliver(true);
-           });
-    node->counts.events_parked += core->row().parked - parked_before;
-    pump();
+    guard(promise, [&] { fire_now(message, promise); });
   };
   if (identifying)
     deferred.push_back(std::move(act));
@@ -257,7 +268,7 @@ void group_state::record(group_effects todo, bool wait,
       [this, then](log_index) {
         --outstanding;
         if (then)
-          then(errc::none);
+          guard([&] { then(errc::none); });
         end_if_done();
       },
       [this, then](const caf::error& why) {
@@ -313,6 +324,27 @@ void group_state::failed(errc why) {
   end_if_done();
 }
 
+void group_state::crashed(const std::exception& error) {
+  ++node->counts.actor_failures;
+  spdlog::critical("group failed stream={} group={} error={}: rebuilding it",
+                   key.stream, key.group, error.what());
+  failed(errc::unavailable);
+}
+
+void group_state::guard(const std::function<void()>& act) {
+  guarded([&] { act(); },
+          [this](const std::exception& error) { crashed(error); });
+}
+
+template <class Promise>
+void group_state::guard(Promise to, const std::function<void()>& act) {
+  guarded([&] { act(); },
+          [&](const std::exception& error) {
+            crashed(error);
+            to.deliver(caf::make_error(errc::unavailable));
+          });
+}
+
 void group_state::end_if_done() {
   // A promise that dies with its actor is never answered: wait for the records
   // that are on their way.
@@ -339,26 +371,43 @@ group_behavior(group_actor::stateful_pointer<group_state> self, group_key key,
   state.reader = std::move(reader);
   if (auto why = state.start(); why != errc::none)
     self->quit(caf::make_error(why));
+  auto failed = [&state](const std::exception& error) { state.crashed(error); };
   return {
-    [&](fetch_atom, const fetch_request& x) { return state.fetch(x); },
-    [&](settle_atom, const settle_request& x) { return state.settle(x); },
-    [&](command_atom, const group_command& x) { return state.command(x); },
-    [&](info_atom, const group_key&) { return state.tell(true); },
-    [&](describe_atom, const group_key&) { return state.tell(false); },
+    [&state, failed](fetch_atom, const fetch_request& x) {
+      return guarded([&] { return state.fetch(x); }, failed);
+    },
+    [&state, failed](settle_atom, const settle_request& x) {
+      return guarded([&] { return state.settle(x); }, failed);
+    },
+    [&state, failed](command_atom, const group_command& x) {
+      return guarded([&] { return state.command(x); }, failed);
+    },
+    [&state, failed](info_atom, const group_key&) {
+      return guarded(
+        [&]() -> caf::result<group_info> { return state.tell(true); }, failed);
+    },
+    [&state, failed](describe_atom, const group_key&) {
+      return guarded(
+        [&]() -> caf::result<group_info> { return state.tell(false); }, failed);
+    },
     [&](cancel_atom, const group_key&, std::uint64_t session) {
-      state.cancel(session);
+      state.guard([&] { state.cancel(session); });
     },
     [&](release_atom, const group_key&, lease_id lease) {
-      state.release(lease);
+      state.guard([&] { state.release(lease); });
     },
-    [&](fired_atom, const delayed_message& x) { return state.fired(x); },
+    [&state, failed](fired_atom, const delayed_message& x) {
+      return guarded([&] { return state.fired(x); }, failed);
+    },
     [&](published_atom, event_number end, event_number first) {
-      state.published(end, first);
+      state.guard([&] { state.published(end, first); });
     },
-    [&](restart_atom) { state.restart(); },
+    [&](restart_atom) { state.guard([&] { state.restart(); }); },
     [&](failed_atom, const caf::error& why) { state.failed(to_errc(why)); },
-    [&](tick_atom) { state.tick(); },
-    [&](wake_atom, std::uint64_t generation) { state.wake(generation); },
+    [&](tick_atom) { state.guard([&] { state.tick(); }); },
+    [&](wake_atom, std::uint64_t generation) {
+      state.guard([&] { state.wake(generation); });
+    },
   };
 }
 

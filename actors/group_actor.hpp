@@ -51,7 +51,13 @@ struct group_state {
   void published(event_number end, event_number first);
   void restart();
   void failed(errc why);
+  void crashed(const std::exception& error);
+  /// Runs what answers nobody by itself; with a promise: what was to keep it.
+  void guard(const std::function<void()>& act);
+  template <class Promise>
+  void guard(Promise to, const std::function<void()>& act);
   void tick();
+  bool stream_has_grown() const;
   void wake(std::uint64_t generation);
 
   /// Builds `core` from the rows, and finds out what leased events are called.
@@ -79,6 +85,10 @@ struct group_state {
   /// What parking the event would link to, if not to the event itself.
   std::string target_text(const resolved_event& what, lane in) const;
 
+  void settle_now(const settle_request& what,
+                  caf::typed_response_promise<settle_reply> to);
+  void fire_now(const delayed_message& message,
+                caf::typed_response_promise<bool> to);
   void lease_to_front(std::vector<loaded_event> events);
   void answer_empty(bool all);
   void record(group_effects todo, bool wait,

@@ -1,6 +1,8 @@
 // Counters and positions of a group; the text of a parked link.
 #include "actors/group_info.hpp"
 
+#include "actors/core/limits.hpp"
+
 #include <algorithm>
 #include <cstdio>
 #include <ctime>
@@ -32,6 +34,18 @@ std::string iso_time(wall_time at) {
   std::snprintf(text + length, sizeof text - length, ".%03u+00:00",
                 unsigned(at.value % 1000));
   return text;
+}
+
+std::string why_blocked(const subscription& core) {
+  if (!core.blocked() || core.ready() == 0)
+    return {};
+  if (core.in_flight() >= limits::in_flight_max)
+    return std::to_string(limits::in_flight_max)
+           + " events are in flight, as many as a group may have: nothing more "
+             "is delivered before some are settled";
+  return "more than " + std::to_string(limits::runs_max)
+         + " separate runs of events are settled, leased or waiting for a "
+           "retry: nothing more is delivered before the oldest are settled";
 }
 
 } // namespace
@@ -67,6 +81,7 @@ group_info describe_group(const subscription& core, event_number first_parked) {
   out.live = untouched <= buffer;
   out.replaying = replayed > buffer;
   out.extra_statistics = core.times().described();
+  out.blocked = why_blocked(core);
   return out;
 }
 

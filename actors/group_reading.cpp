@@ -91,11 +91,14 @@ void group_state::load(position_range missing, std::size_t count) {
   self
     ->request(reader, caf::infinite, read_atom_v,
               request_for(missing.in, missing.numbers.first, count))
-    .then([this, missing](resolved_events& events) { loaded(missing, events); },
-          [this](const caf::error& why) {
-            loading = false;
-            failed(to_errc(why));
-          });
+    .then(
+      [this, missing](resolved_events& events) {
+        guard([&] { loaded(missing, events); });
+      },
+      [this](const caf::error& why) {
+        loading = false;
+        failed(to_errc(why));
+      });
 }
 
 void group_state::loaded(position_range asked, resolved_events& events) {
@@ -171,7 +174,9 @@ void group_state::identify_next() {
   self
     ->request(reader, caf::infinite, read_atom_v,
               request_for(next.in, next.numbers.first, next.numbers.count))
-    .then(known, [this](const caf::error&) { failed(errc::storage_failed); });
+    .then(
+      [this, known](resolved_events& events) { guard([&] { known(events); }); },
+      [this](const caf::error&) { failed(errc::storage_failed); });
 }
 
 } // namespace callboard

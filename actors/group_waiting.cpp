@@ -33,12 +33,19 @@ void group_state::cancel(std::uint64_t session) {
   polls.erase(found);
 }
 
+/// Whether the stream has events that nobody told this group of: what is stored
+/// is asked, not what this actor believes.
+bool group_state::stream_has_grown() const {
+  auto row = node->db->stream(where, key.stream);
+  return row && *row && (*row)->next > core->end();
+}
+
 void group_state::tick() {
   tick_armed = false;
   if (polls.empty())
     return void(no_progress = 0);
-  bool could = core->ready() > 0 && !core->blocked() && !identifying
-               && outstanding == 0 && !loading;
+  bool could = (core->ready() > 0 || stream_has_grown()) && !core->blocked()
+               && !identifying && outstanding == 0 && !loading;
   no_progress = could ? no_progress + 1 : 0;
   if (no_progress >= 2) { // a whole second with nothing in the way
     ++node->counts.progress_breaches;

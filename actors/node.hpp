@@ -24,6 +24,7 @@ struct counters {
   std::atomic<std::uint64_t> delayed_late_ms_total{0};
   std::atomic<std::uint64_t> progress_breaches{0};
   std::atomic<std::uint64_t> rebuilds{0};
+  std::atomic<std::uint64_t> actor_failures{0};
   std::atomic<std::uint64_t> wall_steps{0};
 };
 

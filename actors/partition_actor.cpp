@@ -3,6 +3,7 @@
 
 #include "actors/core/limits.hpp"
 #include "actors/core/names.hpp"
+#include "actors/guarded.hpp"
 #include "actors/read_page.hpp"
 
 #include <spdlog/spdlog.h>
@@ -233,6 +234,13 @@ void partition_state::failed(errc why) {
   rebuild();
 }
 
+void partition_state::crashed(const std::exception& error) {
+  ++node->counts.actor_failures;
+  spdlog::critical("partition failed partition={} error={}: rebuilding it",
+                   id.value, error.what());
+  rebuild();
+}
+
 void partition_state::rebuild() {
   if (!std::exchange(rebuilding, true))
     ++node->counts.rebuilds;
@@ -295,20 +303,6 @@ caf::result<log_index> partition_state::recorded(record what) {
 
 namespace {
 
-/// Runs a handler. An exception is a bug, or no memory: what was half decided
-/// is dropped, and the requester told that it does not know the outcome.
-template <class Handler>
-auto guarded(partition_state& state, Handler handle) -> decltype(handle()) {
-  try {
-    return handle();
-  } catch (const std::exception& error) {
-    spdlog::critical("partition failed partition={} error={}", state.id.value,
-                     error.what());
-    state.rebuild();
-    return caf::make_error(errc::unavailable);
-  }
-}
-
 void end_children(partition_state& state, const caf::exit_msg& why) {
   if (state.group_of_actor.contains(why.source.id()))
     return state.group_ended(why.source.id());
@@ -334,57 +328,64 @@ partition_behavior(partition_actor::stateful_pointer<partition_state> self,
     [&state](caf::exit_msg& why) { end_children(state, why); });
   state.rebuild();
   state.node->counts.rebuilds = 0;
+  auto failed = [&state](const std::exception& error) { state.crashed(error); };
   return {
-    [&](append_atom, append_request& x) {
-      return guarded(state, [&] { return state.append(x); });
+    [&state, failed](append_atom, append_request& x) {
+      return guarded([&] { return state.append(x); }, failed);
     },
-    [&](delete_atom, const delete_request& x) {
-      return guarded(state, [&] { return state.remove(x); });
+    [&state, failed](delete_atom, const delete_request& x) {
+      return guarded([&] { return state.remove(x); }, failed);
     },
-    [&](read_atom, read_request& x) {
-      return guarded(state, [&] { return state.read(x); });
+    [&state, failed](read_atom, read_request& x) {
+      return guarded([&] { return state.read(x); }, failed);
     },
-    [&](describe_atom, const std::string& stream) {
-      return guarded(state, [&] { return state.describe(stream); });
+    [&state, failed](describe_atom, const std::string& stream) {
+      return guarded([&] { return state.describe(stream); }, failed);
     },
-    [&](await_atom, const std::string& stream, event_number number,
-        std::uint64_t session, std::uint64_t wait_ms) {
+    [&state, failed](await_atom, const std::string& stream, event_number number,
+                     std::uint64_t session, std::uint64_t wait_ms) {
       return guarded(
-        state, [&] { return state.await(stream, number, session, wait_ms); });
+        [&] { return state.await(stream, number, session, wait_ms); }, failed);
     },
-    [&](command_atom, group_command& x) {
-      return guarded(state, [&] { return state.command(x); });
+    [&state, failed](command_atom, group_command& x) {
+      return guarded([&] { return state.command(x); }, failed);
     },
-    [&](fetch_atom, fetch_request& x) {
-      return guarded(state, [&] { return state.fetch(x); });
+    [&state, failed](fetch_atom, fetch_request& x) {
+      return guarded([&] { return state.fetch(x); }, failed);
     },
-    [&](settle_atom, settle_request& x) {
-      return guarded(state, [&] { return state.settle(x); });
+    [&state, failed](settle_atom, settle_request& x) {
+      return guarded([&] { return state.settle(x); }, failed);
     },
-    [&](info_atom, const group_key& key) {
-      return guarded(state, [&] { return state.info(key); });
+    [&state, failed](info_atom, const group_key& key) {
+      return guarded([&] { return state.info(key); }, failed);
     },
-    [&](groups_atom, const std::string& stream) {
-      return guarded(state, [&] { return state.groups_of(stream, true); });
+    [&state, failed](groups_atom, const std::string& stream) {
+      return guarded([&] { return state.groups_of(stream, true); }, failed);
     },
-    [&](describe_atom) { return state.groups_of({}, false); },
-    [&](restart_atom) { return state.restart_groups(); },
+    [&state, failed](describe_atom) {
+      return guarded([&] { return state.groups_of({}, false); }, failed);
+    },
+    [&state, failed](restart_atom) {
+      return guarded([&] { return state.restart_groups(); }, failed);
+    },
     [&](cancel_atom, const group_key& key, std::uint64_t session) {
       state.cancel(key, session);
     },
     [&](release_atom, const group_key& key, lease_id lease) {
       state.release(key, lease);
     },
-    [&](propose_atom, proposal& x) {
-      return guarded(state, [&] { return state.propose(x); });
+    [&state, failed](propose_atom, proposal& x) {
+      return guarded([&] { return state.propose(x); }, failed);
     },
-    [&](fired_atom, const delayed_message& x) {
-      return guarded(state, [&] { return state.fired(x); });
+    [&state, failed](fired_atom, const delayed_message& x) {
+      return guarded([&] { return state.fired(x); }, failed);
     },
-    [&](user_atom, std::string& login, user_row& row, bool erase) {
-      return guarded(state, [&] {
-        return state.put_user_row(std::move(login), std::move(row), erase);
-      });
+    [&state, failed](user_atom, std::string& login, user_row& row, bool erase) {
+      return guarded(
+        [&] {
+          return state.put_user_row(std::move(login), std::move(row), erase);
+        },
+        failed);
     },
     [&](flushed_atom, log_index index) { state.flushed(index); },
     [&](failed_atom, const caf::error& why) { state.failed(to_errc(why)); },

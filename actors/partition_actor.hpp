@@ -59,6 +59,7 @@ struct partition_state {
   void wake(std::uint64_t generation);
   void flushed(log_index index);
   void failed(errc why);
+  void crashed(const std::exception& error);
   void rebuild();
 
   // partition_groups.cpp: groups and delayed messages

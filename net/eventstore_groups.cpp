@@ -101,32 +101,36 @@ json envelope(std::string_view result, std::string_view reason) {
 
 json info_of(std::string_view base, const group_info& info) {
   auto uri = group_uri(base, info.key);
-  return {{"links", json::array({link(uri + "/info", "detail"),
-                                 link(uri + "/replayParked", "replayParked")})},
-          {"config", settings_to_json(info.settings)},
-          {"eventStreamId", info.key.stream},
-          {"groupName", info.key.group},
-          {"status", status_of(info)},
-          {"averageItemsPerSecond", whole_rate(info)},
-          {"parkedMessageUri", parked_uri(base, info.key)},
-          {"getMessagesUri", uri + "/1"},
-          {"totalItemsProcessed", info.delivered_total},
-          {"countSinceLastMeasurement", info.delivered_since_last},
-          {"lastProcessedEventNumber", info.checkpoint},
-          {"lastCheckpointedEventPosition", position_text(info.checkpoint)},
-          {"lastKnownEventNumber", info.last_known},
-          {"lastKnownEventPosition", position_text(info.last_known)},
-          {"readBufferCount", info.read_buffer},
-          {"liveBufferCount", info.live_buffer},
-          {"retryBufferCount", info.retry_buffer},
-          {"totalInFlightMessages", info.in_flight},
-          {"outstandingMessagesCount", info.in_flight},
-          {"connections", json::array()},
-          {"parkedMessageCount", info.parked},
-          {"readyMessageCount", info.ready},
-          {"settledMessageCount", info.settled},
-          {"waitingPollCount", info.waiting_polls},
-          {"extraStatistics", extra_statistics(info)}};
+  json out{
+    {"links", json::array({link(uri + "/info", "detail"),
+                           link(uri + "/replayParked", "replayParked")})},
+    {"config", settings_to_json(info.settings)},
+    {"eventStreamId", info.key.stream},
+    {"groupName", info.key.group},
+    {"status", status_of(info)},
+    {"averageItemsPerSecond", whole_rate(info)},
+    {"parkedMessageUri", parked_uri(base, info.key)},
+    {"getMessagesUri", uri + "/1"},
+    {"totalItemsProcessed", info.delivered_total},
+    {"countSinceLastMeasurement", info.delivered_since_last},
+    {"lastProcessedEventNumber", info.checkpoint},
+    {"lastCheckpointedEventPosition", position_text(info.checkpoint)},
+    {"lastKnownEventNumber", info.last_known},
+    {"lastKnownEventPosition", position_text(info.last_known)},
+    {"readBufferCount", info.read_buffer},
+    {"liveBufferCount", info.live_buffer},
+    {"retryBufferCount", info.retry_buffer},
+    {"totalInFlightMessages", info.in_flight},
+    {"outstandingMessagesCount", info.in_flight},
+    {"connections", json::array()},
+    {"parkedMessageCount", info.parked},
+    {"readyMessageCount", info.ready},
+    {"settledMessageCount", info.settled},
+    {"waitingPollCount", info.waiting_polls},
+    {"extraStatistics", extra_statistics(info)}};
+  if (!info.blocked.empty())
+    out["blocked"] = info.blocked;
+  return out;
 }
 
 json page_of(std::string_view base, const group_infos& infos,

@@ -81,6 +81,9 @@ void add_broker(families& into, const counters& counts) {
   into.counter("callboard_partition_rebuilds_total",
                "Partitions that began again from their rows.",
                real(counts.rebuilds.load()));
+  into.counter("callboard_actor_failures_total",
+               "Groups and partitions that were rebuilt after an exception.",
+               real(counts.actor_failures.load()));
   into.counter("callboard_wall_clock_steps_total",
                "How often somebody set the clock of the machine.",
                real(counts.wall_steps.load()));

@@ -178,6 +178,8 @@ struct group_info {
   bool reading = false;              // waits for a page of its stream
   bool replaying = false;            // more to replay than its buffer holds
   bool live = false;                 // no more new events than that
+  /// Why nothing is leased although something is ready; empty: it is.
+  std::string blocked;
   std::vector<std::pair<std::string, std::int64_t>> extra_statistics;
 };
 

@@ -28,7 +28,7 @@ struct told_partition {
   std::vector<record> acknowledged; // the first one has index 1
   /// Lost as far as anybody knows, one of these may follow all the same.
   std::vector<std::vector<record>> doubtful;
-  partition_model next;             // with what is on its way
+  partition_model next; // with what is on its way
 
   partition_model model() const {
     partition_model out{next.id()};
@@ -151,8 +151,8 @@ private:
         text += difference + "; ";
       }
       INFO("partition " << one.next.id().value << " is at " << found
-                        << ", acknowledged " << one.acknowledged.size()
-                        << ": " << text);
+                        << ", acknowledged " << one.acknowledged.size() << ": "
+                        << text);
       REQUIRE(right);
     }
   }

@@ -117,8 +117,8 @@ struct recording {
       names[path] = next_number;
       ops.push_back({disk_op::kind::create, next_number++, 0, {}, path, {}});
     }
-    open_files[fd] = {
-      names.at(path), (flags & O_DSYNC) != 0, std::nullopt, path};
+    open_files[fd] = {names.at(path), (flags & O_DSYNC) != 0, std::nullopt,
+                      path};
   }
 
   void wrote(int fd, const char* bytes, std::size_t count, off_t offset) {

@@ -53,6 +53,7 @@ public:
   void stop();
 
   store& db() { return *db_; }
+
   const wal_journal& journal() const { return *journal_; }
 
   std::size_t partitions() const noexcept { return next_.size(); }

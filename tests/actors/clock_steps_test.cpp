@@ -1,0 +1,150 @@
+// The life of each kind of delayed message in virtual time, with the machine's
+// clock set forwards or backwards by an hour in the middle of it.
+#include "tests/support/world.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+
+using namespace callboard;
+using namespace callboard::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+using pairs = std::vector<std::pair<std::uint64_t, std::uint32_t>>;
+
+constexpr auto stream = "orders";
+constexpr auto group = "workers";
+constexpr std::int64_t hour_ms = 3'600'000;
+
+/// None, and an hour each way.
+std::int64_t some_step() {
+  return GENERATE(std::int64_t{0}, hour_ms, -hour_ms);
+}
+
+std::size_t stored(world& w) {
+  return w.node->db
+    ->delayed(w.node->placement.home_of(stream), {}, {}, {UINT64_MAX}, 1'000)
+    ->size();
+}
+
+std::vector<std::uint64_t> visible(world& w) {
+  auto page =
+    w.vt
+      ->ask<event_page_ptr>(
+        w.partition_of(stream), read_atom_v,
+        read_request{stream, event_number{0}, 1'000, direction::forward, false})
+      .value();
+  std::vector<std::uint64_t> out;
+  for (auto& one : page->events)
+    out.push_back(one.original->number.value);
+  return out;
+}
+
+event_number erased_below(world& w) {
+  return w.node->db->stream(w.node->placement.home_of(stream), stream)
+    .value()
+    ->first_live;
+}
+
+} // namespace
+
+TEST_CASE("a lease's end: stored with the lease, fired once, erased, whatever "
+          "the clock does") {
+  auto step = some_step();
+  bool crash = GENERATE(false, true);
+  world w;
+  REQUIRE(w.create(stream, group).has_value());
+  REQUIRE(w.publish(stream).has_value());
+  REQUIRE(w.fetch(stream, group) == pairs{{0, 1}});
+  CHECK(stored(w) == 1);
+  w.vt->advance(4s);
+  w.wall_step_ms = step;
+  if (crash)
+    w.crash();
+  w.vt->advance(5'999ms);
+  CHECK(w.fetch(stream, group).empty());
+  w.vt->advance(1ms);
+  CHECK(stored(w) == 0);
+  CHECK(w.fetch(stream, group) == pairs{{0, 2}});
+  CHECK(w.node->counts.delayed_fired == 1);
+}
+
+TEST_CASE("a retry's time: stored with the nack, comes when it was promised, "
+          "whatever the clock does") {
+  auto step = some_step();
+  bool crash = GENERATE(false, true);
+  world w;
+  REQUIRE(w.create(stream, group).has_value());
+  REQUIRE(w.publish(stream).has_value());
+  REQUIRE(w.fetch(stream, group) == pairs{{0, 1}});
+  REQUIRE(w.settle(stream, group, settle_action::retry, {world::id(0)}, 10min)
+            .has_value());
+  CHECK(stored(w) == 1); // the lease's end is gone
+  w.vt->advance(3min);
+  w.wall_step_ms = step;
+  if (crash)
+    w.crash();
+  w.vt->advance(7min - 1ms);
+  CHECK(w.fetch(stream, group).empty());
+  w.vt->advance(1ms);
+  CHECK(stored(w) == 0);
+  CHECK(w.fetch(stream, group) == pairs{{0, 2}});
+}
+
+TEST_CASE("a waiting poll ends when it said, whatever the clock does") {
+  auto step = some_step();
+  world w;
+  REQUIRE(w.create(stream, group).has_value());
+  caf::scoped_actor consumer{w.vt->sys};
+  caf::scoped_actor reader{w.vt->sys};
+  consumer->send(w.partition_of(stream), fetch_atom_v,
+                 fetch_request{{stream, group}, 1, 30s, 1});
+  reader->send(w.partition_of(stream), await_atom_v, std::string{stream},
+               event_number{0}, std::uint64_t{2}, std::uint64_t{30'000});
+  w.vt->advance(10s);
+  w.wall_step_ms = step;
+  w.vt->advance(19'999ms);
+  CHECK(consumer->mailbox().empty());
+  CHECK(reader->mailbox().empty());
+  w.vt->advance(1ms);
+  CHECK(consumer->mailbox().size() == 1);
+  CHECK(reader->mailbox().size() == 1);
+  CHECK(stored(w) == 0); // it promises nothing durable
+}
+
+TEST_CASE("$maxAge goes by the machine's clock, its sweeps by the broker's") {
+  auto step = some_step();
+  bool crash = GENERATE(false, true);
+  world w;
+  REQUIRE(w.vt
+            ->ask<append_reply>(
+              w.partition_of(stream), append_atom_v,
+              append_request{"$$orders",
+                             expected_version::any,
+                             {{world::id(900), "$metadata", "{}", "", true}},
+                             stream_policy{.max_age_seconds = 60, .acl = {}}})
+            .has_value());
+  REQUIRE(w.publish(stream, 2).has_value());
+  CHECK(stored(w) == 1); // the next sweep
+  w.vt->advance(30s);
+  w.wall_step_ms = step;
+  if (crash)
+    w.crash();
+  REQUIRE(w.publish(stream).has_value());
+  // People compare an event's time with the clock on the wall.
+  if (step > 0)
+    CHECK(visible(w) == std::vector<std::uint64_t>{2});
+  else
+    CHECK(visible(w) == std::vector<std::uint64_t>{0, 1, 2});
+  w.vt->advance(45s);
+  if (step < 0)
+    CHECK(erased_below(w) == event_number{0}); // they are from the future
+  else
+    CHECK(erased_below(w) == event_number{2});
+  CHECK(visible(w).back() == 2);
+  w.vt->advance(step < 0 ? 62min : 2min);
+  CHECK(visible(w).empty());
+  CHECK(erased_below(w) == event_number{3});
+  CHECK(stored(w) == 0); // nothing is left to sweep
+}

@@ -1,0 +1,173 @@
+// What heals by itself: a handler that throws, a message that got lost.
+#include "actors/core/limits.hpp"
+#include "tests/support/world.hpp"
+
+#include <caf/scheduled_actor.hpp>
+#include <catch2/catch_test_macros.hpp>
+
+#include <stdexcept>
+
+using namespace callboard;
+using namespace callboard::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+using pairs = std::vector<std::pair<std::uint64_t, std::uint32_t>>;
+
+constexpr auto stream = "orders";
+constexpr auto group = "workers";
+
+/// A fetch that waits, in an actor of its own.
+struct waiting_consumer {
+  waiting_consumer(world& w, std::size_t count = 1) : self(w.vt->sys) {
+    self->send(w.partition_of(stream), fetch_atom_v,
+               fetch_request{{stream, group}, count, 30s, 7});
+    w.vt->run();
+  }
+
+  bool answered() { return !self->mailbox().empty(); }
+
+  /// Whether the answer is this error.
+  bool refused(errc expected) {
+    bool right = false;
+    self->receive([](delivery_batch_ptr&) {},
+                  [&](caf::error& why) { right = to_errc(why) == expected; });
+    return right;
+  }
+
+  caf::scoped_actor self;
+};
+
+/// Runs actors, and loses what is sent to those of this name.
+void run_and_lose_messages_to(virtual_time& vt, const std::string& name) {
+  auto lose = [](auto&&...) { return caf::intrusive::task_result::resume; };
+  while (vt.sched.has_job()) {
+    for (auto* job : vt.sched.jobs)
+      if (auto* actor = dynamic_cast<caf::scheduled_actor*>(job);
+          actor != nullptr && actor->name() == name)
+        actor->mailbox().new_round(100, lose);
+    vt.sched.try_run_once();
+  }
+}
+
+/// The random source throws as long as it is broken: groups use it for every
+/// retry and for the ids of parked links.
+struct breakable {
+  explicit breakable(world& w) : bits(w.node->random) {
+    w.node->random = [this] {
+      if (broken)
+        throw std::runtime_error("planted");
+      return bits();
+    };
+  }
+
+  std::function<std::uint64_t()> bits;
+  bool broken = false;
+};
+
+} // namespace
+
+TEST_CASE(
+  "a group that was not told of an event is noticed, counted, rebuilt") {
+  world w;
+  REQUIRE(w.create(stream, group).has_value());
+  waiting_consumer waiting{w};
+  w.log->at_once = false;
+  caf::anon_send(w.partition_of(stream), append_atom_v,
+                 append_request{stream,
+                                expected_version::any,
+                                {{world::id(0), "t", "d", "", false}},
+                                {}});
+  w.vt->run();
+  w.log->flush();
+  run_and_lose_messages_to(*w.vt, "group");
+  w.log->at_once = true;
+  CHECK_FALSE(waiting.answered());
+  CHECK(w.node->counts.progress_breaches == 0);
+  w.vt->advance(2s);
+  CHECK(w.node->counts.progress_breaches == 1);
+  REQUIRE(waiting.answered()); // the client comes again, at once
+  CHECK(waiting.refused(errc::unavailable));
+  CHECK(w.fetch(stream, group) == pairs{{0, 1}});
+}
+
+TEST_CASE("a group that waits for nothing in particular is left alone") {
+  world w;
+  REQUIRE(w.create(stream, group).has_value());
+  waiting_consumer waiting{w};
+  w.vt->advance(29s);
+  CHECK_FALSE(waiting.answered());
+  CHECK(w.node->counts.progress_breaches == 0);
+}
+
+TEST_CASE("a group whose handler throws is rebuilt from its rows; who waits is "
+          "told to come again") {
+  world w;
+  breakable source{w};
+  REQUIRE(w.create(stream, group).has_value());
+  REQUIRE(w.publish(stream, 2).has_value());
+  REQUIRE(w.fetch(stream, group, 2) == pairs{{0, 1}, {1, 1}});
+  REQUIRE(
+    w.settle(stream, group, settle_action::ack, {world::id(1)}).has_value());
+  waiting_consumer waiting{w};
+  source.broken = true;
+  CHECK(w.settle(stream, group, settle_action::retry, {world::id(0)}).error()
+        == errc::unavailable);
+  CHECK(w.node->counts.actor_failures == 1);
+  REQUIRE(waiting.answered());
+  CHECK(waiting.refused(errc::unavailable));
+  source.broken = false;
+  CHECK(w.info(stream, group).in_flight == 1); // as if it was never asked
+  CHECK(w.settle(stream, group, settle_action::retry, {world::id(0)})->applied
+        == 1);
+  CHECK(w.fetch(stream, group, 5) == pairs{{0, 2}});
+}
+
+TEST_CASE("a delayed message whose handler throws is sent again") {
+  world w;
+  breakable source{w};
+  REQUIRE(w.create(stream, group).has_value());
+  REQUIRE(w.publish(stream).has_value());
+  REQUIRE(w.fetch(stream, group) == pairs{{0, 1}});
+  source.broken = true;
+  w.vt->advance(15s); // the lease ends after 10
+  CHECK(w.node->counts.actor_failures >= 1);
+  source.broken = false;
+  w.vt->advance(2s);
+  CHECK(w.fetch(stream, group) == pairs{{0, 2}});
+}
+
+TEST_CASE("a partition whose handler throws is rebuilt from its rows") {
+  world w;
+  REQUIRE(w.create(stream, group).has_value());
+  REQUIRE(w.publish(stream, 2).has_value());
+  REQUIRE(w.fetch(stream, group) == pairs{{0, 1}});
+  auto wall = std::exchange(
+    w.node->wall, []() -> wall_time { throw std::runtime_error("planted"); });
+  CHECK(w.publish(stream).error() == errc::unavailable);
+  w.node->wall = wall;
+  CHECK(w.node->counts.actor_failures == 1);
+  CHECK(w.node->counts.rebuilds == 1);
+  CHECK(w.publish(stream)->first == event_number{2}); // nothing half-done
+  CHECK(w.fetch(stream, group, 5) == pairs{{1, 1}, {2, 1}});
+}
+
+TEST_CASE("a group with all in flight that it may have says why it waits") {
+  world w;
+  REQUIRE(w.create(stream, group).has_value());
+  for (std::size_t i = 0; i <= limits::in_flight_max / 1000; ++i)
+    REQUIRE(w.publish(stream, 1000).has_value());
+  std::size_t leased = 0;
+  for (auto some = w.fetch(stream, group, 100); !some.empty();
+       some = w.fetch(stream, group, 100))
+    leased += some.size();
+  CHECK(leased == limits::in_flight_max);
+  auto info = w.info(stream, group);
+  CHECK(info.ready == 1000);
+  CHECK(info.blocked.find("10000 events are in flight") == 0);
+  REQUIRE(
+    w.settle(stream, group, settle_action::ack, {world::id(0)}).has_value());
+  CHECK(w.info(stream, group).blocked.empty());
+  CHECK(w.fetch(stream, group, 100).size() == 1);
+}
