@@ -103,11 +103,28 @@ window window_of(const stream_row& head, const read_request& what) {
   return {{first}, first < end ? end - first : 0};
 }
 
+/// As the store counts them.
 std::size_t bytes_of(const std::vector<event_ptr>& events) {
   std::size_t bytes = 0;
   for (auto& e : events)
-    bytes += e->data.size() + e->metadata.size();
+    bytes += memory_bytes(*e);
   return bytes;
+}
+
+bool is_cut_short(const std::vector<event_ptr>& events, const window& all) {
+  return events.size() < all.count
+         && bytes_of(events) >= limits::page_bytes_max;
+}
+
+/// Whether events cannot be found that the stream's row says are there, and
+/// still says so now.
+bool misses_some(const reading& from, partition_id p, const std::string& stream,
+                 const std::vector<event_ptr>& events, const window& all) {
+  if (events.size() >= all.count || is_cut_short(events, all))
+    return false;
+  auto head = from.db.stream(p, stream);
+  return head && *head && (*head)->state == stream_state::live
+         && (*head)->first_live <= all.first;
 }
 
 /// The newest events of a range: read from its end in pieces, so that a bound
@@ -186,7 +203,8 @@ result<std::optional<event_page>> read_page(const reading& from, partition_id p,
   page.head = std::move(*head);
   if (!page.head || page.head->state != stream_state::live)
     return std::optional{std::move(page)};
-  auto [first, count] = window_of(*page.head, what);
+  auto all = window_of(*page.head, what);
+  auto [first, count] = all;
   auto found = what.towards == direction::forward
                  ? fetch(from, p, page.head->id, first, count,
                          limits::page_bytes_max, where)
@@ -196,10 +214,11 @@ result<std::optional<event_page>> read_page(const reading& from, partition_id p,
   if (!*found)
     return std::optional<event_page>{};
   auto& events = **found;
+  if (misses_some(from, p, what.stream, events, all))
+    return errc::corrupt;
   page.covered = what.count;
   page.end_of_stream = ends_stream(*page.head, what);
-  if (!events.empty() && bytes_of(events) >= limits::page_bytes_max
-      && events.size() < count) {
+  if (!events.empty() && is_cut_short(events, all)) {
     page.covered =
       what.towards == direction::forward
         ? events.back()->number.value + 1 - asked_first(what)
