@@ -106,6 +106,17 @@ void add_storage(families& into, const node_services& node) {
                real(log.entries));
   into.counter("callboard_log_bytes_total", "Bytes of these records.",
                real(log.bytes));
+  into.counter("callboard_log_failures_total",
+               "Writes or flushes of the log that failed.", real(log.failures));
+  auto why = node.log->publishing_refusal();
+  if (why == errc::none)
+    why = node.db->refusal();
+  auto& refused = into.add("callboard_publishing_refused",
+                           "1: nothing can be published, for this reason.",
+                           MetricType::Gauge);
+  for (auto reason : {errc::storage_full, errc::storage_failed})
+    families::sample(refused, why == reason ? 1 : 0,
+                     {{"reason", std::string{to_string(reason)}}});
   auto writable =
     node.log->refusal() == errc::none && node.db->refusal() == errc::none;
   into.gauge("callboard_storage_writable",

@@ -67,8 +67,8 @@ constexpr std::string_view cause_of(errc code) noexcept {
   return {};
 }
 
-/// An answer that only tells the error and its cause, with `Retry-After: 1`
-/// where trying again can help.
+/// An answer that only tells the error and its cause, with `Retry-After` where
+/// trying again can help: seconds, more of them if somebody must make room.
 inline http_answer error_answer(errc code) {
   auto status = to_status(code);
   auto out = plain_status(status);
@@ -79,6 +79,8 @@ inline http_answer error_answer(errc code) {
   if (status == http_status::service_unavailable
       || status == http_status::too_many_requests)
     out.add_header("Retry-After", "1");
+  else if (status == http_status::insufficient_storage)
+    out.add_header("Retry-After", "10");
   return out;
 }
 

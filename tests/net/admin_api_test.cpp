@@ -237,5 +237,8 @@ TEST_CASE(
   auto hidden = anonymous(f, "/metrics");
   CHECK(has(hidden, "callboard_events_appended_total 2"));
   CHECK(has(hidden, "callboard_storage_writable 0"));
+  CHECK(has(hidden, "callboard_publishing_refused{reason=\"storage_full\"} 1"));
+  CHECK(
+    has(hidden, "callboard_publishing_refused{reason=\"storage_failed\"} 0"));
   CHECK(hidden.body().find("s\\\"1") == std::string::npos);
 }

@@ -169,7 +169,7 @@ TEST_CASE("errors have a status, and Retry-After where trying again helps") {
   CHECK(to_status(errc::too_large) == http_status::payload_too_large);
   CHECK(error_answer(errc::storage_full).status
         == http_status::insufficient_storage);
-  CHECK(error_answer(errc::storage_full).headers.empty());
+  CHECK(error_answer(errc::storage_full).headers == "Retry-After: 10\r\n");
   CHECK(error_answer(errc::overloaded).headers == "Retry-After: 1\r\n");
   CHECK(error_answer(errc::unavailable).headers == "Retry-After: 1\r\n");
   CHECK(error_answer(errc::too_many_in_flight).headers == "Retry-After: 1\r\n");

@@ -227,3 +227,25 @@ TEST_CASE("an append whose outcome is unknown is never 2xx") {
   CHECK(busy.status() == 503);
   CHECK(busy.header("Retry-After") == "1");
 }
+
+TEST_CASE("on a full disk publishers are told so, and when to come again; "
+          "reading and settling go on") {
+  dialect_fixture f;
+  f.w.create("s", "g");
+  f.publish("s");
+  f.fetch("/subscriptions/s/g/1");
+  f.w.log->refuses_publishing = errc::storage_full;
+  auto refused = f.publish("s");
+  CHECK(refused.status() == 507);
+  CHECK(refused.header("Retry-After") == "10");
+  CHECK(refused.body().find("No space is left") == 0);
+  CHECK(f.get("/streams/s").status() == 200);
+  CHECK(f.post("/subscriptions/s/g/ack/" + f.last_id()).status() == 202);
+  f.w.log->refuses_publishing = errc::storage_failed;
+  refused = f.publish("s");
+  CHECK(refused.status() == 503);
+  CHECK(refused.header("Retry-After") == "1");
+  CHECK(refused.body().find("disk fails") != std::string::npos);
+  f.w.log->refuses_publishing = errc::none;
+  CHECK(f.publish("s").status() == 201);
+}
