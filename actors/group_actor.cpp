@@ -324,18 +324,6 @@ void group_state::failed(errc why) {
   end_if_done();
 }
 
-void group_state::crashed(const std::exception& error) {
-  ++node->counts.actor_failures;
-  spdlog::critical("group failed stream={} group={} error={}: rebuilding it",
-                   key.stream, key.group, error.what());
-  failed(errc::unavailable);
-}
-
-void group_state::guard(const std::function<void()>& act) {
-  guarded([&] { act(); },
-          [this](const std::exception& error) { crashed(error); });
-}
-
 template <class Promise>
 void group_state::guard(Promise to, const std::function<void()>& act) {
   guarded([&] { act(); },

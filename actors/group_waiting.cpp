@@ -1,6 +1,7 @@
 // Fetches that wait for an event, each until its time is over; and whether the
 // group serves them.
 #include "actors/group_actor.hpp"
+#include "actors/guarded.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -31,6 +32,18 @@ void group_state::cancel(std::uint64_t session) {
   found->promise.deliver(
     delivery_batch_ptr{std::make_shared<const delivery_batch>()});
   polls.erase(found);
+}
+
+void group_state::crashed(const std::exception& error) {
+  ++node->counts.actor_failures;
+  spdlog::critical("group failed stream={} group={} error={}: rebuilding it",
+                   key.stream, key.group, error.what());
+  failed(errc::unavailable);
+}
+
+void group_state::guard(const std::function<void()>& act) {
+  guarded([&] { act(); },
+          [this](const std::exception& error) { crashed(error); });
 }
 
 /// Whether the stream has events that nobody told this group of: what is stored

@@ -78,7 +78,7 @@ public:
 
   /// Appends some records. Returns whether all were acknowledged.
   bool append_some() {
-    auto flushes = node_->journal().counts().flushes.load();
+    auto flushes = node_->journal().counts().flushes;
     for (auto left = 1 + below(random_, 6); left > 0; --left) {
       auto& to = partitions_[below(random_, partitions_.size())];
       auto what = to.next.next(random_);
@@ -277,7 +277,7 @@ TEST_CASE("on a full disk publishing stops early enough for settling to go on",
          || life.node().db().refusal() == errc::storage_full));
   CHECK(life.node().journal().refusal() == errc::none);
   // What is left takes more than a whole file.
-  auto written = [&] { return life.node().journal().counts().bytes.load(); };
+  auto written = [&] { return life.node().journal().counts().bytes; };
   auto before = written();
   while (written() - before < options.file_bytes)
     REQUIRE(life.append_some());
@@ -293,8 +293,9 @@ TEST_CASE("a node starts on a full disk to be read, and goes on when there is "
           "[faults]") {
   temporary_folder scratch{scratch_parent()};
   random_source random{Catch::getSeed()};
-  shaken_node life{random, options_in(scratch.path)};
-  while (life.node().journal().file_bytes() < 5 * (std::size_t{64} << 10))
+  auto options = options_in(scratch.path);
+  shaken_node life{random, options};
+  while (life.node().journal().counts().bytes < options.file_bytes * 3)
     REQUIRE(life.append_some()); // no spare file is left
   life.calls().fail({.below = "", .code = ENOSPC, .full = true});
   life.restart();

@@ -42,27 +42,15 @@ struct recording {
   std::map<std::string, std::uint64_t> names;
   std::unordered_map<int, open_file> open_files;
   std::uint64_t next_number = 1;
-  std::optional<disk_fault> fault;
-  std::size_t calls = 0; // that the fault counts
-  std::size_t failures = 0;
+  failing_calls faults;
 
-  /// Whether the next call on this path fails; sets errno.
-  bool fails(const std::string& path) {
-    if (!active || !fault || path.compare(0, fault->below.size(), fault->below))
-      return false;
-    auto number = ++calls;
-    if (number < fault->first || number - fault->first >= fault->count)
-      return false;
-    ++failures;
-    errno = fault->code != 0 ? fault->code : EIO;
-    return true;
-  }
+  bool fails(const std::string& path) { return active && faults.fails(path); }
 
   bool write_fails(int fd, std::size_t end) {
     auto* what = file(fd);
     struct stat now{};
     if (what == nullptr
-        || (fault && fault->full && ::fstat(fd, &now) == 0
+        || (faults.full() && ::fstat(fd, &now) == 0
             && end <= std::size_t(now.st_size)))
       return false;
     return fails(what->path);
@@ -70,25 +58,7 @@ struct recording {
 
   bool flush_fails(int fd) {
     auto* what = file(fd);
-    return what != nullptr && !(fault && fault->full) && fails(what->path);
-  }
-
-  /// Whether the call that fails is done all the same.
-  bool done() const { return fault->done && calls == fault->first; }
-
-  /// How much a failing write of `count` bytes writes all the same.
-  std::size_t part(std::size_t count) const {
-    if (done())
-      return count;
-    return fault->code == 0 && count > 1 ? count / 2 : 0;
-  }
-
-  /// What a write that fails tells: nothing if it is to look done.
-  ssize_t told(ssize_t written) const {
-    if (fault->code == 0 && !done())
-      return written;
-    errno = fault->code != 0 ? fault->code : EIO;
-    return -1;
+    return what != nullptr && !faults.full() && fails(what->path);
   }
 
   /// The path below the root, if it is one.
@@ -202,12 +172,12 @@ ssize_t pwrite_recorded(int fd, const void* bytes, std::size_t count,
   auto& all = now();
   std::lock_guard lock{all.mutex};
   bool fails = all.write_fails(fd, std::size_t(offset) + count);
-  if (fails && (count = all.part(count)) == 0)
+  if (fails && (count = all.faults.part(count)) == 0)
     return -1;
   auto done = call(fd, bytes, count, offset);
   if (done > 0)
     all.wrote(fd, static_cast<const char*>(bytes), std::size_t(done), offset);
-  return fails ? all.told(done) : done;
+  return fails ? all.faults.told(done) : done;
 }
 
 ssize_t pwritev_recorded(int fd, const iovec* parts, int count, off_t offset) {
@@ -234,7 +204,7 @@ int flush_recorded(const char* name, int fd) {
   std::lock_guard lock{all.mutex};
   if (all.flush_fails(fd)) {
     auto why = errno;
-    if (all.done() && call(fd) == 0)
+    if (all.faults.done() && call(fd) == 0)
       all.flushed(fd);
     else
       all.not_flushed(fd);
@@ -257,7 +227,7 @@ recorder::recorder(std::filesystem::path folder, const disk_image& initial) {
   all.names = disk::numbers_of(initial);
   all.ops.clear();
   all.open_files.clear();
-  all.fault.reset();
+  all.faults.end();
   all.active = true;
 }
 
@@ -274,26 +244,25 @@ std::size_t recorder::position() const {
 void recorder::fail(disk_fault what) {
   auto& all = now();
   std::lock_guard lock{all.mutex};
-  all.fault = std::move(what);
-  all.calls = all.failures = 0;
+  all.faults.begin(std::move(what));
 }
 
 void recorder::heal() {
   auto& all = now();
   std::lock_guard lock{all.mutex};
-  all.fault.reset();
+  all.faults.end();
 }
 
 std::size_t recorder::calls() const {
   auto& all = now();
   std::lock_guard lock{all.mutex};
-  return all.calls;
+  return all.faults.calls();
 }
 
 std::size_t recorder::failures() const {
   auto& all = now();
   std::lock_guard lock{all.mutex};
-  return all.failures;
+  return all.faults.failures();
 }
 
 std::vector<disk_op> recorder::take() {
@@ -361,12 +330,12 @@ ssize_t write(int fd, const void* bytes, std::size_t count) {
   std::lock_guard lock{all.mutex};
   auto at = all.file(fd) != nullptr ? ::lseek(fd, 0, SEEK_CUR) : off_t{0};
   bool fails = all.write_fails(fd, std::size_t(at) + count);
-  if (fails && (count = all.part(count)) == 0)
+  if (fails && (count = all.faults.part(count)) == 0)
     return -1;
   auto done = call(fd, bytes, count);
   if (done > 0)
     all.wrote(fd, static_cast<const char*>(bytes), std::size_t(done), at);
-  return fails ? all.told(done) : done;
+  return fails ? all.faults.told(done) : done;
 }
 
 ssize_t writev(int fd, const iovec* parts, int count) {
@@ -400,7 +369,7 @@ int rename(const char* from, const char* to) noexcept {
   auto& all = now();
   std::lock_guard lock{all.mutex};
   if (auto name = all.inside(from);
-      name && !(all.fault && all.fault->full) && all.fails(*name))
+      name && !all.faults.full() && all.fails(*name))
     return -1;
   int failed = call(from, to);
   if (failed == 0)

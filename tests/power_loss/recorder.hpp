@@ -3,27 +3,13 @@
 #pragma once
 
 #include "tests/power_loss/disk.hpp"
+#include "tests/power_loss/faults.hpp"
 
 #include <cstddef>
 #include <filesystem>
-#include <string>
 #include <vector>
 
 namespace callboard::test {
-
-/// A disk that fails for a while. What is counted, from 1: system calls that
-/// open a file to be made, write, flush, rename or cut short something whose
-/// path begins with `below`. Those numbered [first, first + count) fail with
-/// the errno `code`; 0: a write writes half of what it should, anything else
-/// fails with EIO.
-struct disk_fault {
-  std::string below; // "wal/", "store/"; empty: everything
-  std::size_t first = 1;
-  std::size_t count = SIZE_MAX; // as long as nobody calls `heal`
-  int code = 0;
-  bool done = false; // the first of them is done, and then told to have failed
-  bool full = false; // only what makes a file or lets it grow, as a full disk
-};
 
 /// While one lives, every open, write, flush, rename and removal below the
 /// folder is recorded, whoever makes it: `recorder.cpp` defines the system
