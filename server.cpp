@@ -230,7 +230,7 @@ void server::impl::start_listeners() {
   auto acceptors =
     listen(contexts, {boost::asio::ip::make_address(settings.http_address),
                       settings.http_port});
-  auto epochs = std::make_shared<access_epochs>();
+  auto epochs = std::make_shared<access_shared>();
   access_options access{.anonymous_streams =
                           settings.anonymous.value_or(settings.on_loopback()),
                         .trusted_header = settings.trusted_auth,

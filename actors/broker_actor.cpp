@@ -192,11 +192,12 @@ result<void> ensure_users(caf::actor_system& sys, const node_ptr& node,
     if (!hash)
       return hash.error();
     auto outcome = errc::none;
+    user_command what{.login = login, .full_name = name};
+    what.groups = std::vector<std::string>{group};
+    what.password.hash = std::move(*hash);
     self
-      ->request(broker.routes->partitions[0], caf::infinite, user_atom_v,
-                std::string{login},
-                user_row{name, {group}, *hash, false, node->wall()}, false)
-      .receive([](log_index) {},
+      ->request(broker.routes->partitions[0], caf::infinite, user_atom_v, what)
+      .receive([](const user_reply&) {},
                [&](caf::error& why) { outcome = to_errc(why); });
     if (outcome != errc::none)
       return outcome;

@@ -63,8 +63,12 @@ using partition_actor = caf::typed_actor<
   // From the timer: a delayed message is due. Replies with true once it was
   // taken over; an error makes the timer offer it again.
   caf::replies_to<fired_atom, delayed_message>::with<bool>,
-  // Partition 0 only: writes or (nothing) removes a user.
-  caf::replies_to<user_atom, std::string, user_row, bool>::with<log_index>,
+  // Partition 0 only: changes a user, or tells why not. Replies when that is on
+  // disk.
+  caf::replies_to<user_atom, user_command>::with<user_reply>,
+  // Partition 0 only: the user with this login, or all if it is empty, by
+  // login.
+  caf::replies_to<users_atom, std::string>::with<user_infos>,
   // From the journal: everything up to an index is on disk.
   caf::reacts_to<flushed_atom, log_index>,
   // From the journal: what came after the last flushed entry is lost.
@@ -110,7 +114,8 @@ using session_actor = caf::typed_actor<
 /// Reads what is not in memory. Spawned detached: LMDB may wait for the disk.
 using reader_actor = caf::typed_actor<
   caf::replies_to<read_atom, read_request, partition_id>::with<event_page_ptr>,
-  caf::replies_to<read_atom, range_request>::with<resolved_events>>;
+  caf::replies_to<read_atom, range_request>::with<resolved_events>,
+  caf::replies_to<users_atom, std::string>::with<user_infos>>;
 
 /// Hands out delayed messages when they are due; keeps the next minute's in
 /// memory, the rest stays in LMDB.
@@ -120,10 +125,13 @@ using timer_actor = caf::typed_actor<
   // Internal: the earliest due time may have come.
   caf::reacts_to<wake_atom, std::uint64_t>>;
 
-/// Proves who a user is. Spawned detached: a password takes tens of
-/// milliseconds to check, on purpose.
+/// Proves who a user is, and slows down who guesses. Spawned detached: a
+/// password takes tens of milliseconds to check, on purpose.
 using login_actor = caf::typed_actor<
-  caf::replies_to<login_atom, login_request>::with<std::optional<principal>>>;
+  // Checks a login.
+  caf::replies_to<login_atom, login_request>::with<login_reply>,
+  // Compares and hashes the passwords of a command.
+  caf::replies_to<hash_atom, password_request>::with<password_proof>>;
 
 /// Erases what retention and deletes have cut, a slice after the other, so that
 /// the flusher is never kept waiting for long. Spawned detached: LMDB blocks.

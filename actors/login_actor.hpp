@@ -17,7 +17,7 @@ result<std::string> hash_password(const std::string& password);
 bool is_hash_of(const std::string& hash, const std::string& password);
 
 /// Spawn detached in the broker. Reads users from the store, so a changed
-/// password counts from its commit on.
+/// password counts from its commit on. Owns the budgets of failed logins.
 login_actor::behavior_type login_behavior(login_actor::pointer self,
                                           node_ptr node);
 

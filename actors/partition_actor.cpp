@@ -269,6 +269,7 @@ errc partition_state::begin() {
   for (auto& one : *ids)
     heads->remember(one.id, one.stream, one.number);
   pipeline.emplace(node, id);
+  accounts.reset();
   last_group = used->group.value;
   groups.clear();
   being_created.clear();
@@ -276,18 +277,6 @@ errc partition_state::begin() {
   for (auto& one : *stored)
     groups[one.stream][one.group].id = one.row.id;
   return errc::none;
-}
-
-caf::result<log_index> partition_state::put_user_row(std::string login,
-                                                     user_row row, bool erase) {
-  if (auto why = refusal(effort::making_room); why != errc::none)
-    return caf::make_error(why);
-  record what;
-  if (erase)
-    what.changes.emplace_back(erase_user{std::move(login)});
-  else
-    what.changes.emplace_back(put_user{std::move(login), std::move(row)});
-  return recorded(std::move(what));
 }
 
 caf::result<log_index> partition_state::recorded(record what) {
@@ -380,12 +369,11 @@ partition_behavior(partition_actor::stateful_pointer<partition_state> self,
     [&state, failed](fired_atom, const delayed_message& x) {
       return guarded([&] { return state.fired(x); }, failed);
     },
-    [&state, failed](user_atom, std::string& login, user_row& row, bool erase) {
-      return guarded(
-        [&] {
-          return state.put_user_row(std::move(login), std::move(row), erase);
-        },
-        failed);
+    [&state, failed](user_atom, const user_command& x) {
+      return guarded([&] { return state.change_user(x); }, failed);
+    },
+    [&state, failed](users_atom, std::string& login) {
+      return guarded([&] { return state.users(std::move(login)); }, failed);
     },
     [&](flushed_atom, log_index index) { state.flushed(index); },
     [&](failed_atom, const caf::error& why) { state.failed(to_errc(why)); },

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/core/stream_heads.hpp"
+#include "actors/core/user_accounts.hpp"
 #include "actors/node.hpp"
 #include "actors/record_pipeline.hpp"
 
@@ -54,8 +55,6 @@ struct partition_state {
   caf::result<event_number> await(const std::string& stream,
                                   event_number number, std::uint64_t session,
                                   std::uint64_t wait_ms);
-  caf::result<log_index> put_user_row(std::string login, user_row row,
-                                      bool erase);
   void wake(std::uint64_t generation);
   void flushed(log_index index);
   void failed(errc why);
@@ -88,6 +87,11 @@ struct partition_state {
   caf::result<bool> restart_groups();
   void group_ended(caf::actor_id who);
 
+  // partition_users.cpp
+  caf::result<user_reply> change_user(const user_command& what);
+  caf::result<user_infos> users(std::string login);
+  errc load_accounts();
+
   // shared
   /// Why nothing can be decided now, or none. Publishing stops earlier than
   /// what makes room (deletes, metadata, settling).
@@ -109,6 +113,7 @@ struct partition_state {
   node_actors others;
   std::optional<stream_heads> heads;
   std::optional<record_pipeline> pipeline;
+  std::optional<user_accounts> accounts; // from the first change of a user on
   bool rebuilding = false;
 
   // By stream, then group name.

@@ -1,6 +1,7 @@
 // Each read: out of memory or LMDB, as the store has it.
 #include "actors/reader_actor.hpp"
 
+#include "actors/core/limits.hpp"
 #include "actors/read_page.hpp"
 
 #include <spdlog/spdlog.h>
@@ -17,6 +18,30 @@ caf::error failure(errc why, const char* what) {
   if (why == errc::corrupt)
     spdlog::critical("stored {} are damaged: not served", what);
   return caf::make_error(why);
+}
+
+result<user_infos> read_users(const store& db, const std::string& login) {
+  user_infos out;
+  auto add = [&out](const std::string& name, user_row& row) {
+    out.push_back({name, std::move(row.full_name), std::move(row.groups),
+                   row.disabled, row.updated});
+  };
+  if (login.size() > limits::login_bytes_max)
+    return out; // no key of the store
+  if (!login.empty()) {
+    auto row = db.user(login);
+    if (!row)
+      return row.error();
+    if (*row)
+      add(login, **row);
+    return out;
+  }
+  auto rows = db.users();
+  if (!rows)
+    return rows.error();
+  for (auto& [name, row] : *rows)
+    add(name, row);
+  return out;
 }
 
 } // namespace
@@ -37,6 +62,12 @@ reader_actor::behavior_type reader_behavior(reader_actor::pointer,
       if (!range)
         return failure(range.error(), "events of a group");
       return std::move(**range);
+    },
+    [node](users_atom, const std::string& login) -> caf::result<user_infos> {
+      auto found = read_users(*node->db, login);
+      if (!found)
+        return failure(found.error(), "users");
+      return std::move(*found);
     },
   };
 }

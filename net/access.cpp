@@ -16,17 +16,8 @@ namespace callboard {
 
 namespace {
 
-using namespace std::chrono_literals;
-
-constexpr auto login_kept = 60s;
-/// A client that repeats a wrong password must not occupy the only actor that
-/// can check passwords.
-constexpr auto refusal_kept = 1s;
-constexpr auto acl_kept = 1s;
-constexpr std::size_t logins_kept_max = 10'000;
-constexpr std::size_t acls_kept_max = 10'000;
-/// Passwords that wait for being checked, a thread.
-constexpr std::size_t logins_pending_max = 64;
+/// Events of `$settings` that are looked at, the newest first.
+constexpr std::size_t settings_events_max = 100;
 
 /// `user; group1, group2` (spec 7.1).
 principal parse_trusted(std::string_view text) {
@@ -58,6 +49,13 @@ void make_room(Map& map, std::size_t most,
     map.clear();
 }
 
+default_acls newest_defaults(const event_page& settings) {
+  for (auto& one : settings.events)
+    if (is_settings_type(one.original->type))
+      return parse_default_acls(one.original->data);
+  return {};
+}
+
 verdict granted_if(bool yes) {
   return yes ? verdict::granted : verdict::denied;
 }
@@ -65,9 +63,9 @@ verdict granted_if(bool yes) {
 } // namespace
 
 access_control::access_control(access_sources sources, access_options options,
-                               std::shared_ptr<access_epochs> epochs)
+                               std::shared_ptr<access_shared> shared)
     : sources_(std::move(sources)), options_(std::move(options)),
-      epochs_(std::move(epochs)) {
+      shared_(std::move(shared)) {
   randombytes_buf(hash_key_.data(), hash_key_.size());
 }
 
@@ -113,11 +111,12 @@ void access_control::authenticate(http_request& request,
 void access_control::log_in(std::string_view header,
                             const http_exchange& exchange, login_then then) {
   auto hash = hash_of(header);
-  auto epoch = epochs_->users.load();
-  if (auto known = logins_.find(hash); known != logins_.end()
-                                       && known->second.epoch == epoch
-                                       && known->second.until > options_.now())
+  auto epoch = shared_->users.load();
+  auto known = logins_.find(hash);
+  if (known != logins_.end() && known->second.epoch == epoch
+      && known->second.until > options_.now())
     return then(granted_if(known->second.user != nullptr), known->second.user);
+  bool known_good = known != logins_.end() && known->second.user != nullptr;
   auto who = read_credentials(exchange.request());
   switch (who.what) {
     case credentials::kind::none: return then(verdict::granted, nullptr);
@@ -129,32 +128,62 @@ void access_control::log_in(std::string_view header,
   waiting.push_back(std::move(then));
   if (waiting.size() > 1)
     return; // the same login is being checked
-  if (pending_.size() > logins_pending_max) {
+  if (!begin_password_check()) {
     auto refused = std::move(pending_.extract(key).mapped());
+    // No user has changed since that passed: who floods us keeps nobody out.
+    if (known_good && known->second.epoch == epoch)
+      return refused.front()(verdict::granted, known->second.user);
     return refused.front()(verdict::unavailable, nullptr);
   }
-  ask<std::optional<principal>>(
+  ask<login_reply>(
     sources_.asker, exchange.executor(), sources_.login,
-    [self = shared_from_this(), key](result<std::optional<principal>> outcome) {
+    [self = shared_from_this(), key](result<login_reply> outcome) {
       self->on_login(key, std::move(outcome));
     },
-    login_atom_v, login_request{std::move(who.login), std::move(who.password)});
+    login_atom_v,
+    login_request{std::move(who.login), std::move(who.password),
+                  failure_name(exchange.request().remote_address), known_good});
+}
+
+bool access_control::begin_password_check() {
+  if (shared_->password_checks.fetch_add(1) < limits::password_checks_max)
+    return true;
+  --shared_->password_checks;
+  return false;
 }
 
 void access_control::on_login(const pending_key& key,
-                              result<std::optional<principal>> outcome) {
+                              result<login_reply> outcome) {
+  --shared_->password_checks;
   user_ptr user;
   auto v = verdict::unavailable;
-  if (outcome) {
-    if (auto& who = *outcome)
-      user = std::make_shared<const principal>(std::move(*who));
+  if (outcome && outcome->what == login_outcome::throttled)
+    v = verdict::throttled;
+  else if (outcome) {
+    if (outcome->what == login_outcome::granted)
+      user = std::make_shared<const principal>(std::move(outcome->who));
     v = granted_if(user != nullptr);
-    auto kept = user != nullptr ? login_kept : refusal_kept;
+    auto kept = user != nullptr ? limits::login_kept : limits::refusal_kept;
     keep(key.first, {user, key.second, options_.now() + kept});
   }
   auto waiting = std::move(pending_.extract(key).mapped());
   for (auto& then : waiting)
     then(v, user);
+}
+
+void access_control::prepare_password(
+  password_request what, const http_executor& executor,
+  std::function<void(result<password_proof>)> then) {
+  if (!begin_password_check())
+    return then(errc::overloaded);
+  what.address = failure_name(what.address);
+  ask<password_proof>(
+    sources_.asker, executor, sources_.login,
+    [shared = shared_, then = std::move(then)](result<password_proof> outcome) {
+      --shared->password_checks;
+      then(std::move(outcome));
+    },
+    hash_atom_v, std::move(what));
 }
 
 access_control::header_hash
@@ -167,7 +196,7 @@ access_control::hash_of(std::string_view header) const {
 }
 
 void access_control::keep(const header_hash& hash, known_login login) {
-  make_room(logins_, logins_kept_max, options_.now());
+  make_room(logins_, limits::logins_kept_max, options_.now());
   logins_.insert_or_assign(hash, std::move(login));
 }
 
@@ -207,36 +236,84 @@ void access_control::check_stream(const principal* who, access_rule rule,
     return then(granted_if(*decided));
   if (who == nullptr && !options_.anonymous_streams)
     return then(verdict::denied);
-  if (asked.stream.size() > limits::key_bytes_max) // there is no such stream
-    return then(granted_if(allows({}, who, asked)));
-  auto epoch = epochs_->streams.load();
   std::string name{asked.stream};
-  if (auto known = acls_.find(name); known != acls_.end()
-                                     && known->second.epoch == epoch
-                                     && known->second.until > options_.now())
-    return then(granted_if(allows(known->second.acl, who, asked)));
-  auto& home =
-    sources_.partitions->partitions[sources_.placement.home_of(name).value];
-  // The user may be gone by then, with its request.
-  auto user = who != nullptr ? std::make_optional(*who) : std::nullopt;
+  auto* acl = known_acl_of(name);
+  auto* defaults = known_default_acls();
+  if (acl != nullptr && defaults != nullptr)
+    return then(granted_if(allows(*acl, *defaults, who, asked)));
+  auto check = std::make_shared<const stream_check>(
+    stream_check{who != nullptr ? std::make_optional(*who) : std::nullopt,
+                 std::move(name), asked.right, executor, std::move(then)});
+  if (acl != nullptr)
+    return find_defaults(check, *acl);
+  find_acl(check);
+}
+
+const stream_acl*
+access_control::known_acl_of(const std::string& stream) const {
+  static const stream_acl none;
+  if (stream.size() > limits::key_bytes_max)
+    return &none; // there is no such stream
+  auto known = acls_.find(stream);
+  return known != acls_.end() && known->second.epoch == shared_->streams.load()
+             && known->second.until > options_.now()
+           ? &known->second.acl
+           : nullptr;
+}
+
+const default_acls* access_control::known_default_acls() const {
+  return defaults_.epoch == shared_->streams.load()
+             && defaults_.until > options_.now()
+           ? &defaults_.acls
+           : nullptr;
+}
+
+void access_control::find_acl(const stream_check_ptr& check) {
   ask<stream_description>(
-    sources_.asker, executor, home,
-    [self = shared_from_this(), name, right = asked.right, epoch,
-     user = std::move(user),
-     then = std::move(then)](result<stream_description> found) {
+    sources_.asker, check->executor, home_of(check->stream),
+    [self = shared_from_this(), check,
+     epoch = shared_->streams.load()](result<stream_description> found) {
       if (!found)
-        return then(verdict::unavailable);
+        return check->then(verdict::unavailable);
       auto acl =
         found->head ? parse_acl(found->head->policy.acl) : stream_acl{};
-      auto* asker = user ? &*user : nullptr;
-      auto v = granted_if(allows(acl, asker, {name, right}));
-      make_room(self->acls_, acls_kept_max, self->options_.now());
+      make_room(self->acls_, limits::acls_kept_max, self->options_.now());
       self->acls_.insert_or_assign(
-        name,
-        known_acl{std::move(acl), epoch, self->options_.now() + acl_kept});
-      then(v);
+        check->stream,
+        known_acl{acl, epoch, self->options_.now() + limits::acl_kept});
+      self->find_defaults(check, acl);
     },
-    describe_atom_v, name);
+    describe_atom_v, check->stream);
+}
+
+void access_control::find_defaults(const stream_check_ptr& check,
+                                   const stream_acl& acl) {
+  auto decide = [check, acl](const default_acls& defaults) {
+    auto* who = check->who ? &*check->who : nullptr;
+    check->then(
+      granted_if(allows(acl, defaults, who, {check->stream, check->right})));
+  };
+  if (auto* known = known_default_acls())
+    return decide(*known);
+  read_request newest{std::string{settings_stream}, std::nullopt,
+                      settings_events_max, direction::backward, false};
+  auto& home = home_of(newest.stream);
+  ask<event_page_ptr>(
+    sources_.asker, check->executor, home,
+    [self = shared_from_this(), check, decide,
+     epoch = shared_->streams.load()](result<event_page_ptr> page) {
+      if (!page)
+        return check->then(verdict::unavailable);
+      self->defaults_ = {newest_defaults(**page), epoch,
+                         self->options_.now() + limits::acl_kept};
+      decide(self->defaults_.acls);
+    },
+    read_atom_v, std::move(newest));
+}
+
+const partition_actor& access_control::home_of(std::string_view stream) const {
+  return sources_.partitions
+    ->partitions[sources_.placement.home_of(stream).value];
 }
 
 } // namespace callboard

@@ -1,7 +1,10 @@
 // Basic authentication, decoded by libsodium.
 #include "net/credentials.hpp"
 
+#include <boost/asio/ip/address.hpp>
 #include <sodium/utils.h>
+
+#include <algorithm>
 
 namespace callboard {
 
@@ -27,6 +30,20 @@ credentials read_credentials(const http_request& request) {
     return {};
   return {credentials::kind::basic, text.substr(0, colon),
           text.substr(colon + 1)};
+}
+
+std::string failure_name(const std::string& remote_address) {
+  namespace ip = boost::asio::ip;
+  boost::system::error_code failed;
+  auto address = ip::make_address(remote_address, failed);
+  if (failed || !address.is_v6())
+    return remote_address;
+  auto v6 = address.to_v6();
+  if (v6.is_v4_mapped())
+    return ip::make_address_v4(ip::v4_mapped, v6).to_string();
+  auto bytes = v6.to_bytes();
+  std::fill(bytes.begin() + 8, bytes.end(), std::uint8_t{0});
+  return ip::address_v6{bytes}.to_string();
 }
 
 } // namespace callboard

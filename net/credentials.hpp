@@ -27,4 +27,8 @@ struct credentials {
 /// text that is not base64 is broken (spec 7.1).
 credentials read_credentials(const http_request& request);
 
+/// What failed logins from this address are counted under: the address, or of
+/// IPv6 the network of 64 bits, which is one customer's.
+std::string failure_name(const std::string& remote_address);
+
 } // namespace callboard

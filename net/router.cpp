@@ -1,6 +1,8 @@
 // A trie of path segments, and the refusals in the order of spec 0.1.
 #include "net/router.hpp"
 
+#include "actors/core/limits.hpp"
+
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -73,12 +75,6 @@ void insert_once(std::vector<http_verb>& verbs, http_verb verb) {
     verbs.push_back(verb);
 }
 
-http_answer denied() {
-  auto out = plain_status(http_status::unauthorized);
-  out.add_header("WWW-Authenticate", R"(BasicCustom realm="ES")");
-  return out;
-}
-
 http_answer unavailable() {
   auto out = plain_status(http_status::service_unavailable);
   out.add_header("Retry-After", "1");
@@ -89,7 +85,8 @@ http_answer unavailable() {
 bool admits(verdict v, const http_exchange& exchange) {
   switch (v) {
     case verdict::granted: return true;
-    case verdict::denied: exchange.answer(denied()); return false;
+    case verdict::denied: exchange.answer(denied_answer()); return false;
+    case verdict::throttled: exchange.answer(throttled_answer()); return false;
     case verdict::unavailable: exchange.answer(unavailable()); return false;
   }
   return false;
@@ -290,6 +287,25 @@ void router::run(const route& to, const http_exchange& exchange) const {
                   e.what());
     exchange.answer(plain_status(http_status::internal_server_error));
   }
+}
+
+http_answer denied_answer() {
+  auto out = plain_status(http_status::unauthorized);
+  out.add_header("WWW-Authenticate", R"(BasicCustom realm="ES")");
+  return out;
+}
+
+http_answer throttled_answer() {
+  using std::chrono::seconds;
+  auto out = plain_status(http_status::too_many_requests);
+  out.content_type = media::text.content_type;
+  out.body = "Too many wrong passwords for this login, or from this address: "
+             "nothing was checked, try again later.";
+  out.add_header("Retry-After",
+                 std::to_string(std::chrono::duration_cast<seconds>(
+                                  limits::login_failure_forgotten)
+                                  .count()));
+  return out;
 }
 
 http_handler serve_by(std::shared_ptr<const router> routes) {

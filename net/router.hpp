@@ -41,6 +41,7 @@ struct route_options {
 enum class verdict : std::uint8_t {
   granted,
   denied,      // 401 with a challenge
+  throttled,   // 429: too many logins failed
   unavailable, // cannot be told now: 503
 };
 
@@ -121,6 +122,13 @@ private:
 /// The CORS lines for a path with these verbs ("GET, OPTIONS"); also for what
 /// is answered before any routing: `http_options::header_block`.
 std::string cors_headers(std::string_view verbs);
+
+/// 401 with a challenge and nothing else: who it is, or what he may, does not
+/// do. There is no 403 (spec 7.2).
+http_answer denied_answer();
+
+/// 429: too many logins failed, of this user or from this address.
+http_answer throttled_answer();
 
 /// A handler that serves by `routes` and keeps it alive.
 http_handler serve_by(std::shared_ptr<const router> routes);

@@ -33,6 +33,22 @@ struct stream_acl {
 /// Reads what `stream_policy::acl` holds; nothing readable is an empty ACL.
 stream_acl parse_acl(std::string_view text);
 
+/// What counts where a stream's ACL says nothing. Members that are not there
+/// leave the right to everybody, and of system streams to administrators.
+struct default_acls {
+  stream_acl user;   // of ordinary streams
+  stream_acl system; // of those whose name begins with `$`
+
+  friend bool operator==(const default_acls&, const default_acls&) = default;
+};
+
+/// The stream that holds them: the newest event of such a type counts.
+inline constexpr std::string_view settings_stream = "$settings";
+bool is_settings_type(std::string_view event_type) noexcept;
+
+/// Reads the data of such an event: `$userStreamAcl`, `$systemStreamAcl`.
+default_acls parse_default_acls(std::string_view text);
+
 /// The stream whose ACL counts, and the right that it has to give: for `$$S`
 /// that is S, and its metadata.
 struct acl_question {
@@ -50,9 +66,9 @@ bool is_in_group(const principal* who, std::string_view group) noexcept;
 std::optional<bool> decided_without_acl(const principal* who,
                                         const acl_question& asked) noexcept;
 
-/// Whether the ACL, or the default of such a stream, gives the right. Null:
-/// anonymous.
-bool allows(const stream_acl& acl, const principal* who,
-            const acl_question& asked) noexcept;
+/// Whether the ACL, or else the default of such a stream, gives the right.
+/// Null: anonymous.
+bool allows(const stream_acl& acl, const default_acls& defaults,
+            const principal* who, const acl_question& asked) noexcept;
 
 } // namespace callboard

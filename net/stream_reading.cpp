@@ -32,12 +32,6 @@ bool is_tombstoned(const std::optional<stream_row>& head) {
   return head && head->state == stream_state::tombstoned;
 }
 
-http_answer denied() {
-  auto out = plain_status(http_status::unauthorized);
-  out.add_header("WWW-Authenticate", R"(BasicCustom realm="ES")");
-  return out;
-}
-
 http_answer gone() {
   return plain_status(http_status::gone, "Deleted");
 }
@@ -125,7 +119,7 @@ void check_targets(const services_ptr& services, const http_exchange& exchange,
     exchange.executor(), [=](verdict v) {
       if (v == verdict::granted)
         return check_targets(services, exchange, targets, next + 1, then);
-      exchange.answer(v == verdict::denied ? denied()
+      exchange.answer(v == verdict::denied ? denied_answer()
                                            : error_answer(errc::unavailable));
     });
 }

@@ -133,7 +133,7 @@ void write(const services_ptr& services, const http_exchange& exchange,
     services, exchange, home,
     [services, exchange,
      stream = std::move(stream)](const result<append_reply>& reply) {
-      if (stream.starts_with("$$"))
+      if (stream.starts_with("$$") || stream == settings_stream)
         services->access->stream_changed();
       if (!reply || reply->error != errc::none)
         return exchange.answer(refused(reply ? reply->error : reply.error(),

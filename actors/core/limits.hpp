@@ -114,6 +114,45 @@ inline constexpr std::chrono::milliseconds refused_delay = 1s;
 /// Longest sleep of the timer: a stepped wall clock is noticed by then.
 inline constexpr std::chrono::milliseconds sleep_max = 1min;
 
+// --- users ------------------------------------------------------------------
+
+/// UTF-8 bytes. A user with all its groups and its hash lies in one page of the
+/// store.
+inline constexpr std::size_t login_bytes_max = 200;
+inline constexpr std::size_t full_name_bytes_max = 400;
+inline constexpr std::size_t user_groups_max = 30;
+inline constexpr std::size_t user_group_bytes_max = 90;
+inline constexpr std::size_t password_bytes_max = 1024;
+
+/// Users of the broker: all are in memory once one was changed.
+inline constexpr std::size_t users_max = 10'000;
+
+/// Passwords that wait for being checked or hashed, tens of milliseconds each,
+/// of all connections; over it clients get 503 + Retry-After.
+inline constexpr std::size_t password_checks_max = 64;
+
+/// Wrong passwords in a row before 429, for one login and from one address, and
+/// how long it takes until one more may be tried. Who logged in before and
+/// comes with the same password is not counted.
+inline constexpr std::uint64_t login_failures_max = 20;
+inline constexpr std::chrono::milliseconds login_failure_forgotten = 5s;
+inline constexpr std::uint64_t address_failures_max = 100;
+inline constexpr std::chrono::milliseconds address_failure_forgotten = 1s;
+
+/// Logins and addresses whose failures are remembered.
+inline constexpr std::size_t throttled_max = 10'000;
+
+/// Who passed, and who did not, is remembered for so long by each io thread: a
+/// password is not checked again for every request. Changes of users are
+/// noticed at once.
+inline constexpr std::chrono::milliseconds login_kept = 60s;
+inline constexpr std::chrono::milliseconds refusal_kept = 1s;
+inline constexpr std::size_t logins_kept_max = 10'000;
+
+/// ACLs of streams that each io thread remembers, and for how long.
+inline constexpr std::chrono::milliseconds acl_kept = 1s;
+inline constexpr std::size_t acls_kept_max = 10'000;
+
 // --- HTTP -------------------------------------------------------------------
 
 /// Request line and header lines together; a target alone may fill it.

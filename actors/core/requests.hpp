@@ -213,10 +213,88 @@ struct principal {
   std::vector<std::string> groups;
 };
 
-/// Checks a password. The reply is nothing for a wrong or disabled login.
+/// Checks a password. `address` is the client's, or what stands for it, so
+/// that guessing can be slowed down; not if the caller knows that this password
+/// was right before.
 struct login_request {
-  std::string login;
-  std::string password;
+  std::string login{};
+  std::string password{};
+  std::string address{};
+  bool known_good = false;
 };
+
+enum class login_outcome : std::uint8_t {
+  granted,
+  refused,   // unknown, disabled, or another password
+  throttled, // not checked: too many attempts failed
+};
+
+struct login_reply {
+  login_outcome what = login_outcome::refused;
+  principal who{}; // granted
+};
+
+enum class user_verb : std::uint8_t {
+  create,
+  update, // what is not given stays
+  remove,
+  enable,
+  disable,
+  reset_password,
+  change_password, // needs the current one
+};
+
+/// What the passwords of a command come to. Hashing takes long on purpose, so
+/// it is done before the partition decides; `compared_with` tells whether that
+/// still holds.
+struct password_proof {
+  std::string compared_with{}; // stored hash of that time; empty: no such user
+  bool matches = false;        // the password given is that one
+  bool throttled = false;      // not compared: too many attempts failed
+  std::string hash{};          // of the new password; empty if it is not needed
+};
+
+/// Prepares a command that carries passwords. `current` is for change_password
+/// only; a create compares `fresh` with what is stored.
+struct password_request {
+  user_verb verb = user_verb::create;
+  std::string login{};
+  std::string current{};
+  std::string fresh{};
+  std::string address{};
+};
+
+struct user_command {
+  user_verb verb = user_verb::create;
+  std::string login{};
+  std::optional<std::string> full_name{};           // create, update
+  std::optional<std::vector<std::string>> groups{}; // create, update
+  password_proof password{}; // create, reset_password, change_password
+};
+
+enum class user_outcome : std::uint8_t {
+  done, // or nothing had to be done
+  not_found,
+  conflict,       // there is such a user, with other details
+  wrong_password, // the current one
+  last_admin,     // nobody could administer users any more
+  too_many,       // limits::users_max
+  try_again,      // the user changed while the password was hashed
+};
+
+struct user_reply {
+  user_outcome outcome = user_outcome::done;
+};
+
+/// What may be told of a user.
+struct user_info {
+  std::string login{};
+  std::string full_name{};
+  std::vector<std::string> groups{};
+  bool disabled = false;
+  wall_time updated;
+};
+
+using user_infos = std::vector<user_info>;
 
 } // namespace callboard

@@ -51,3 +51,11 @@ TEST_CASE("text that is not base64 is a login that fails") {
     CHECK(from({value}).what == kind::broken);
   }
 }
+
+TEST_CASE("failures are counted by address, and of IPv6 by network") {
+  CHECK(failure_name("10.1.2.3") == "10.1.2.3");
+  CHECK(failure_name("::ffff:10.1.2.3") == "10.1.2.3");
+  CHECK(failure_name("2001:db8:1:2:3:4:5:6") == "2001:db8:1:2::");
+  CHECK(failure_name("2001:db8:1:2::9") == "2001:db8:1:2::");
+  CHECK(failure_name("") == "");
+}

@@ -71,7 +71,7 @@ public:
         access(std::make_shared<access_control>(
           access_sources{asker_, login ? login(w.vt->sys) : w.broker.login,
                          w.broker.routes, w.node->placement},
-          std::move(options), std::make_shared<access_epochs>())),
+          std::move(options), std::make_shared<access_shared>())),
         routes_(access->make_door()) {
     auto services = std::make_shared<eventstore_services>(
       eventstore_services{&w.vt->sys,
@@ -107,8 +107,8 @@ public:
 
   /// Begins a request without letting anything else run.
   std::uint64_t begin_quietly(http_verb verb, std::string_view target,
-                              const headers& more) {
-    return client->begin(serve_, made({}, verb, target, more, {}));
+                              const headers& more, std::string body = {}) {
+    return client->begin(serve_, made({}, verb, target, more, std::move(body)));
   }
 
   /// Begins a request; `user` as in ES-TrustedAuth, empty: anonymous.
