@@ -4,6 +4,7 @@
 #include "net/default_codec.hpp"
 #include "net/stream_routes.hpp"
 #include "net/subscription_routes.hpp"
+#include "net/users_api.hpp"
 
 #include <string_view>
 
@@ -108,6 +109,7 @@ void add_eventstore_routes(router& routes, const services_ptr& services) {
   route_table add{routes, services};
   add_stream_routes(add);
   add_group_routes(add);
+  add_users_routes(routes, services);
 }
 
 } // namespace callboard

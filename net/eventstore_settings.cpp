@@ -2,7 +2,7 @@
 #include "net/eventstore_settings.hpp"
 
 #include "actors/core/limits.hpp"
-#include "net/json_layout.hpp"
+#include "net/json_body.hpp"
 
 #include <boost/beast/core/string.hpp>
 #include <nlohmann/json.hpp>
@@ -44,15 +44,9 @@ constexpr std::array integer_members{
   integer_member{"maxCheckPointCount", &group_settings::max_check_point_count},
   integer_member{"maxSubscriberCount", &group_settings::max_subscriber_count}};
 
-/// A value as a text may quote it.
-std::string found(const json& value) {
-  auto text = value.dump(-1, ' ', true, json::error_handler_t::replace);
-  return text.size() <= 80 ? text : text.substr(0, 77) + "...";
-}
-
 refusal wrong(std::string_view name, const json& value,
               std::string_view allowed) {
-  return {400, std::string{name} + " is " + found(value)
+  return {400, std::string{name} + " is " + quoted_value(value)
                  + "; allowed: " + std::string{allowed} + "."};
 }
 
@@ -298,23 +292,12 @@ accepted<void> check_negative(const group_settings& s) {
   return {};
 }
 
-/// The body as an object; a lenient reader gets a second try.
-json parse_object(std::string_view body) {
-  auto text = without_byte_order_mark(body);
-  auto document = json::parse(text, nullptr, false);
-  if (!document.is_discarded())
-    return document;
-  auto strict = to_strict_json(text);
-  return strict ? json::parse(*strict, nullptr, false) : json{};
-}
-
 } // namespace
 
 accepted<group_settings> parse_group_settings(std::string_view body) {
-  if (json_depth(body) > limits::json_depth_max)
-    return refusal{400, "Arrays and objects may be nested "
-                          + std::to_string(limits::json_depth_max) + " deep."};
-  auto document = parse_object(body);
+  if (auto ok = check_json_depth(body); !ok)
+    return ok.error();
+  auto document = parse_json_body(body);
   if (!document.is_object())
     return group_settings{};
   body_reader reader;
