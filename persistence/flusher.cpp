@@ -107,6 +107,7 @@ result<void> write_part(write_transaction& into, flush_part& part) {
     return done;
   part.row.index = what.last;
   part.row.at = what.at;
+  part.row.used.raise(what.used);
   auto key = keys::partition(part.partition);
   return into.put(table::applied, key, write_applied(key, part.row));
 }

@@ -15,7 +15,7 @@ namespace callboard {
 struct flush_part {
   partition_id partition;
   std::shared_ptr<const generation> what; // null: nothing new
-  applied_row row; // in: before, with the ids in use; out: after
+  applied_row row;                        // in: before; out: after
 };
 
 /// Writes all parts and their `applied` rows in one transaction, erases blocks

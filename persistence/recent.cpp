@@ -24,6 +24,7 @@ void recent::apply(partition_id p, log_index index, const record& what,
   assert(index.value == applied_.value + 1);
   applied_ = active_.last = index;
   applied_at_ = active_.at = std::max(applied_at_, what.at);
+  active_.used.raise(what);
   active_.bytes += bytes;
   unflushed_ += bytes;
   for (auto& row : rows)

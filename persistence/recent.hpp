@@ -29,6 +29,7 @@ struct generation {
     cuts; // first_live may have risen
   log_index last;
   wall_time at;
+  used_ids used; // the highest ones in here
   std::size_t bytes = 0;
 
   bool empty() const noexcept { return last.value == 0; }

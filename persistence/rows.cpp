@@ -152,8 +152,8 @@ std::string write_applied(std::string_view key, const applied_row& row) {
   byte_writer out{value};
   out.byte(row_version);
   for (auto number :
-       {row.index.value, row.at.value, row.last_stream.value,
-        row.last_group.value, row.last_delayed.value, row.next_sequence})
+       {row.index.value, row.at.value, row.used.stream.value,
+        row.used.group.value, row.used.delayed.value, row.next_sequence})
     out.varint(number);
   seal(key, value);
   return value;
@@ -167,9 +167,9 @@ result<applied_row> read_applied(std::string_view key, std::string_view value) {
   applied_row row;
   row.index = {in.varint()};
   row.at = {in.varint()};
-  row.last_stream = {in.varint()};
-  row.last_group = {in.varint()};
-  row.last_delayed = {in.varint()};
+  row.used.stream = {in.varint()};
+  row.used.group = {in.varint()};
+  row.used.delayed = {in.varint()};
   row.next_sequence = in.varint();
   if (!in.good() || !in.at_end())
     return errc::corrupt;

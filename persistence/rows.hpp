@@ -5,6 +5,7 @@
 #include "actors/core/recent_ids.hpp"
 #include "actors/core/record.hpp"
 #include "persistence/database.hpp"
+#include "persistence/used_ids.hpp"
 
 #include <optional>
 #include <string>
@@ -41,9 +42,7 @@ result<user_row> read_user(std::string_view key, std::string_view value);
 struct applied_row {
   log_index index;
   wall_time at;
-  stream_id last_stream; // highest ids ever used
-  group_id last_group;
-  delayed_id last_delayed;
+  used_ids used;
   std::uint64_t next_sequence = 0; // of recent_ids
 
   friend bool operator==(const applied_row&, const applied_row&) = default;

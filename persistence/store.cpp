@@ -48,7 +48,7 @@ result<void> store::impl::begin() {
       flushed[p] = *row;
     }
     auto& row = flushed[p];
-    used[p] = {row.last_stream, row.last_group, row.last_delayed};
+    used[p] = row.used;
     memory[p]->begin(row.index, row.at);
   }
   return {};
@@ -60,13 +60,8 @@ result<void> store::impl::flush_once() {
   bool anything = trims_left || refusal != errc::none;
   {
     std::lock_guard lock{mutex};
-    for (std::size_t p = 0; p < options.partitions; ++p) {
-      auto row = flushed[p];
-      row.last_stream = used[p].stream;
-      row.last_group = used[p].group;
-      row.last_delayed = used[p].delayed;
-      parts.push_back({{p}, nullptr, row});
-    }
+    for (std::size_t p = 0; p < options.partitions; ++p)
+      parts.push_back({{p}, nullptr, flushed[p]});
   }
   for (auto& part : parts) {
     part.what = of(part.partition).freeze();
@@ -212,14 +207,7 @@ void store::apply(partition_id p, log_index index, const record& what,
   impl_->of(p).apply(p, index, what, bytes);
   {
     std::lock_guard lock{impl_->mutex};
-    auto& used = impl_->used[p.value];
-    for (auto& one : what.changes)
-      if (auto* stream = std::get_if<put_stream>(&one))
-        used.stream = std::max(used.stream, stream->row.id);
-      else if (auto* group = std::get_if<put_group>(&one))
-        used.group = std::max(used.group, group->row.id);
-      else if (auto* later = std::get_if<put_delayed>(&one))
-        used.delayed = std::max(used.delayed, later->message.id);
+    impl_->used[p.value].raise(what);
   }
   if (impl_->of(p).unflushed_bytes() >= impl_->options.flush_bytes / 2)
     impl_->wake.notify_one();
@@ -263,7 +251,7 @@ result<void> store::scavenge() {
       return more ? result<void>{} : more.error();
 }
 
-result<store::used_ids> store::highest_ids(partition_id p) const {
+result<used_ids> store::highest_ids(partition_id p) const {
   std::lock_guard lock{impl_->mutex};
   return impl_->used[p.value];
 }

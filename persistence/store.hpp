@@ -4,6 +4,7 @@
 #include "actors/core/error.hpp"
 #include "actors/core/recent_ids.hpp"
 #include "actors/core/record.hpp"
+#include "persistence/used_ids.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -110,13 +111,6 @@ public:
   /// The last ids published to the partition, oldest first, at most
   /// `limits::recent_ids_max`. What idempotent publishing starts with.
   result<std::vector<remembered_id>> recent_ids(partition_id p) const;
-
-  /// The highest stream id, group id and delayed id ever used.
-  struct used_ids {
-    stream_id stream;
-    group_id group;
-    delayed_id delayed;
-  };
 
   result<used_ids> highest_ids(partition_id p) const;
 

@@ -1,0 +1,24 @@
+// Highest wins.
+#include "persistence/used_ids.hpp"
+
+#include <algorithm>
+
+namespace callboard {
+
+void used_ids::raise(const record& what) noexcept {
+  for (auto& one : what.changes)
+    if (auto* put = std::get_if<put_stream>(&one))
+      stream = std::max(stream, put->row.id);
+    else if (auto* made = std::get_if<put_group>(&one))
+      group = std::max(group, made->row.id);
+    else if (auto* later = std::get_if<put_delayed>(&one))
+      delayed = std::max(delayed, later->message.id);
+}
+
+void used_ids::raise(const used_ids& others) noexcept {
+  stream = std::max(stream, others.stream);
+  group = std::max(group, others.group);
+  delayed = std::max(delayed, others.delayed);
+}
+
+} // namespace callboard
