@@ -34,7 +34,7 @@ void scavenger_state::next_slice() {
   if (!status.running)
     return; // stopped
   if (!std::exchange(flushed, true)) {
-    if (auto done = node->db->flush(); !done)
+    if (auto done = node->db->begin_scavenge(); !done)
       return end(scavenge_outcome::errored);
     return self->send(self, tick_atom_v);
   }

@@ -2,6 +2,7 @@
 #include "persistence/check.hpp"
 
 #include "persistence/blocks.hpp"
+#include "persistence/check_order.hpp"
 #include "persistence/codec.hpp"
 #include "persistence/keys.hpp"
 #include "persistence/rows.hpp"
@@ -26,12 +27,14 @@ public:
       check_delayed({p});
       check_groups({p});
       check_streams({p});
+      ordered_ += check_order(view_, {p}, report_);
     }
     report_.facts.push_back(
       "store: " + std::to_string(streams_) + " streams, "
-      + std::to_string(events_) + " events, " + std::to_string(groups_)
-      + " groups, " + std::to_string(runs_) + " runs, "
-      + std::to_string(delayed_.size()) + " delayed messages");
+      + std::to_string(events_) + " events in " + std::to_string(ordered_)
+      + " runs of the order of all, " + std::to_string(groups_) + " groups, "
+      + std::to_string(runs_) + " runs, " + std::to_string(delayed_.size())
+      + " delayed messages");
   }
 
   const std::vector<log_index>& applied() const { return applied_; }
@@ -150,6 +153,7 @@ private:
   std::uint64_t events_ = 0;
   std::uint64_t groups_ = 0;
   std::uint64_t runs_ = 0;
+  std::uint64_t ordered_ = 0;
 };
 
 } // namespace

@@ -12,8 +12,8 @@ namespace callboard {
 namespace {
 
 constexpr std::array<const char*, table_count> table_names{
-  "meta",   "applied",      "streams", "events", "recent_ids",
-  "groups", "group_events", "delayed", "users",  "trims"};
+  "meta",         "applied", "streams", "events", "recent_ids", "groups",
+  "group_events", "delayed", "users",   "trims",  "names",      "order"};
 
 errc to_errc(int code) noexcept {
   switch (code) {
@@ -142,8 +142,8 @@ result<database> database::open(const database_options& options) {
   for (std::size_t i = 0; i < table_names.size(); ++i)
     if (auto code =
           mdb_dbi_open(raw, table_names[i], options.read_only ? 0 : MDB_CREATE,
-                       &db.tables_[i]))
-      return to_errc(code);
+                       &db.tables_[i])) // an older version had fewer
+      return code == MDB_NOTFOUND ? errc::unknown_format : to_errc(code);
   if (auto code = mdb_txn_commit(txn.release()))
     return to_errc(code);
   return db;

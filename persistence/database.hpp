@@ -29,9 +29,11 @@ enum class table : std::uint8_t {
   delayed,
   users,
   trims,
+  names,
+  order,
 };
 
-inline constexpr std::size_t table_count = 10;
+inline constexpr std::size_t table_count = 12;
 
 /// A row. Both views end with the next write in, or the end of, the transaction
 /// they were read in.

@@ -79,12 +79,27 @@ result<void> write_ids_of(write_transaction& into, const generation& what,
   }
 }
 
-result<void> write_cuts(write_transaction& into, partition_id p,
-                        const generation& what) {
-  std::map<stream_id, event_number> latest;
+using cuts = std::map<stream_id, event_number>;
+
+/// The streams whose first visible event really rose, and to what. To be called
+/// before their rows are written.
+result<cuts> raised_cuts(const transaction& before, partition_id p,
+                         const generation& what) {
+  cuts latest;
   for (auto& [stream, row] : what.cuts)
     latest[stream] = std::max(latest[stream], row.first_live);
-  for (auto& [stream, first] : latest) {
+  for (auto at = latest.begin(); at != latest.end();) {
+    auto known = stored_first_live(before, p, at->first);
+    if (!known)
+      return known.error();
+    at = *known && **known >= at->second ? latest.erase(at) : std::next(at);
+  }
+  return latest;
+}
+
+result<void> write_cuts(write_transaction& into, partition_id p,
+                        const cuts& raised) {
+  for (auto& [stream, first] : raised) {
     auto key = keys::trim(p, stream);
     std::string value;
     keys::append(value, first.value, 8);
@@ -95,15 +110,31 @@ result<void> write_cuts(write_transaction& into, partition_id p,
   return {};
 }
 
+/// Appends to the order, and sweeps it as fast as it grows, and faster.
+result<void> write_order(write_transaction& into, const cuts& raised,
+                         flush_part& part) {
+  auto written = order_blocks::append(into, part.partition, part.what->order);
+  if (!written)
+    return written.error();
+  if (!raised.empty())
+    part.sweep.events_were_cut();
+  return sweep_order(into, part.partition, part.sweep, 2 * *written);
+}
+
 result<void> write_part(write_transaction& into, flush_part& part) {
   auto& what = *part.what;
+  auto raised = raised_cuts(into, part.partition, what);
+  if (!raised)
+    return raised.error();
   if (auto done = write_rows(into, what); !done)
     return done;
   if (auto done = write_events(into, part.partition, what); !done)
     return done;
   if (auto done = write_ids_of(into, what, part); !done)
     return done;
-  if (auto done = write_cuts(into, part.partition, what); !done)
+  if (auto done = write_cuts(into, part.partition, *raised); !done)
+    return done;
+  if (auto done = write_order(into, *raised, part); !done)
     return done;
   part.row.index = what.last;
   part.row.at = what.at;
@@ -166,6 +197,13 @@ result<bool> flush(database& db, std::vector<flush_part>& parts) {
   auto more = trim_some(*txn, budget);
   if (!more)
     return more;
+  for (auto& part : parts) {
+    if (auto done = sweep_order(*txn, part.partition, part.sweep,
+                                limits::sweep_blocks_max);
+        !done)
+      return done.error();
+    more = *more || part.sweep.running;
+  }
   if (auto done = txn->commit(); !done)
     return done.error();
   return more;
@@ -181,6 +219,15 @@ result<bool> trim_slice(database& db) {
   if (auto done = txn->commit(); !done)
     return done.error();
   return more;
+}
+
+result<void> sweep_slice(database& db, partition_id p, order_sweep& how_far) {
+  auto txn = db.write();
+  if (!txn)
+    return txn.error();
+  if (auto done = sweep_order(*txn, p, how_far, limits::trim_blocks_max); !done)
+    return done;
+  return txn->commit();
 }
 
 } // namespace callboard

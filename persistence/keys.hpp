@@ -1,9 +1,11 @@
 // The key layout: big-endian, so that byte order is the order of the numbers.
 #pragma once
 
+#include "actors/core/log_position.hpp"
 #include "actors/core/record.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,12 +15,18 @@ namespace callboard::keys {
 ///
 ///     applied       -                                 how far LMDB is complete
 ///     streams       name
-///     events        stream 8, first number 8, piece 2      a block
-///     (blocks.hpp) recent_ids    sequence 8                 some ids, in log
-///     order groups        stream name, 0, group name group_events  group 8,
-///     lane 1, first number 8        a run delayed       due 8, id 8 trims
-///     stream 8               blocks below this number are due users login meta
-///     "format"
+///     names         stream 8                          its name
+///     events        stream 8, first number 8, piece 2 a block (blocks.hpp)
+///     order         time 8, place 8                   a block
+///                                                     (order_blocks.hpp)
+///     recent_ids    sequence 8                        some ids, in log order
+///     groups        stream name, 0, group name
+///     group_events  group 8, lane 1, first number 8   a run
+///     delayed       due 8, id 8
+///     trims         stream 8                          blocks below this number
+///                                                     are due
+///     users         login
+///     meta          "format"
 
 inline void append(std::string& out, std::uint64_t x, int bytes) {
   for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8)
@@ -92,6 +100,26 @@ inline std::string trim(partition_id p, stream_id s) {
   auto key = partition(p);
   append(key, s.value, 8);
   return key;
+}
+
+inline std::string name(partition_id p, stream_id s) {
+  auto key = partition(p);
+  append(key, s.value, 8);
+  return key;
+}
+
+inline std::string order(partition_id p, log_position position) {
+  auto key = partition(p);
+  key.reserve(18);
+  append(key, position.at, 8);
+  append(key, position.place, 8);
+  return key;
+}
+
+inline std::optional<log_position> position_of(std::string_view order_key) {
+  if (order_key.size() != 18)
+    return std::nullopt;
+  return log_position{number(order_key, 2, 8), number(order_key, 10, 8)};
 }
 
 /// The first key behind all that begin with `prefix`.

@@ -1,16 +1,54 @@
 // Applying, finding, freezing, forgetting.
 #include "persistence/recent.hpp"
 
+#include "persistence/keys.hpp"
+
 #include <algorithm>
 #include <cassert>
+#include <iterator>
 #include <utility>
 
 namespace callboard {
 
-void recent::begin(log_index applied, wall_time at) {
+void recent::begin(log_index applied, wall_time at, stream_id last_stream) {
   std::lock_guard lock{mutex_};
+  last_named_ = last_stream;
   applied_ = applied;
   applied_at_ = at;
+}
+
+namespace {
+
+/// Where the events of a record stand, run by run.
+std::vector<ordered_run> order_of(partition_id p, log_index index,
+                                  const record& what) {
+  std::vector<ordered_run> out;
+  for (std::uint64_t i = 0; i < what.events.size(); ++i) {
+    auto& [stream, e] = what.events[i];
+    if (!out.empty() && out.back().stream == stream)
+      ++out.back().count;
+    else
+      out.push_back(
+        {log_position::of(what.at, p, index, i), stream, e->number, 1});
+  }
+  return out;
+}
+
+} // namespace
+
+std::vector<row_change> recent::new_names(partition_id p, const record& what) {
+  // Ids are given in the order of the log, so the highest one says it all.
+  std::vector<row_change> out;
+  auto highest = last_named_;
+  for (auto& one : what.changes)
+    if (auto* stream = std::get_if<put_stream>(&one);
+        stream != nullptr && stream->row.id > last_named_) {
+      out.push_back(
+        {table::names, keys::name(p, stream->row.id), stream->name});
+      highest = std::max(highest, stream->row.id);
+    }
+  last_named_ = highest;
+  return out;
 }
 
 void recent::apply(partition_id p, log_index index, const record& what,
@@ -20,6 +58,9 @@ void recent::apply(partition_id p, log_index index, const record& what,
   rows.reserve(what.changes.size());
   for (auto& one : what.changes)
     rows.push_back(to_row(p, one));
+  auto names = new_names(p, what);
+  std::move(names.begin(), names.end(), std::back_inserter(rows));
+  auto order = order_of(p, index, what);
   std::lock_guard lock{mutex_};
   assert(index.value == applied_.value + 1);
   applied_ = active_.last = index;
@@ -34,6 +75,7 @@ void recent::apply(partition_id p, log_index index, const record& what,
     if (auto* stream = std::get_if<put_stream>(&one);
         stream != nullptr && stream->row.first_live.value > 0)
       active_.cuts.emplace_back(stream->row.id, stream->row);
+  active_.order.insert(active_.order.end(), order.begin(), order.end());
   for (auto& [stream, e] : what.events) {
     active_.events.push_back({stream, e});
     auto& tail_of = tails_[stream];
@@ -117,6 +159,33 @@ recent::unflushed_ids(const std::function<void()>& begin_view) const {
     if (in != nullptr)
       for (auto& [stream, e] : in->events)
         out.push_back({e->id, stream, e->number});
+  return out;
+}
+
+std::vector<ordered_run>
+recent::unflushed_order(log_position from, log_position to, std::size_t count,
+                        reading_order order,
+                        const std::function<void()>& begin_view) const {
+  std::vector<ordered_run> out;
+  std::lock_guard lock{mutex_};
+  begin_view();
+  auto forward = order == reading_order::oldest_first;
+  std::array both{frozen_.get(), &active_};
+  if (!forward)
+    std::swap(both.front(), both.back());
+  for (auto* in : both) {
+    if (in == nullptr)
+      continue;
+    auto first =
+      std::partition_point(in->order.begin(), in->order.end(),
+                           [&](auto& run) { return run.end() <= from; });
+    auto last = std::partition_point(first, in->order.end(),
+                                     [&](auto& run) { return run.first < to; });
+    auto room = std::ptrdiff_t(count - out.size());
+    if (last - first > room)
+      (forward ? last : first) = forward ? first + room : last - room;
+    out.insert(forward ? out.end() : out.begin(), first, last);
+  }
   return out;
 }
 

@@ -1,7 +1,9 @@
 // What LMDB does not have yet, and the newest events: memory before the disk.
 #pragma once
 
+#include "actors/core/log_position.hpp"
 #include "actors/core/record.hpp"
+#include "persistence/order_blocks.hpp"
 #include "persistence/rows.hpp"
 
 #include <array>
@@ -26,7 +28,8 @@ struct generation {
   std::array<row_map, table_count> rows;
   std::vector<appended_event> events; // in log order
   std::vector<std::pair<stream_id, stream_row>>
-    cuts; // first_live may have risen
+    cuts;                         // first_live may have risen
+  std::vector<ordered_run> order; // of the events
   log_index last;
   wall_time at;
   used_ids used; // the highest ones in here
@@ -75,6 +78,14 @@ public:
   std::vector<remembered_id>
   unflushed_ids(const std::function<void()>& begin_view) const;
 
+  /// Runs of events that are not flushed and reach into [from, to), oldest
+  /// first: the first or, newest first, the last `count` of them; `begin_view`
+  /// runs under the mutex.
+  std::vector<ordered_run>
+  unflushed_order(log_position from, log_position to, std::size_t count,
+                  reading_order order,
+                  const std::function<void()>& begin_view) const;
+
   /// Index of the last record applied, and its time.
   log_index applied() const;
   wall_time applied_at() const;
@@ -91,14 +102,20 @@ public:
   /// Returns the bytes that remain.
   std::size_t evict(std::size_t bytes_max);
 
-  /// Where the log begins for a partition that LMDB has up to `applied`.
-  void begin(log_index applied, wall_time at);
+  /// Where the log begins for a partition that LMDB has up to `applied`, and
+  /// the highest stream id in there.
+  void begin(log_index applied, wall_time at, stream_id last_stream);
 
 private:
   struct tail {
     event_number first;
     std::deque<event_ptr> events;
   };
+
+  /// Names of streams that LMDB does not have yet, as rows.
+  std::vector<row_change> new_names(partition_id p, const record& what);
+
+  stream_id last_named_; // by the one thread that applies
 
   mutable std::mutex mutex_;
   generation active_;

@@ -3,35 +3,15 @@
 #include "persistence/blocks.hpp"
 #include "persistence/keys.hpp"
 #include "persistence/mapped_pages.hpp"
+#include "persistence/store_format.hpp"
 #include "persistence/store_impl.hpp"
 
 #include <algorithm>
 
 namespace callboard {
 
-namespace {
-
-constexpr std::string_view format_key = "format";
-constexpr std::string_view format_value = "1";
-
-result<void> check_format(database& db) {
-  auto txn = db.write();
-  if (!txn)
-    return txn.error();
-  auto known = txn->get(table::meta, format_key);
-  if (!known)
-    return known.error();
-  if (*known)
-    return **known == format_value ? result<void>{} : errc::unknown_format;
-  if (auto done = txn->put(table::meta, format_key, format_value); !done)
-    return done;
-  return txn->commit();
-}
-
-} // namespace
-
 result<void> store::impl::begin() {
-  if (auto done = check_format(db); !done)
+  if (auto done = prepare_format(db, options.partitions); !done)
     return done;
   auto view = db.read();
   if (!view)
@@ -49,7 +29,7 @@ result<void> store::impl::begin() {
     }
     auto& row = flushed[p];
     used[p] = row.used;
-    memory[p]->begin(row.index, row.at);
+    memory[p]->begin(row.index, row.at, row.used.stream);
   }
   return {};
 }
@@ -57,11 +37,11 @@ result<void> store::impl::begin() {
 result<void> store::impl::flush_once() {
   std::lock_guard alone{flushing};
   std::vector<flush_part> parts;
-  bool anything = trims_left || refusal != errc::none;
+  bool anything = erasing_left || refusal != errc::none;
   {
     std::lock_guard lock{mutex};
     for (std::size_t p = 0; p < options.partitions; ++p)
-      parts.push_back({{p}, nullptr, flushed[p]});
+      parts.push_back({{p}, nullptr, flushed[p], sweeps[p]});
   }
   for (auto& part : parts) {
     part.what = of(part.partition).freeze();
@@ -74,12 +54,13 @@ result<void> store::impl::flush_once() {
     failed(more.error());
     return more.error();
   }
-  trims_left = *more;
+  erasing_left = *more;
   std::vector<log_index> indexes;
   {
     std::lock_guard lock{mutex};
     for (auto& part : parts) {
       flushed[part.partition.value] = part.row;
+      sweeps[part.partition.value] = part.sweep;
       indexes.push_back(part.row.index);
     }
   }
@@ -234,17 +215,45 @@ result<void> store::flush() {
   return impl_->flush_once();
 }
 
+result<void> store::begin_scavenge() {
+  if (auto done = flush(); !done)
+    return done;
+  std::lock_guard alone{impl_->flushing};
+  std::lock_guard lock{impl_->mutex};
+  for (auto& one : impl_->sweeps)
+    one.events_were_cut();
+  return {};
+}
+
 result<bool> store::scavenge_slice() {
   std::lock_guard alone{impl_->flushing};
-  auto more = trim_slice(impl_->db);
-  impl_->trims_left = !more || *more;
+  auto more = impl_->erase_some();
+  impl_->erasing_left = !more || *more;
   if (!more)
     impl_->failed(more.error());
   return more;
 }
 
+result<bool> store::impl::erase_some() {
+  for (std::size_t p = 0; p < options.partitions; ++p) {
+    order_sweep how_far;
+    {
+      std::lock_guard lock{mutex};
+      how_far = sweeps[p];
+    }
+    if (!how_far.running)
+      continue;
+    if (auto done = sweep_slice(db, {p}, how_far); !done)
+      return done.error();
+    std::lock_guard lock{mutex};
+    sweeps[p] = how_far;
+    return true;
+  }
+  return trim_slice(db);
+}
+
 result<void> store::scavenge() {
-  if (auto done = flush(); !done)
+  if (auto done = begin_scavenge(); !done)
     return done;
   for (;;)
     if (auto more = scavenge_slice(); !more || !*more)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/core/error.hpp"
+#include "actors/core/log_position.hpp"
 #include "actors/core/recent_ids.hpp"
 #include "actors/core/record.hpp"
 #include "persistence/used_ids.hpp"
@@ -90,6 +91,10 @@ public:
   result<std::vector<std::pair<std::string, stream_row>>>
   streams(partition_id p, std::string_view after, std::size_t count) const;
 
+  /// The name of a stream. Nothing: no event or row of it was ever recorded.
+  result<std::optional<std::string>> stream_name(partition_id p,
+                                                 stream_id s) const;
+
   result<std::optional<group_row>>
   group(partition_id p, std::string_view stream, std::string_view group) const;
 
@@ -135,11 +140,23 @@ public:
                                       event_number from, std::size_t count,
                                       std::size_t bytes_max) const;
 
-  /// Erases all blocks of invisible events, now. Blocks; the flusher has its
-  /// turn after each slice.
+  // --- the order of all events of a partition ------------------------------
+
+  /// Runs of events that reach into [from, to), in the order asked for, at most
+  /// `count` and a few more; what was found is without a gap. Those on the
+  /// borders are whole. Events that are invisible may be among them, or not.
+  /// Blocks.
+  result<std::vector<ordered_run>> order(partition_id p, log_position from,
+                                         log_position to, std::size_t count,
+                                         reading_order order) const;
+
+  /// Erases all blocks of invisible events, and their places in the order, now.
+  /// Blocks; the flusher has its turn after each slice.
   result<void> scavenge();
 
-  /// A slice of it, of what was flushed. Returns whether there is more. Blocks.
+  /// The same in steps: flushes and marks what is to be looked at; then a slice
+  /// at a time, which returns whether there is more. Blocks.
+  result<void> begin_scavenge();
   result<bool> scavenge_slice();
 
 private:

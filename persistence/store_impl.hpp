@@ -21,6 +21,7 @@ struct store::impl {
     for (std::size_t p = 0; p < options.partitions; ++p)
       memory.push_back(std::make_unique<recent>());
     flushed.resize(options.partitions);
+    sweeps.resize(options.partitions);
     used.resize(options.partitions);
   }
 
@@ -34,6 +35,7 @@ struct store::impl {
   result<pairs> scan(partition_id p, table where, const std::string& from,
                      const std::string& to, std::size_t count) const;
   result<void> flush_once();
+  result<bool> erase_some();
   void failed(errc why);
   errc true_cause(errc why) const;
   void take_over_doubtful();
@@ -48,11 +50,12 @@ struct store::impl {
   std::vector<std::unique_ptr<recent>> memory; // by partition number
 
   std::mutex flushing; // one flush at a time
-  bool trims_left = true;
+  bool erasing_left = true;
 
   mutable std::mutex mutex; // what follows
   std::condition_variable wake;
   std::vector<applied_row> flushed; // by partition number
+  std::vector<order_sweep> sweeps;
   std::vector<used_ids> used;
   std::function<void(const std::vector<log_index>&)> tell;
   bool stopping = false;

@@ -1,7 +1,10 @@
 // Rows: memory over LMDB, one by one and in ranges.
 #include "actors/core/limits.hpp"
 #include "persistence/keys.hpp"
+#include "persistence/order_blocks.hpp"
 #include "persistence/store_impl.hpp"
+
+#include <algorithm>
 
 namespace callboard {
 
@@ -94,6 +97,11 @@ store::streams(partition_id p, std::string_view after,
     out.emplace_back(key.substr(2), std::move(*row));
   }
   return out;
+}
+
+result<std::optional<std::string>> store::stream_name(partition_id p,
+                                                      stream_id s) const {
+  return impl_->get(p, table::names, keys::name(p, s));
 }
 
 result<std::optional<group_row>> store::group(partition_id p,
@@ -219,6 +227,38 @@ result<std::vector<remembered_id>> store::recent_ids(partition_id p) const {
   if (out.size() > limits::recent_ids_max)
     out.erase(out.begin(), out.end() - std::ptrdiff_t(limits::recent_ids_max));
   return out;
+}
+
+result<std::vector<ordered_run>> store::order(partition_id p, log_position from,
+                                              log_position to,
+                                              std::size_t count,
+                                              reading_order order) const {
+  std::shared_lock open{impl_->gate};
+  std::optional<result<transaction>> view;
+  auto newer = impl_->of(p).unflushed_order(
+    from, to, count, order, [&] { view.emplace(impl_->db.read()); });
+  if (!*view)
+    return view->error();
+  auto forward = order == reading_order::oldest_first;
+  if (!forward && newer.size() >= count) {
+    std::reverse(newer.begin(), newer.end());
+    return newer;
+  }
+  // What memory has may be in the snapshot too: from there on it is memory's.
+  if (!newer.empty())
+    to = std::min(to, newer.front().first);
+  auto older = order_blocks::read(**view, p, from, to,
+                                  count - (forward ? 0 : newer.size()), order);
+  if (!older)
+    return older.error();
+  if (forward) {
+    if (older->size() < count)
+      older->insert(older->end(), newer.begin(), newer.end());
+    return older;
+  }
+  std::reverse(newer.begin(), newer.end());
+  newer.insert(newer.end(), older->begin(), older->end());
+  return newer;
 }
 
 } // namespace callboard

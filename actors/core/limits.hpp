@@ -102,6 +102,10 @@ inline constexpr std::size_t mapped_bytes_max = std::size_t{64} << 20;
 /// Blocks of invisible events that one transaction erases.
 inline constexpr std::size_t trim_blocks_max = 256;
 
+/// Blocks of a partition's order of events that one transaction looks through
+/// for invisible ones, besides as many again as it writes.
+inline constexpr std::size_t sweep_blocks_max = 32;
+
 // --- delayed messages -------------------------------------------------------
 
 /// Delayed messages that the timer keeps in memory, and how far it looks ahead.

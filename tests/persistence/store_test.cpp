@@ -261,7 +261,7 @@ TEST_CASE("a store of a newer format is refused") {
   {
     auto db = database::open({.folder = folder.path}).value();
     auto txn = db.write().value();
-    REQUIRE(txn.put(table::meta, "format", "2").has_value());
+    REQUIRE(txn.put(table::meta, "format", "3").has_value());
     REQUIRE(txn.commit().has_value());
   }
   CHECK(

@@ -1,0 +1,66 @@
+// From a run to its stream's row, each stream once a slice.
+#include "persistence/order_sweep.hpp"
+
+#include "persistence/keys.hpp"
+#include "persistence/rows.hpp"
+
+#include <string>
+#include <unordered_map>
+
+namespace callboard {
+
+result<std::optional<std::string>> stored_name(const transaction& view,
+                                               partition_id p, stream_id s) {
+  auto name = view.get(table::names, keys::name(p, s));
+  if (!name)
+    return name.error();
+  if (!*name)
+    return std::optional<std::string>{};
+  return std::optional{std::string{**name}};
+}
+
+result<std::optional<event_number>>
+stored_first_live(const transaction& view, partition_id p, stream_id s) {
+  auto name = stored_name(view, p, s);
+  if (!name)
+    return name.error();
+  if (!*name)
+    return std::optional<event_number>{};
+  auto value = view.get(table::streams, keys::stream(p, **name));
+  if (!value)
+    return value.error();
+  if (!*value)
+    return std::optional<event_number>{};
+  auto row = read_stream(**value);
+  if (!row)
+    return row.error();
+  return std::optional{row->first_live};
+}
+
+result<void> sweep_order(write_transaction& in, partition_id p,
+                         order_sweep& how_far, std::size_t blocks) {
+  if (!how_far.running)
+    return {};
+  std::unordered_map<stream_id, event_number> first_live;
+  auto is_dead = [&](const ordered_run& run) -> result<bool> {
+    auto known = first_live.find(run.stream);
+    if (known == first_live.end()) {
+      auto first = stored_first_live(in, p, run.stream);
+      if (!first)
+        return first.error();
+      known =
+        first_live.emplace(run.stream, first->value_or(event_number{})).first;
+    }
+    return run.number + run.count <= known->second;
+  };
+  auto next = order_blocks::sweep(in, p, how_far.next, blocks, is_dead);
+  if (!next)
+    return next.error();
+  if (*next)
+    how_far.next = **next;
+  else
+    how_far = {how_far.again, false, {}};
+  return {};
+}
+
+} // namespace callboard
