@@ -164,7 +164,8 @@ result<void> server::impl::open_storage(std::string& diagnosis) {
   node->placement = ring{partitions};
   node->random = random_bits;
   node->wall = wall_clock;
-  clock.emplace(node->db->last_time(), wall_clock(),
+  // Later than all that was recorded: it is the order of all events too.
+  clock.emplace(node->db->last_time() + 1, wall_clock(),
                 std::chrono::steady_clock::now());
   node->now = [this] { return clock->now(std::chrono::steady_clock::now()); };
   log = std::move(*files);

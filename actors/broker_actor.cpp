@@ -32,16 +32,25 @@ std::int64_t wall_ahead_ms(const node_services& node) {
 
 broker_actor::behavior_type
 broker_behavior(broker_actor::stateful_pointer<broker_state> self,
-                node_ptr node, std::vector<partition_actor> partitions) {
+                node_ptr node, std::vector<partition_actor> partitions,
+                std::vector<reader_actor> readers) {
   auto& state = self->state;
   state.self = self;
   state.node = std::move(node);
   state.partitions = std::move(partitions);
+  state.readers = std::move(readers);
   state.ahead_ms = wall_ahead_ms(*state.node);
-  return {[&](groups_atom) { return state.groups(true); },
-          [&](describe_atom) { return state.groups(false); },
-          [&](restart_atom) { return state.restart(); },
-          [&](tick_atom) { state.tick(); }};
+  return {
+    [&](groups_atom) { return state.groups(true); },
+    [&](describe_atom) { return state.groups(false); },
+    [&](restart_atom) { return state.restart(); },
+    [&](read_atom, all_request& what) { return state.read_all(what); },
+    [&](read_atom, const streams_request& what) {
+      return state.list_streams(what);
+    },
+    [&](wake_atom) { state.wake(); },
+    [&](tick_atom) { state.tick(); },
+  };
 }
 
 template <class Handle>
@@ -146,7 +155,8 @@ running_broker start_broker(caf::actor_system& sys, const node_ptr& node,
     routes->partitions.push_back(
       sys.spawn(partition_behavior, partition_id{p}, node,
                 node_actors{out.readers, out.timer}));
-  out.broker = sys.spawn(broker_behavior, node, routes->partitions);
+  out.broker =
+    sys.spawn(broker_behavior, node, routes->partitions, out.readers);
   out.routes = std::move(routes);
   caf::anon_send(out.timer, wake_atom_v, std::uint64_t{0});
   caf::anon_send(out.broker, tick_atom_v);

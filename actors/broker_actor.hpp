@@ -6,7 +6,9 @@
 #include <caf/actor_system.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
 
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,6 +23,12 @@ struct broker_options {
   bool detach_blocking = true;
 };
 
+/// A read of all events, and who asked for it.
+struct waiting_read {
+  all_request what;
+  caf::typed_response_promise<all_page_ptr> promise;
+};
+
 /// State of the broker actor.
 struct broker_state {
   static inline const char* name = "broker";
@@ -28,11 +36,21 @@ struct broker_state {
   /// `measures`: groups are told that this is a measurement.
   caf::result<group_infos> groups(bool measures);
   caf::result<bool> restart();
+  caf::result<all_page_ptr> read_all(all_request& what);
+  caf::result<stream_list_ptr> list_streams(const streams_request& what);
+  void wake();
   void tick();
+
+  /// The clock is past what the read wants to see.
+  void begin(waiting_read read);
+  const reader_actor& some_reader();
 
   broker_actor::pointer self = nullptr;
   node_ptr node;
   std::vector<partition_actor> partitions;
+  std::vector<reader_actor> readers;
+  std::deque<waiting_read> waiting; // for the clock, in order of arrival
+  std::uint64_t next_reader = 0;
   std::int64_t ahead_ms = 0; // the wall clock, of the broker's
   errc refusal = errc::none; // of publishing
 };

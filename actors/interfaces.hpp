@@ -29,9 +29,13 @@ using partition_actor = caf::typed_actor<
   caf::replies_to<describe_atom, std::string>::with<stream_description>,
   // Waits until the stream has an event with this number, is deleted, or so
   // many milliseconds are over; replies with its next number. The session can
-  // be cancelled.
+  // be cancelled. The stream `$all` here is this partition's part of it, and
+  // its event numbers are the times of the records that append events.
   caf::replies_to<await_atom, std::string, event_number, std::uint64_t,
                   std::uint64_t>::with<event_number>,
+  // Replies once everything that was decided up to that time, which must be
+  // over, is readable. Nothing more will be recorded with such a time.
+  caf::replies_to<visible_atom, wall_time>::with<bool>,
   // Creates, updates, removes a group, or replays its parked events. Replies
   // when that is on disk. Errors: not_found, already_exists.
   caf::replies_to<command_atom, group_command>::with<group_info>,
@@ -104,8 +108,8 @@ using session_actor = caf::typed_actor<
   // Starts the poll; it waits for as long as the request says. Replies with
   // what was delivered, or empty when the time is over.
   caf::replies_to<fetch_atom, fetch_request>::with<delivery_batch_ptr>,
-  // Waits for an event number of a stream, at most so many milliseconds;
-  // replies with the stream's next number.
+  // Waits for an event number of a stream, or of `$all` in any partition, at
+  // most so many milliseconds; replies with the stream's next number.
   caf::replies_to<await_atom, std::string, event_number,
                   std::uint64_t>::with<event_number>,
   // The client went away.
@@ -115,7 +119,10 @@ using session_actor = caf::typed_actor<
 using reader_actor = caf::typed_actor<
   caf::replies_to<read_atom, read_request, partition_id>::with<event_page_ptr>,
   caf::replies_to<read_atom, range_request>::with<resolved_events>,
-  caf::replies_to<users_atom, std::string>::with<user_infos>>;
+  caf::replies_to<users_atom, std::string>::with<user_infos>,
+  // Everything up to `until` is readable.
+  caf::replies_to<read_atom, all_request>::with<all_page_ptr>,
+  caf::replies_to<read_atom, streams_request>::with<stream_list_ptr>>;
 
 /// Hands out delayed messages when they are due; keeps the next minute's in
 /// memory, the rest stays in LMDB.
@@ -151,6 +158,13 @@ using broker_actor = caf::typed_actor<
   caf::replies_to<describe_atom>::with<group_infos>,
   // Has every group built from its rows again. Replies when that has begun.
   caf::replies_to<restart_atom>::with<bool>,
+  // A page of all events, with everything in it whose publishing was answered
+  // before; what is published later comes behind it.
+  caf::replies_to<read_atom, all_request>::with<all_page_ptr>,
+  // The streams of all partitions.
+  caf::replies_to<read_atom, streams_request>::with<stream_list_ptr>,
+  // Internal: time has passed for reads that wait for it.
+  caf::reacts_to<wake_atom>,
   // Internal: once a second: does the clock run, can everything be recorded?
   caf::reacts_to<tick_atom>>;
 

@@ -1,6 +1,7 @@
 // The one registration block: every type and atom that actors exchange.
 #pragma once
 
+#include "actors/core/all_requests.hpp"
 #include "actors/core/error.hpp"
 #include "actors/core/requests.hpp"
 
@@ -48,6 +49,8 @@ using resolved_events = std::vector<resolved_event>;
 
 CAF_BEGIN_TYPE_ID_BLOCK(callboard_messages, caf::first_custom_type_id)
 
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::all_page_ptr))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::all_request))
   CAF_ADD_TYPE_ID(callboard_messages, (callboard::append_reply))
   CAF_ADD_TYPE_ID(callboard_messages, (callboard::append_request))
   CAF_ADD_TYPE_ID(callboard_messages, (callboard::delayed_changes))
@@ -77,6 +80,9 @@ CAF_BEGIN_TYPE_ID_BLOCK(callboard_messages, caf::first_custom_type_id)
   CAF_ADD_TYPE_ID(callboard_messages, (callboard::settle_reply))
   CAF_ADD_TYPE_ID(callboard_messages, (callboard::settle_request))
   CAF_ADD_TYPE_ID(callboard_messages, (callboard::stream_description))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::stream_list_ptr))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::streams_request))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::wall_time))
   CAF_ADD_TYPE_ID(callboard_messages, (callboard::user_command))
   CAF_ADD_TYPE_ID(callboard_messages, (callboard::user_infos))
   CAF_ADD_TYPE_ID(callboard_messages, (callboard::user_reply))
@@ -106,11 +112,14 @@ CAF_BEGIN_TYPE_ID_BLOCK(callboard_messages, caf::first_custom_type_id)
   CAF_ADD_ATOM(callboard_messages, callboard, tick_atom, "tick")
   CAF_ADD_ATOM(callboard_messages, callboard, user_atom, "user")
   CAF_ADD_ATOM(callboard_messages, callboard, users_atom, "users")
+  CAF_ADD_ATOM(callboard_messages, callboard, visible_atom, "visible")
   CAF_ADD_ATOM(callboard_messages, callboard, wake_atom, "wake")
 
 CAF_END_TYPE_ID_BLOCK(callboard_messages)
 
 // These stay inside the process: copied by pointer, never serialised.
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::all_page_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::all_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::append_reply)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::append_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::delayed_changes)
@@ -136,6 +145,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::scavenge_status)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::settle_reply)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::settle_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::stream_description)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::stream_list_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::streams_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::user_command)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::user_infos)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::user_reply)

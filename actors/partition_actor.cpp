@@ -119,62 +119,6 @@ partition_state::describe(const std::string& stream) {
   return out;
 }
 
-caf::result<event_number> partition_state::await(const std::string& stream,
-                                                 event_number number,
-                                                 std::uint64_t session,
-                                                 std::uint64_t wait_ms) {
-  auto row = node->db->stream(id, stream);
-  if (!row)
-    return caf::make_error(row.error());
-  auto next = *row ? (*row)->next : event_number{};
-  bool gone = *row && (*row)->state == stream_state::tombstoned;
-  if (next > number || gone || wait_ms == 0)
-    return next;
-  auto& waiting = waiters[stream];
-  if (waiting.size() >= limits::waiting_polls_max)
-    return caf::make_error(errc::overloaded);
-  auto until = node->now() + wait_ms;
-  auto promise = self->make_response_promise<event_number>();
-  waiting.push_back({number, session, until, promise});
-  arm(until);
-  return promise;
-}
-
-void partition_state::wake(std::uint64_t generation) {
-  if (generation != armed_generation)
-    return; // an earlier wake-up replaced this one
-  armed = {};
-  auto now = node->now();
-  wall_time next;
-  for (auto at = waiters.begin(); at != waiters.end();) {
-    auto row = node->db->stream(id, at->first);
-    auto end = row && *row ? (*row)->next : event_number{};
-    std::erase_if(at->second, [&](auto& waiter) {
-      if (waiter.until > now) {
-        next = next.value == 0 ? waiter.until : std::min(next, waiter.until);
-        return false;
-      }
-      waiter.promise.deliver(end);
-      return true;
-    });
-    at = at->second.empty() ? waiters.erase(at) : std::next(at);
-  }
-  if (next.value != 0)
-    arm(next);
-  if (rebuilding)
-    rebuild();
-}
-
-void partition_state::arm(wall_time due) {
-  if (armed.value != 0 && armed <= due)
-    return;
-  armed = due;
-  auto now = node->now();
-  self->delayed_send(
-    self, std::chrono::milliseconds{due > now ? due.value - now.value : 0},
-    wake_atom_v, ++armed_generation);
-}
-
 void partition_state::flushed(log_index index) {
   pipeline->flushed(index, [this](const record& what) { applied(what); });
   tell_streams();
@@ -186,6 +130,8 @@ void partition_state::flushed(log_index index) {
 
 void partition_state::applied(const record& what) {
   node->counts.events_appended += what.events.size();
+  if (!what.events.empty())
+    appended = what.at;
   for (auto& one : what.changes) {
     if (auto* stream = std::get_if<put_stream>(&one))
       grown[stream->name] = stream->row;
@@ -207,19 +153,11 @@ void partition_state::tell_streams() {
       for (auto& [group, entry] : on_it->second)
         if (entry.actor)
           self->send(entry.actor, published_atom_v, row.next, first);
-    auto waiting = waiters.find(stream);
-    if (waiting == waiters.end())
-      continue;
-    bool gone = row.state == stream_state::tombstoned;
-    std::erase_if(waiting->second, [&, next = row.next](auto& waiter) {
-      if (next <= waiter.number && !gone)
-        return false;
-      waiter.promise.deliver(next);
-      return true;
-    });
-    if (waiting->second.empty())
-      waiters.erase(waiting);
+    tell_waiters(stream, row.next, row.state == stream_state::tombstoned);
   }
+  if (!waiters.empty())
+    tell_waiters(std::string{all_stream}, next_of(std::string{all_stream}),
+                 false);
   if (timers.added.empty() && timers.removed.empty())
     return;
   timers.partition = id;
@@ -335,6 +273,9 @@ partition_behavior(partition_actor::stateful_pointer<partition_state> self,
                      std::uint64_t session, std::uint64_t wait_ms) {
       return guarded(
         [&] { return state.await(stream, number, session, wait_ms); }, failed);
+    },
+    [&state, failed](visible_atom, wall_time until) {
+      return guarded([&] { return state.visible(until); }, failed);
     },
     [&state, failed](command_atom, group_command& x) {
       return guarded([&] { return state.command(x); }, failed);

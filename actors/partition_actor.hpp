@@ -52,14 +52,19 @@ struct partition_state {
   caf::result<append_reply> remove(const delete_request& what);
   caf::result<event_page_ptr> read(read_request& what);
   caf::result<stream_description> describe(const std::string& stream);
-  caf::result<event_number> await(const std::string& stream,
-                                  event_number number, std::uint64_t session,
-                                  std::uint64_t wait_ms);
-  void wake(std::uint64_t generation);
   void flushed(log_index index);
   void failed(errc why);
   void crashed(const std::exception& error);
   void rebuild();
+
+  // partition_waiting.cpp
+  event_number next_of(const std::string& stream) const;
+  caf::result<event_number> await(const std::string& stream,
+                                  event_number number, std::uint64_t session,
+                                  std::uint64_t wait_ms);
+  caf::result<bool> visible(wall_time until);
+  void wake(std::uint64_t generation);
+  void arm(wall_time due);
 
   // partition_groups.cpp: groups and delayed messages
   caf::result<group_info> command(group_command& what);
@@ -105,7 +110,7 @@ struct partition_state {
                                 append_reply reply);
   void applied(const record& what);
   void tell_streams();
-  void arm(wall_time due);
+  void tell_waiters(const std::string& stream, event_number next, bool gone);
 
   partition_actor::pointer self = nullptr;
   partition_id id;
@@ -127,6 +132,7 @@ struct partition_state {
 
   // What the records applied in one flush changed, told once at its end.
   std::map<std::string, stream_row> grown;
+  wall_time appended; // the time of the newest events
   delayed_changes timers;
   std::unordered_map<std::string, wall_time> sweeps; // $maxAge, when next
 

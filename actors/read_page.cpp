@@ -186,6 +186,14 @@ parse_link(std::string_view text) {
   return std::pair{number, std::string{text.substr(at + 1)}};
 }
 
+result<resolved_event> resolve_link(const reading& from,
+                                    const event_ptr& link) {
+  auto out = resolve(from, link, read_from::anywhere);
+  if (!out)
+    return out.error();
+  return std::move(**out);
+}
+
 wall_time oldest_visible(const stream_policy& policy, wall_time wall) noexcept {
   auto age = policy.max_age_seconds;
   if (age == 0 || age > wall.value / 1000)
@@ -239,6 +247,18 @@ result<std::optional<event_page>> read_page(const reading& from, partition_id p,
   if (!*whole)
     return std::optional<event_page>{};
   return std::optional{std::move(page)};
+}
+
+event_page page_of_one(const stream_row& head, const event_ptr& only,
+                       const read_request& what) {
+  event_page out;
+  out.head = head;
+  out.covered = what.count;
+  out.end_of_stream = ends_stream(head, what);
+  auto [first, count] = window_of(head, what);
+  if (only->number >= first && only->number < first + count)
+    out.events.push_back({only, only, {}});
+  return out;
 }
 
 result<std::optional<resolved_events>>

@@ -28,9 +28,16 @@ result<std::optional<event_page>> read_page(const reading& from, partition_id p,
                                             const read_request& what,
                                             read_from where);
 
+/// The page of a stream that has just one event.
+event_page page_of_one(const stream_row& head, const event_ptr& only,
+                       const read_request& what);
+
 /// The events of a range that can be read; gaps are left out.
 result<std::optional<resolved_events>>
 read_range(const reading& from, const range_request& what, read_from where);
+
+/// What a link stands for. May wait for the disk.
+result<resolved_event> resolve_link(const reading& from, const event_ptr& link);
 
 /// The oldest time of creation that `$maxAge` lets be seen, or 0.
 wall_time oldest_visible(const stream_policy& policy, wall_time wall) noexcept;

@@ -2,6 +2,7 @@
 #include "actors/reader_actor.hpp"
 
 #include "actors/core/limits.hpp"
+#include "actors/read_all.hpp"
 #include "actors/read_page.hpp"
 
 #include <spdlog/spdlog.h>
@@ -68,6 +69,19 @@ reader_actor::behavior_type reader_behavior(reader_actor::pointer,
       if (!found)
         return failure(found.error(), "users");
       return std::move(*found);
+    },
+    [node](read_atom, const all_request& what) -> caf::result<all_page_ptr> {
+      auto page = read_all(view_of(*node), what);
+      if (!page)
+        return failure(page.error(), "events of all streams");
+      return all_page_ptr{std::make_shared<all_page>(std::move(*page))};
+    },
+    [node](read_atom,
+           const streams_request& what) -> caf::result<stream_list_ptr> {
+      auto list = list_streams(view_of(*node), what);
+      if (!list)
+        return failure(list.error(), "rows of streams");
+      return stream_list_ptr{std::make_shared<stream_list>(std::move(*list))};
     },
   };
 }

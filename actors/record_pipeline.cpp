@@ -4,7 +4,9 @@
 #include "actors/core/limits.hpp"
 #include "persistence/codec.hpp"
 
+#include <algorithm>
 #include <cassert>
+#include <iterator>
 #include <utility>
 
 namespace callboard {
@@ -39,6 +41,14 @@ void record_pipeline::after_all(done then) {
   if (pending_.empty())
     return then(errc::none, last_);
   pending_.back().waiting.push_back(std::move(then));
+}
+
+void record_pipeline::after(wall_time at, done then) {
+  auto later = std::find_if(pending_.begin(), pending_.end(),
+                            [at](auto& one) { return one.what.at > at; });
+  if (later == pending_.begin())
+    return then(errc::none, node_->db->applied(partition_));
+  std::prev(later)->waiting.push_back(std::move(then));
 }
 
 void record_pipeline::flushed(

@@ -33,6 +33,9 @@ public:
   /// is on its way.
   void after_all(done then);
 
+  /// The same for what was proposed up to and including this time.
+  void after(wall_time at, done then);
+
   /// Everything up to `index` is on disk: applies it, record by record, calling
   /// `applied` after each; then calls what waits for them, in order.
   void flushed(log_index index,

@@ -9,12 +9,13 @@ caf::result<delivery_batch_ptr> session_state::fetch(fetch_request& what) {
   key = what.key;
   what.session = self->id();
   auto promise = self->make_response_promise<delivery_batch_ptr>();
+  auto& partition = partitions.front();
   self->request(partition, caf::infinite, fetch_atom_v, std::move(what))
     .then(
       [this, promise](delivery_batch_ptr& batch) mutable {
         if (poll.deliver() == session::outcome::give_back
             && !batch->events.empty())
-          self->send(partition, release_atom_v, key,
+          self->send(partitions.front(), release_atom_v, key,
                      batch->events.front().lease);
         promise.deliver(std::move(batch));
         self->quit();
@@ -27,49 +28,63 @@ caf::result<delivery_batch_ptr> session_state::fetch(fetch_request& what) {
   return promise;
 }
 
-caf::result<event_number> session_state::await(std::string& stream,
+caf::result<event_number> session_state::await(const std::string& stream,
                                                event_number number,
                                                std::uint64_t wait_ms) {
   key = {stream, {}};
   auto promise = self->make_response_promise<event_number>();
-  self
-    ->request(partition, caf::infinite, await_atom_v, std::move(stream), number,
-              std::uint64_t(self->id()), wait_ms)
-    .then(
-      [this, promise](event_number next) mutable {
-        poll.deliver();
-        promise.deliver(next);
-        self->quit();
-      },
-      [this, promise](caf::error& why) mutable {
-        poll.deliver();
-        promise.deliver(std::move(why));
-        self->quit();
-      });
+  for (auto& partition : partitions)
+    self
+      ->request(partition, caf::infinite, await_atom_v, stream, number,
+                std::uint64_t(self->id()), wait_ms)
+      .then(
+        [this, promise](event_number next) mutable {
+          poll.deliver();
+          promise.deliver(next);
+          end_wait();
+        },
+        [this, promise](caf::error& why) mutable {
+          poll.deliver();
+          promise.deliver(std::move(why));
+          end_wait();
+        });
   return promise;
+}
+
+/// The first one answered; nobody hears the others any more.
+void session_state::end_wait() {
+  if (partitions.size() > 1)
+    cancel();
+  self->quit();
+}
+
+void session_state::cancel() {
+  for (auto& partition : partitions)
+    self->send(partition, cancel_atom_v, key, std::uint64_t(self->id()));
 }
 
 void session_state::client_gone() {
   if (poll.leave())
-    self->send(partition, cancel_atom_v, key, std::uint64_t(self->id()));
+    cancel();
 }
 
 session_actor::behavior_type
 session_behavior(session_actor::stateful_pointer<session_state> self,
-                 partition_actor partition) {
+                 std::vector<partition_actor> partitions) {
   auto& state = self->state;
   state.self = self;
-  state.partition = std::move(partition);
+  state.partitions = std::move(partitions);
   return {
     [&](fetch_atom, fetch_request& what) { return state.fetch(what); },
-    [&](await_atom, std::string& stream, event_number number,
+    [&](await_atom, const std::string& stream, event_number number,
         std::uint64_t wait_ms) { return state.await(stream, number, wait_ms); },
     [&](cancel_atom) { state.client_gone(); },
   };
 }
 
-session_actor spawn_session(caf::actor_system& sys, partition_actor partition) {
-  return sys.spawn(session_behavior, std::move(partition));
+session_actor spawn_session(caf::actor_system& sys,
+                            std::vector<partition_actor> partitions) {
+  return sys.spawn(session_behavior, std::move(partitions));
 }
 
 } // namespace callboard

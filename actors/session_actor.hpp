@@ -9,18 +9,22 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
 
+#include <vector>
+
 namespace callboard {
 
 struct session_state {
   static inline const char* name = "session";
 
   caf::result<delivery_batch_ptr> fetch(fetch_request& what);
-  caf::result<event_number> await(std::string& stream, event_number number,
-                                  std::uint64_t wait_ms);
+  caf::result<event_number> await(const std::string& stream,
+                                  event_number number, std::uint64_t wait_ms);
   void client_gone();
+  void cancel();
+  void end_wait();
 
   session_actor::pointer self = nullptr;
-  partition_actor partition;
+  std::vector<partition_actor> partitions; // a stream and a group have one
   group_key key; // of a stream alone: the group is empty
   session poll;
 };
@@ -28,9 +32,11 @@ struct session_state {
 /// Serves one poll of one client, then ends. Without a poll it waits for ever.
 session_actor::behavior_type
 session_behavior(session_actor::stateful_pointer<session_state> self,
-                 partition_actor partition);
+                 std::vector<partition_actor> partitions);
 
-/// A session for one poll, on the thread of the caller.
-session_actor spawn_session(caf::actor_system& sys, partition_actor partition);
+/// A session for one poll, on the thread of the caller. With several
+/// partitions it waits for whichever answers first.
+session_actor spawn_session(caf::actor_system& sys,
+                            std::vector<partition_actor> partitions);
 
 } // namespace callboard

@@ -65,6 +65,13 @@ inline constexpr std::chrono::milliseconds retry_delay_max = 24h * 365;
 inline constexpr std::size_t page_events_max = 4096;
 inline constexpr std::size_t page_bytes_max = std::size_t{8} << 20;
 
+/// Runs and events that one page of all events looks at; it is cut short there
+/// if few of them can be seen.
+inline constexpr std::size_t page_runs_max = 100'000;
+
+/// Streams of one page of their list.
+inline constexpr std::size_t page_streams_max = 1'000;
+
 // --- storage ----------------------------------------------------------------
 
 /// A stored value fills at most one LMDB page. Longer values take runs of

@@ -1,16 +1,28 @@
 // The names of streams that belong to other streams.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace callboard {
+
+/// Stands for all events of the node where a stream's name is asked for.
+inline constexpr std::string_view all_stream = "$all";
 
 /// `$$S`: what is known of S, as events.
 std::string metadata_stream(std::string_view stream);
 
 /// `$persistentsubscription-S::G-parked`.
 std::string parked_stream(std::string_view stream, std::string_view group);
+
+/// `$persistentsubscription-S::G-checkpoint`: how far a group is, as an event.
+std::string checkpoint_stream(std::string_view stream, std::string_view group);
+
+/// S and G of such a name; nothing for other names.
+std::optional<std::pair<std::string_view, std::string_view>>
+checkpointed_group(std::string_view stream) noexcept;
 
 /// The stream whose partition this one lies in: S for `$$S` and for the streams
 /// of S's groups, else the stream itself. S and G are split at the *first*

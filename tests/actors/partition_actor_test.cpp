@@ -246,7 +246,7 @@ TEST_CASE("a message to a group that is gone goes away") {
 TEST_CASE("a session gives back what comes after its client left") {
   world w;
   REQUIRE(w.create("orders", "g").has_value());
-  auto session = spawn_session(w.vt->sys, w.partition_of("orders"));
+  auto session = spawn_session(w.vt->sys, {w.partition_of("orders")});
   caf::scoped_actor self{w.vt->sys};
   w.log->at_once = false;
   self->send(session, fetch_atom_v, fetch_request{{"orders", "g"}, 1, 30s, 0});

@@ -75,6 +75,7 @@ TEST_CASE("what belongs to a stream lies with it, whatever the names are") {
       auto home = four.home_of(stream);
       CHECK(four.home_of(metadata_stream(stream)) == home);
       CHECK(four.home_of(parked_stream(stream, group)) == home);
+      CHECK(four.home_of(checkpoint_stream(stream, group)) == home);
       CHECK(four.home_of(metadata_stream(parked_stream(stream, group)))
             == home);
     }

@@ -1,0 +1,103 @@
+// Who waits for a stream to grow, or for a moment to be over.
+#include "actors/core/limits.hpp"
+#include "actors/core/names.hpp"
+#include "actors/partition_actor.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace callboard {
+
+event_number partition_state::next_of(const std::string& stream) const {
+  if (stream == all_stream)
+    return {appended.value + 1};
+  auto row = node->db->stream(id, stream);
+  return row && *row ? (*row)->next : event_number{};
+}
+
+caf::result<bool> partition_state::visible(wall_time until) {
+  assert(node->now() > until); // so what is decided from now on is later
+  if (!pipeline)
+    return caf::make_error(errc::unavailable);
+  auto promise = self->make_response_promise<bool>();
+  pipeline->after(until, [promise](errc why, log_index) mutable {
+    if (why != errc::none)
+      promise.deliver(caf::make_error(why));
+    else
+      promise.deliver(true);
+  });
+  return promise;
+}
+
+caf::result<event_number> partition_state::await(const std::string& stream,
+                                                 event_number number,
+                                                 std::uint64_t session,
+                                                 std::uint64_t wait_ms) {
+  auto row = node->db->stream(id, stream);
+  if (!row)
+    return caf::make_error(row.error());
+  auto next = next_of(stream);
+  bool gone = *row && (*row)->state == stream_state::tombstoned;
+  if (next > number || gone || wait_ms == 0)
+    return next;
+  auto& waiting = waiters[stream];
+  if (waiting.size() >= limits::waiting_polls_max)
+    return caf::make_error(errc::overloaded);
+  auto until = node->now() + wait_ms;
+  auto promise = self->make_response_promise<event_number>();
+  waiting.push_back({number, session, until, promise});
+  arm(until);
+  return promise;
+}
+
+void partition_state::wake(std::uint64_t generation) {
+  if (generation != armed_generation)
+    return; // an earlier wake-up replaced this one
+  armed = {};
+  auto now = node->now();
+  wall_time next;
+  for (auto at = waiters.begin(); at != waiters.end();) {
+    auto end = next_of(at->first);
+    std::erase_if(at->second, [&](auto& waiter) {
+      if (waiter.until > now) {
+        next = next.value == 0 ? waiter.until : std::min(next, waiter.until);
+        return false;
+      }
+      waiter.promise.deliver(end);
+      return true;
+    });
+    at = at->second.empty() ? waiters.erase(at) : std::next(at);
+  }
+  if (next.value != 0)
+    arm(next);
+  if (rebuilding)
+    rebuild();
+}
+
+void partition_state::arm(wall_time due) {
+  if (armed.value != 0 && armed <= due)
+    return;
+  armed = due;
+  auto now = node->now();
+  self->delayed_send(
+    self, std::chrono::milliseconds{due > now ? due.value - now.value : 0},
+    wake_atom_v, ++armed_generation);
+}
+
+void partition_state::tell_waiters(const std::string& stream, event_number next,
+                                   bool gone) {
+  auto waiting = waiters.find(stream);
+  if (waiting == waiters.end())
+    return;
+  std::erase_if(waiting->second, [&](auto& waiter) {
+    if (next <= waiter.number && !gone)
+      return false;
+    waiter.promise.deliver(next);
+    return true;
+  });
+  if (waiting->second.empty())
+    waiters.erase(waiting);
+}
+
+} // namespace callboard

@@ -1,0 +1,22 @@
+// Names of streams that belong to groups, and back.
+#include "actors/core/names.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace callboard;
+
+TEST_CASE("the stream of a checkpoint names its group, and nothing else does") {
+  CHECK(checkpoint_stream("orders", "workers")
+        == "$persistentsubscription-orders::workers-checkpoint");
+  auto group = checkpointed_group(checkpoint_stream("orders", "a::b"));
+  REQUIRE(group.has_value());
+  CHECK(group->first == "orders");
+  CHECK(group->second == "a::b");
+  for (auto* name : {"orders", "$persistentsubscription-orders::workers-parked",
+                     "persistentsubscription-orders::workers-checkpoint",
+                     "$persistentsubscription-orders-checkpoint",
+                     "$persistentsubscription-orders:-checkpoint",
+                     "$persistentsubscription-checkpoint", ""})
+    CHECK(!checkpointed_group(name));
+  CHECK(checkpointed_group("$persistentsubscription-s::-checkpoint"));
+}
