@@ -4,6 +4,7 @@
 #include "actors/core/limits.hpp"
 #include "actors/core/names.hpp"
 #include "actors/guarded.hpp"
+#include "actors/group_checkpoint.hpp"
 #include "actors/read_page.hpp"
 
 #include <spdlog/spdlog.h>
@@ -92,6 +93,16 @@ caf::result<append_reply> partition_state::remove(const delete_request& what) {
 }
 
 caf::result<event_page_ptr> partition_state::read(read_request& what) {
+  if (auto group = checkpointed_group(what.stream)) {
+    auto row = node->db->group(id, group->first, group->second);
+    if (!row)
+      return caf::make_error(row.error());
+    auto latest =
+      *row ? checkpoint_event(what.stream, **row, node->wall()) : event_ptr{};
+    if (latest)
+      return event_page_ptr{std::make_shared<event_page>(
+        page_of_one(checkpoint_head(*latest), latest, what))};
+  }
   auto page = read_page({*node->db, node->placement, node->wall()}, id, what,
                         read_from::memory);
   if (!page)
