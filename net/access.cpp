@@ -3,6 +3,7 @@
 #include "net/access.hpp"
 
 #include "actors/core/limits.hpp"
+#include "actors/core/names.hpp"
 #include "net/ask.hpp"
 #include "net/credentials.hpp"
 
@@ -222,6 +223,9 @@ void access_control::authorize(const http_request& request,
     case access_rule::delete_stream:
     case access_rule::read_metadata:
     case access_rule::write_metadata: break;
+    case access_rule::read_all:
+      return check_stream(who, access_rule::read_stream, all_stream,
+                          exchange.executor(), std::move(then));
   }
   check_stream(who, route.access, request.parameter("stream"),
                exchange.executor(), std::move(then));

@@ -1,6 +1,7 @@
 // Route, who may use it, what it takes and gives, which function serves it.
 #include "net/eventstore_api.hpp"
 
+#include "net/all_routes.hpp"
 #include "net/default_codec.hpp"
 #include "net/stream_routes.hpp"
 #include "net/subscription_routes.hpp"
@@ -34,6 +35,23 @@ struct route_table {
   }
 };
 
+void add_all_routes(const route_table& add) {
+  namespace to = all_routes;
+  route_options page{access_rule::read_all, {}, stream_routes::feed_types};
+
+  // clang-format off
+  add(get, "/streams", to::list_streams, {access_rule::anyone, {}, to::list_types});
+  add(get, "/streams/$all", to::newest_page, page);
+  add(get, "/streams/$all/{position}/{count}", to::backward_page, page);
+  add(get, "/streams/$all/{position}/backward/{count}", to::backward_page, page);
+  add(get, "/streams/$all/{position}/forward/{count}", to::forward_page, page);
+  add(get, "/streams/$all/filtered", to::filtered_newest_page, page);
+  add(get, "/streams/$all/filtered/{position}/{count}", to::filtered_backward_page, page);
+  add(get, "/streams/$all/filtered/{position}/backward/{count}", to::filtered_backward_page, page);
+  add(get, "/streams/$all/filtered/{position}/forward/{count}", to::filtered_forward_page, page);
+  // clang-format on
+}
+
 void add_stream_routes(const route_table& add) {
   namespace to = stream_routes;
   using enum access_rule;
@@ -59,6 +77,8 @@ void add_stream_routes(const route_table& add) {
   add(get, "/streams/{stream}/metadata/{event}/{count}", to::metadata_backward_page, metadata_page);
   add(get, "/streams/{stream}/metadata/{event}/backward/{count}", to::metadata_backward_page, metadata_page);
   add(get, "/streams/{stream}/metadata/{event}/forward/{count}", to::metadata_forward_page, metadata_page);
+
+  add_all_routes(add);
 
   add(post,  "/streams/{stream}/", to::drop_slash, {});
   add(erase, "/streams/{stream}/", to::drop_slash, {});

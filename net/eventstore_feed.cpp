@@ -194,16 +194,22 @@ std::string group_uri(std::string_view base, const group_key& key) {
   return out;
 }
 
-std::string make_e_tag(const stream_row& head, std::string_view content_type) {
+std::string make_e_tag(std::string_view version,
+                       std::string_view content_type) {
   // FNV-1a: any hash will do, but a client may come back after a restart.
   std::uint32_t hash = 2166136261U;
   for (unsigned char c : content_type)
     hash = (hash ^ c) * 16777619U;
-  std::string out;
-  append_number(out, static_cast<std::int64_t>(head.next.value) - 1);
+  std::string out{version};
   out += ';';
   append_number(out, static_cast<std::int32_t>(hash));
   return out;
+}
+
+std::string make_e_tag(const stream_row& head, std::string_view content_type) {
+  return make_e_tag(
+    std::to_string(static_cast<std::int64_t>(head.next.value) - 1),
+    content_type);
 }
 
 } // namespace callboard

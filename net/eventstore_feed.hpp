@@ -86,7 +86,9 @@ std::string stream_uri(std::string_view base, std::string_view stream);
 /// `<base>/subscriptions/<stream>/<group>`, names escaped.
 std::string group_uri(std::string_view base, const group_key& key);
 
-/// The tag of a stream in one representation, without quotes (spec 6.5).
+/// The tag of a version in one representation, without quotes (spec 6.5); of a
+/// stream that is its last event number.
+std::string make_e_tag(std::string_view version, std::string_view content_type);
 std::string make_e_tag(const stream_row& head, std::string_view content_type);
 
 } // namespace callboard

@@ -27,6 +27,7 @@ enum class access_rule : std::uint8_t {
   delete_stream,
   read_metadata,
   write_metadata,
+  read_all, // as read_stream of `$all`
 };
 
 struct route_options {

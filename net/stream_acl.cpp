@@ -30,7 +30,8 @@ stream_right right_of(access_rule rule) noexcept {
     case access_rule::administrators:
     case access_rule::operators:
     case access_rule::read_stream:
-    case access_rule::consume_stream: break;
+    case access_rule::consume_stream:
+    case access_rule::read_all: break;
   }
   return stream_right::read;
 }

@@ -45,19 +45,21 @@ http_answer no_event(const media_type& type) {
   return out;
 }
 
-/// How long the answer may be kept, and its tag if it may change (spec 6.5).
-void add_caching(http_answer& answer, bool for_good, const stream_row& head,
+} // namespace
+
+void add_caching(http_answer& answer, bool for_good, std::uint64_t seconds,
                  std::string_view e_tag) {
   answer.add_header("Vary", "Accept");
   if (for_good)
     return answer.add_header("Cache-Control", for_ever);
-  auto seconds = head.policy.cache_control_seconds;
   answer.add_header("Cache-Control",
                     seconds == 0
                       ? std::string{not_at_all}
                       : "max-age=" + std::to_string(seconds) + ", private");
   answer.add_header("ETag", '"' + std::string{e_tag} + '"');
 }
+
+namespace {
 
 /// Whether the page stays as it is whatever is published (spec 6.5).
 bool is_full(const read_query& query, const stream_row& head) {
@@ -76,7 +78,8 @@ void answer_page(const services_ptr& services, const http_exchange& exchange,
   auto& type = *request.response_type;
   auto tag = make_e_tag(head, type.content_type);
   http_answer answer{.content_type = type.content_type};
-  add_caching(answer, is_full(query, head), head, tag);
+  add_caching(answer, is_full(query, head), head.policy.cache_control_seconds,
+              tag);
   if (tag_matches(request, tag)) {
     answer.status = http_status::not_modified;
     return exchange.answer(std::move(answer));
@@ -98,7 +101,8 @@ void answer_event(const services_ptr& services, const http_exchange& exchange,
     return exchange.answer(no_event(type));
   auto entry = entry_of(page.events.front(), query.what.stream);
   http_answer answer{.content_type = type.content_type};
-  add_caching(answer, query.what.from && !query.changes, head,
+  add_caching(answer, query.what.from && !query.changes,
+              head.policy.cache_control_seconds,
               make_e_tag(head, type.content_type));
   auto embed = parse_embed(exchange.request().query("embed").value_or(""));
   answer.body =
@@ -124,7 +128,22 @@ void check_targets(const services_ptr& services, const http_exchange& exchange,
     });
 }
 
-/// Who reads links needs the right to read what they stand for (spec 6.7).
+} // namespace
+
+void after_checking_targets(const services_ptr& services,
+                            const http_exchange& exchange,
+                            const std::set<std::string>& targets,
+                            const std::function<void()>& then) {
+  if (targets.empty())
+    return then();
+  check_targets(services, exchange,
+                std::make_shared<const std::vector<std::string>>(
+                  targets.begin(), targets.end()),
+                0, then);
+}
+
+namespace {
+
 void after_checking_links(const services_ptr& services,
                           const http_exchange& exchange,
                           const event_page_ptr& page,
@@ -133,12 +152,7 @@ void after_checking_links(const services_ptr& services,
   for (auto& e : page->events)
     if (e.through_link())
       targets.insert(e.target);
-  if (targets.empty())
-    return then();
-  check_targets(services, exchange,
-                std::make_shared<const std::vector<std::string>>(
-                  targets.begin(), targets.end()),
-                0, then);
+  after_checking_targets(services, exchange, targets, then);
 }
 
 /// Reads, and answers with `format` what can be shown; `missing` tells of a

@@ -1,0 +1,87 @@
+// Which streams there are, and those that only look like streams.
+#include "tests/support/all_feeds.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+using namespace callboard;
+using namespace callboard::test;
+
+TEST_CASE("streams are listed to those who may read them") {
+  dialect_fixture f;
+  for (std::string stream : {"c", "a", "b", "%24hidden", "secret"})
+    f.publish(stream);
+  f.post("/streams/secret/metadata",
+         {{"Content-Type", "application/json"},
+          {"ES-EventId", to_string(world::id(500))}},
+         R"({"$acl":{"$r":"bob"}})");
+  auto names = [&](const std::string& user, const std::string& query) {
+    auto got = f.call_as(user, http_verb::get, "/streams" + query,
+                         {{"Accept", "application/json"}});
+    REQUIRE(got.status() == 200);
+    std::string out;
+    auto list = got.json();
+    for (auto& one : list["streams"])
+      out += one["name"].get<std::string>() + " ";
+    return out;
+  };
+  CHECK(names("admin; $admins", "") == "a b c secret ");
+  CHECK(names("bob", "") == "a b c secret ");
+  CHECK(names("", "") == "a b c ");
+  // Metadata may be read by everybody unless `$mr` says otherwise.
+  CHECK(names("", "?system=true") == "$$secret a b c ");
+  CHECK(names("admin; $admins", "?system=true")
+        == "$$secret $hidden a b c secret ");
+  CHECK(names("", "?after=a&limit=1") == "b ");
+  auto first = f.get("/streams?limit=2").json();
+  CHECK(first["streams"][0]["lastEventNumber"] == 0);
+  CHECK(first["streams"][0]["uri"] == "http://h:2113/streams/a");
+  CHECK(first["next"] == "b");
+  CHECK(first["nextUri"] == "http://h:2113/streams?after=b&limit=2");
+  CHECK(f.get("/streams?after=b&limit=2").json()["next"] == nullptr);
+  for (std::string bad : {"?limit=0", "?limit=1001", "?limit=x", "?system=1"})
+    CHECK(f.get("/streams" + bad).status() == 400);
+}
+
+TEST_CASE("a group's checkpoint reads as a stream") {
+  dialect_fixture f;
+  for (int i = 0; i < 4; ++i)
+    f.publish("s");
+  f.w.create("s", "g").value();
+  std::string stream = "/streams/$persistentsubscription-s::g-checkpoint";
+  CHECK(read(f, stream).status() == 404);
+  CHECK(read(f, stream + "/head").status() == 404);
+  auto settle = [&](std::uint64_t id) {
+    f.w.settle("s", "g", settle_action::ack, {world::id(id)}).value();
+  };
+  f.w.fetch("s", "g", 4);
+  settle(2);
+  CHECK(read(f, stream).status() == 404); // event 0 is not settled
+  settle(1);
+  auto feed = read(f, stream).json();
+  CHECK(feed["entries"].size() == 1);
+  CHECK(feed["entries"][0]["title"]
+        == "1@$persistentsubscription-s::g-checkpoint");
+  CHECK(feed["entries"][0]["summary"] == "$SubscriptionCheckpoint");
+  CHECK(f.get(stream + "/head").body() == "\"1\"");
+  CHECK(f.get(stream + "/1").body() == "\"1\"");
+  CHECK(f.get(stream + "/0").status() == 404);
+  auto id = f.get(stream + "/head",
+                  {{"Accept", "application/vnd.eventstore.event+json"}})
+              .json()["eventId"];
+  settle(3);
+  settle(4);
+  CHECK(f.get(stream + "/1").status() == 404);
+  auto last = f.get(stream + "/head",
+                    {{"Accept", "application/vnd.eventstore.event+json"}})
+                .json();
+  CHECK(last["eventNumber"] == 3);
+  CHECK(last["eventId"] != id);
+  CHECK(f.call_as("bob", http_verb::get, stream, {{"Accept", atom}}).status()
+        == 401);
+  f.w.command({{"s", "g"}, group_verb::remove, {}, {}}).value();
+  CHECK(read(f, stream).status() == 404);
+}
