@@ -108,7 +108,6 @@ void read_page(const services_ptr& services, const http_exchange& exchange,
 }
 
 // --- what is asked for
-// ----------------------------------------------------------
 
 accepted<std::optional<log_position>> read_position(std::string_view text,
                                                     bool head_allowed) {
