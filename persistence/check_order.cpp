@@ -5,7 +5,6 @@
 #include "persistence/order_blocks.hpp"
 #include "persistence/order_sweep.hpp"
 #include "persistence/rows.hpp"
-#include "persistence/store_format.hpp"
 
 #include <algorithm>
 #include <string>
@@ -20,17 +19,13 @@ constexpr std::size_t runs_at_once = 10'000;
 class order_checker {
 public:
   order_checker(const transaction& view, partition_id p, check_report& report)
-      : view_(view), p_(p), report_(report) {
-    auto partial = order_is_partial(view);
-    partial_ = partial && *partial;
-  }
+      : view_(view), p_(p), report_(report) {}
 
   std::uint64_t run() {
     read_streams();
     read_order();
     for (auto& [id, one] : streams_)
-      if (one.counted < one.next && one.first_live < one.next
-          && !(partial_ && one.counted.value == 0))
+      if (one.counted < one.next && one.first_live < one.next)
         problem(one.name, std::max(one.counted, one.first_live));
     return runs_;
   }
@@ -56,7 +51,7 @@ private:
       return; // told by the check of streams
     auto row = rows->seek(prefix);
     for (; row && *row && (*row)->key.starts_with(prefix); row = rows->next()) {
-      auto head = read_stream((*row)->value);
+      auto head = read_stream((*row)->key, (*row)->value);
       if (!head)
         continue;
       std::string name{(*row)->key.substr(prefix.size())};
@@ -100,9 +95,8 @@ private:
                                         + std::to_string(run.stream.value));
     auto& stream = found->second;
     auto wanted = std::max(stream.counted, stream.first_live);
-    bool may_begin = partial_ && stream.counted.value == 0;
     if (run.number < stream.counted || run.number + run.count > stream.next
-        || (run.number > wanted && !may_begin))
+        || run.number > wanted)
       problem(stream.name, std::min(wanted, run.number));
     stream.counted = std::max(stream.counted, run.number + run.count);
   }
@@ -110,7 +104,6 @@ private:
   const transaction& view_;
   partition_id p_;
   check_report& report_;
-  bool partial_ = false;
   std::unordered_map<stream_id, counted_stream> streams_;
   std::uint64_t runs_ = 0;
 };

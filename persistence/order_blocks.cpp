@@ -4,6 +4,7 @@
 #include "actors/core/limits.hpp"
 #include "persistence/bytes.hpp"
 #include "persistence/keys.hpp"
+#include "persistence/rows.hpp"
 
 #include <algorithm>
 #include <string>
@@ -14,7 +15,7 @@ namespace callboard::order_blocks {
 namespace {
 
 constexpr std::uint8_t version = 1;
-constexpr std::size_t page = limits::value_bytes_max;
+constexpr std::size_t page = limits::value_bytes_max - seal_bytes;
 
 constexpr std::uint64_t offset_mask =
   (std::uint64_t{1} << log_position::offset_bits) - 1;
@@ -38,7 +39,10 @@ void pack(byte_writer& out, log_position before, const ordered_run& run) {
 
 result<std::vector<ordered_run>> unpack(const row_view& row) {
   auto key = keys::position_of(row.key);
-  byte_reader in{row.value};
+  auto whole = unseal(row.key, row.value);
+  if (!whole)
+    return whole.error();
+  byte_reader in{*whole};
   if (!key || in.byte() != version)
     return errc::corrupt;
   std::vector<ordered_run> out;
@@ -81,7 +85,7 @@ public:
       return runs.error();
     key_ = *keys::position_of((*row)->key);
     last_ = runs->empty() ? key_ : runs->back().first;
-    bytes_ = (*row)->value;
+    bytes_ = (*row)->value.substr(0, (*row)->value.size() - seal_bytes);
     return {};
   }
 
@@ -110,7 +114,9 @@ public:
     if (bytes_.size() <= 1)
       return {};
     ++written_;
-    return into_.put(table::order, keys::order(p_, key_), bytes_);
+    auto key = keys::order(p_, key_);
+    seal(key, bytes_);
+    return into_.put(table::order, key, bytes_);
   }
 
   std::size_t written() const noexcept { return written_; }

@@ -15,10 +15,10 @@ namespace callboard {
 /// A block holds consecutive runs of one partition; no run of it lies before
 /// the position in its key: `version 1, { time, index, (offset), stream,
 /// number, count }...`, time and index as differences from the run before (the
-/// first: from the key). At most 4080 bytes; the last block is filled up in
-/// place.
-/// Runs whose events are all invisible are dropped, and with the last of them
-/// the block: keys and order of the others stay.
+/// first: from the key). At most 4080 bytes, the checksum included; the last
+/// block is filled up in place. Runs whose events are all invisible are
+/// dropped, and with the last of them the block: keys and order of the others
+/// stay.
 namespace order_blocks {
 
 /// Appends runs that lie behind all stored ones. Returns how many blocks were

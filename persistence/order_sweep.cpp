@@ -11,12 +11,16 @@ namespace callboard {
 
 result<std::optional<std::string>> stored_name(const transaction& view,
                                                partition_id p, stream_id s) {
-  auto name = view.get(table::names, keys::name(p, s));
+  auto key = keys::name(p, s);
+  auto name = view.get(table::names, key);
   if (!name)
     return name.error();
   if (!*name)
     return std::optional<std::string>{};
-  return std::optional{std::string{**name}};
+  auto whole = unseal(key, **name);
+  if (!whole)
+    return whole.error();
+  return std::optional{std::string{*whole}};
 }
 
 result<std::optional<event_number>>
@@ -26,12 +30,13 @@ stored_first_live(const transaction& view, partition_id p, stream_id s) {
     return name.error();
   if (!*name)
     return std::optional<event_number>{};
-  auto value = view.get(table::streams, keys::stream(p, **name));
+  auto key = keys::stream(p, **name);
+  auto value = view.get(table::streams, key);
   if (!value)
     return value.error();
   if (!*value)
     return std::optional<event_number>{};
-  auto row = read_stream(**value);
+  auto row = read_stream(key, **value);
   if (!row)
     return row.error();
   return std::optional{row->first_live};

@@ -43,8 +43,10 @@ std::vector<row_change> recent::new_names(partition_id p, const record& what) {
   for (auto& one : what.changes)
     if (auto* stream = std::get_if<put_stream>(&one);
         stream != nullptr && stream->row.id > last_named_) {
-      out.push_back(
-        {table::names, keys::name(p, stream->row.id), stream->name});
+      auto key = keys::name(p, stream->row.id);
+      auto value = stream->name;
+      seal(key, value);
+      out.push_back({table::names, std::move(key), std::move(value)});
       highest = std::max(highest, stream->row.id);
     }
   last_named_ = highest;

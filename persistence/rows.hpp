@@ -26,6 +26,7 @@ row_change to_row(partition_id p, const change& what);
 
 /// Every value ends with a checksum of key and value: damage to either of them
 /// is told, and a row is never read under the key of another one.
+inline constexpr std::size_t seal_bytes = 4;
 void seal(std::string_view key, std::string& value);
 /// The value without it. Errors: `corrupt`.
 result<std::string_view> unseal(std::string_view key, std::string_view value);

@@ -11,7 +11,7 @@
 namespace callboard {
 
 result<void> store::impl::begin() {
-  if (auto done = prepare_format(db, options.partitions); !done)
+  if (auto done = prepare_format(db); !done)
     return done;
   auto view = db.read();
   if (!view)

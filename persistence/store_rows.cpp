@@ -101,7 +101,14 @@ store::streams(partition_id p, std::string_view after,
 
 result<std::optional<std::string>> store::stream_name(partition_id p,
                                                       stream_id s) const {
-  return impl_->get(p, table::names, keys::name(p, s));
+  auto key = keys::name(p, s);
+  auto value = impl_->get(p, table::names, key);
+  if (!value || !*value)
+    return value;
+  auto name = unseal(key, **value);
+  if (!name)
+    return name.error();
+  return std::optional{std::string{*name}};
 }
 
 result<std::optional<group_row>> store::group(partition_id p,
