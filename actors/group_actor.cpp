@@ -310,11 +310,6 @@ void group_state::cut_source(event_number first) {
   }
 }
 
-void group_state::restart() {
-  answer_empty(true);
-  failed(errc::unavailable);
-}
-
 void group_state::failed(errc why) {
   if (ending == errc::none)
     ending = why;

@@ -23,6 +23,11 @@ void group_state::answer_empty(bool all) {
   });
 }
 
+void group_state::restart() {
+  answer_empty(true);
+  failed(errc::unavailable);
+}
+
 void group_state::cancel(std::uint64_t session) {
   auto found = std::find_if(polls.begin(), polls.end(), [&](auto& poll) {
     return poll.session == session;
