@@ -1,4 +1,5 @@
 // Create, update, remove, replay: each answers with an envelope.
+#include "net/default_codec.hpp"
 #include "net/eventstore_groups.hpp"
 #include "net/eventstore_request.hpp"
 #include "net/eventstore_settings.hpp"
@@ -154,8 +155,7 @@ void restart(const services_ptr& services, http_request&,
       if (!begun)
         return exchange.answer(error_answer(begun.error()));
       exchange.answer(
-        {.content_type = exchange.request().response_type->content_type,
-         .body = "\"Restarting\""});
+        text_answer(exchange.request(), http_status::ok, "Restarting"));
     },
     restart_atom_v);
 }

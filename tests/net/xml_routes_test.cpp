@@ -234,6 +234,8 @@ TEST_CASE("groups are made and told of in XML") {
   auto missing = f.get("/subscriptions/t", accept("text/xml"));
   CHECK(missing.status() == 404);
   CHECK(missing.body().ends_with("?><ArrayOfSubscriptionSummary />"));
+  CHECK(f.post("/subscriptions/restart", accept("text/xml")).body()
+        == "<string>Restarting</string>");
   CHECK(type_of(f, "/subscriptions", none) == "application/json");
   CHECK(type_of(f, "/subscriptions", accept("*/*")) == "application/json");
   CHECK(type_of(f, "/subscriptions?format=xml", none) == "text/xml");
