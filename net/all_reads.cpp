@@ -2,7 +2,7 @@
 #include "net/all_feed.hpp"
 #include "net/all_routes.hpp"
 #include "net/event_filters.hpp"
-#include "net/eventstore_feed_json.hpp"
+#include "net/eventstore_formats.hpp"
 #include "net/eventstore_request.hpp"
 #include "net/stream_reading.hpp"
 #include "net/waiting.hpp"
@@ -77,7 +77,7 @@ void answer_page(const services_ptr& services, const http_exchange& exchange,
      query.filter.query, what.from, what.count, what.towards},
     page, tag);
   answer.body =
-    feed_to_json(feed, parse_embed(request.query("embed").value_or("")));
+    write_feed(feed, parse_embed(request.query("embed").value_or("")), type);
   exchange.answer(std::move(answer));
 }
 

@@ -85,6 +85,21 @@ TEST_CASE("the feed of all events is that of a stream, with positions") {
   CHECK(titles(read(f, path(oldest.json(), "previous"))).front() == "1@s1");
 }
 
+TEST_CASE("the feed of all events is in the type that was asked for") {
+  dialect_fixture f;
+  f.publish("s");
+  for (std::string type : {"application/atom+xml", "text/xml"}) {
+    auto number =
+      f.begin_as("admin; $admins", http_verb::get, all, {{"Accept", type}});
+    f.advance(2ms);
+    auto got = f.answer_to(number).value();
+    CHECK(got.status() == 200);
+    CHECK(got.answer.content_type == type + "; charset=utf-8");
+    CHECK(got.body().starts_with("<?xml"));
+    CHECK(got.body().find("<title>0@s</title>") != std::string::npos);
+  }
+}
+
 TEST_CASE("positions and counts of all events are checked") {
   dialect_fixture f;
   for (std::string bad :
