@@ -17,6 +17,11 @@
 
 using namespace callboard;
 
+/// Read by jemalloc: what was freed goes back to the system within a second,
+/// and few threads need few arenas.
+extern "C" const char* malloc_conf;
+const char* malloc_conf = "narenas:4,dirty_decay_ms:500,muzzy_decay_ms:0";
+
 namespace {
 
 /// Blocks SIGTERM, SIGINT and SIGHUP in this thread and those it starts.
