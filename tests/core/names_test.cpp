@@ -8,7 +8,8 @@ using namespace callboard;
 TEST_CASE("the stream of a checkpoint names its group, and nothing else does") {
   CHECK(checkpoint_stream("orders", "workers")
         == "$persistentsubscription-orders::workers-checkpoint");
-  auto group = checkpointed_group(checkpoint_stream("orders", "a::b"));
+  auto name_of_it = checkpoint_stream("orders", "a::b");
+  auto group = checkpointed_group(name_of_it);
   REQUIRE(group.has_value());
   CHECK(group->first == "orders");
   CHECK(group->second == "a::b");
