@@ -100,7 +100,7 @@ inline constexpr std::size_t unflushed_bytes_max = std::size_t{128} << 20;
 inline constexpr std::uint64_t disk_bytes_min = std::uint64_t{1} << 20;
 
 /// The newest events stay in memory even when LMDB has them.
-inline constexpr std::size_t recent_bytes_max = std::size_t{64} << 20;
+inline constexpr std::size_t recent_bytes_max = std::size_t{48} << 20;
 
 /// Pages of LMDB's file that stay mapped into this process, libraries included;
 /// the page cache of the system keeps as much as it likes.
