@@ -46,6 +46,7 @@ struct bare_session : std::enable_shared_from_this<bare_session> {
     response.set(http::field::location, "http://localhost:2113/streams/s/123");
     response.set(http::field::access_control_allow_headers,
                  std::string(400, 'x')); // about as long as ours
+    response.body() = body;
     response.prepare_payload();
     http::async_write(socket, response,
                       [self = shared_from_this()](error_code ec, std::size_t) {
@@ -54,6 +55,7 @@ struct bare_session : std::enable_shared_from_this<bare_session> {
                       });
   }
 
+  static inline std::string body; // of every answer
   tcp::socket socket;
   boost::beast::flat_buffer buffer;
   std::optional<http::request_parser<http::string_body>> parser;
@@ -89,6 +91,7 @@ struct listener {
 int main(int argc, char** argv) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   auto port = std::uint16_t(number(argc, argv, "port", 9299));
+  bare_session::body.assign(number(argc, argv, "bytes", 0), 'x');
   std::vector<std::thread> running;
   std::vector<std::unique_ptr<boost::asio::io_context>> contexts;
   std::vector<std::unique_ptr<listener>> listeners;

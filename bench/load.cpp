@@ -13,7 +13,8 @@
 // publish: a closed loop, or with --rate an open one: latencies count from the
 // time a request was meant to be sent. consume: fills a stream, then consumers
 // read (embed=body) and ack in turns until all is settled. store: so many
-// events in batches of 100, with a $maxCount, and groups on them. wake: from
+// events in batches of 100, with a $maxCount, and groups on them. pages:
+// reading 100 events of 1 KiB again and again (--accept, --embed). wake: from
 // the publish's 201 to the delivery to a waiting poll. late: events are nacked
 // with a delay; how much later than promised they are delivered. Bounded in
 // time.
@@ -37,14 +38,16 @@ int main(int argc, char** argv) {
     return store(target, argc, argv);
   if (what == "consume")
     return consume(target, argc, argv);
+  if (what == "pages")
+    return pages(target, argc, argv);
   if (what == "wake")
     return wake(target, argc, argv);
   if (what == "late")
     return lateness(target, argc, argv);
   if (what == "idle")
     return idle(target, argc, argv);
-  std::fprintf(stderr,
-               "load publish|store|consume|wake|late|idle --port=N --pid=N; "
-               "the first lines of bench/load.cpp tell more\n");
+  std::fprintf(
+    stderr, "load publish|store|consume|pages|wake|late|idle --port=N --pid=N; "
+            "the first lines of bench/load.cpp tell more\n");
   return 2;
 }

@@ -47,6 +47,7 @@ std::string_view ack_ids(std::string_view body, std::size_t& count);
 int publish(const load_target& target, int argc, char** argv);
 int store(const load_target& target, int argc, char** argv);
 int consume(const load_target& target, int argc, char** argv);
+int pages(const load_target& target, int argc, char** argv);
 int wake(const load_target& target, int argc, char** argv);
 int lateness(const load_target& target, int argc, char** argv);
 int idle(const load_target& target, int argc, char** argv);

@@ -173,4 +173,40 @@ int consume(const load_target& target, int argc, char** argv) {
   return settled >= stored ? 0 : 1;
 }
 
+int pages(const load_target& target, int argc, char** argv) {
+  auto connections = number(argc, argv, "connections", 16);
+  auto seconds = number(argc, argv, "seconds", 5);
+  auto stream = target.name + "p";
+  if (number(argc, argv, "fill", 1) != 0)
+    fill(target, stream, 100, 1024);
+  auto get = request(
+    "GET",
+    "/streams/" + stream
+      + "/0/forward/100?embed=" + option(argc, argv, "embed", "body"),
+    "Accept: "
+      + option(argc, argv, "accept", "application/vnd.eventstore.atom+json")
+      + "\r\n");
+  boost::asio::io_context io{1};
+  std::vector<std::unique_ptr<connection>> all;
+  std::uint64_t answers = 0;
+  std::size_t bytes = 0;
+  auto before = cpu_seconds(target.pid);
+  for (unsigned i = 0; i < connections; ++i) {
+    auto* one =
+      all.emplace_back(std::make_unique<connection>(io, target.port)).get();
+    one->on_reply = [&, one](const http_reply& reply) {
+      ++answers;
+      bytes = reply.body.size();
+      one->send(get);
+    };
+    one->send(get);
+  }
+  io.run_for(std::chrono::seconds{seconds});
+  std::printf("pages: %.0f pages/s of %zu bytes, server cpu %.1f us a page\n",
+              double(answers) / seconds, bytes,
+              (cpu_seconds(target.pid) - before) * 1e6
+                / double(std::max<std::uint64_t>(answers, 1)));
+  return answers > 0 ? 0 : 1;
+}
+
 } // namespace callboard::bench

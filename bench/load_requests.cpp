@@ -49,12 +49,16 @@ std::string publish_request(const std::string& stream, const std::string& data,
 std::string request(const char* verb, const std::string& path,
                     const std::string& more, const std::string& body) {
   // admin:changeit
+  std::string_view accept =
+    more.starts_with("Accept:")
+      ? ""
+      : "Accept: application/json, "
+        "application/vnd.eventstore.competingatom+json\r\n";
   return std::string{verb} + " " + path
          + " HTTP/1.1\r\nHost: bench\r\nAuthorization: Basic "
-           "YWRtaW46Y2hhbmdlaXQ=\r\nAccept: application/json, "
-           "application/vnd.eventstore.competingatom+json\r\n"
-         + more + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n"
-         + body;
+           "YWRtaW46Y2hhbmdlaXQ=\r\n"
+         + std::string{accept} + more
+         + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
 namespace {

@@ -27,13 +27,21 @@ public:
 
   /// Begins a member; its value is for the caller to append.
   void name(std::string_view name) {
-    if (!empty_)
-      out_ += ',';
+    // The commonest call of a feed: one piece of memory, written once.
+    auto begun = out_.size();
+    auto indent = 2 * (depth_ + 1);
+    std::size_t comma = empty_ ? 0 : 1;
     empty_ = false;
-    append_line(out_, depth_ + 1);
-    out_ += '"';
-    out_ += name;
-    out_ += "\": ";
+    out_.resize(begun + comma + 1 + indent + 1 + name.size() + 3, ' ');
+    auto* at = out_.data() + begun;
+    if (comma != 0)
+      *at++ = ',';
+    *at++ = '\n';
+    at += indent;
+    *at++ = '"';
+    at += name.copy(at, name.size());
+    at[0] = '"';
+    at[1] = ':'; // and a space
   }
 
   void text(std::string_view called, std::string_view value) {
