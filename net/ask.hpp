@@ -8,7 +8,9 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/sec.hpp>
 #include <caf/send.hpp>
+#include <spdlog/spdlog.h>
 
+#include <exception>
 #include <memory>
 #include <tuple>
 #include <utility>
@@ -59,9 +61,20 @@ struct typed_question : question,
   static void finish(const std::shared_ptr<typed_question>& self,
                      result<T> outcome) {
     // At once if this is the thread of the caller already.
-    boost::asio::dispatch(
-      self->executor,
-      [self, x = std::move(outcome)]() mutable { self->then(std::move(x)); });
+    boost::asio::dispatch(self->executor,
+                          [self, x = std::move(outcome)]() mutable {
+                            handle(*self, std::move(x));
+                          });
+  }
+
+  /// An exception is a bug, or no memory. Run at once it would end the asker,
+  /// and with it every later request of this thread; so it costs this one only.
+  static void handle(typed_question& self, result<T>&& outcome) noexcept {
+    try {
+      self.then(std::move(outcome));
+    } catch (const std::exception& error) {
+      spdlog::error("the outcome of a request was lost error={}", error.what());
+    }
   }
 
   Executor executor;
