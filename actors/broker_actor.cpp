@@ -2,6 +2,7 @@
 #include "actors/broker_actor.hpp"
 
 #include "actors/login_actor.hpp"
+#include "actors/membership_actor.hpp"
 #include "actors/partition_actor.hpp"
 #include "actors/reader_actor.hpp"
 #include "actors/scavenger_actor.hpp"
@@ -151,15 +152,23 @@ running_broker start_broker(caf::actor_system& sys, const node_ptr& node,
       auto now = table.lock();
       return now ? now->partitions[p.value] : partition_actor{};
     });
+  // The same with partitions and who registers consumers.
+  partition_table partitions = [table] {
+    auto now = table.lock();
+    return now ? now->partitions : std::vector<partition_actor>{};
+  };
+  out.members = sys.spawn(membership_behavior, node, partitions,
+                          options.consumer_silence_max);
   for (std::size_t p = 0; p < options.partitions; ++p)
     routes->partitions.push_back(
       sys.spawn(partition_behavior, partition_id{p}, node,
-                node_actors{out.readers, out.timer}));
+                node_actors{out.readers, out.timer, out.members}));
   out.broker =
     sys.spawn(broker_behavior, node, routes->partitions, out.readers);
   out.routes = std::move(routes);
   caf::anon_send(out.timer, wake_atom_v, std::uint64_t{0});
   caf::anon_send(out.broker, tick_atom_v);
+  caf::anon_send(out.members, wake_atom_v);
   return out;
 }
 
@@ -167,6 +176,7 @@ void stop_broker(caf::actor_system& sys, running_broker& broker) {
   caf::scoped_actor self{sys};
   end(self, broker.broker);
   end(self, broker.timer);
+  end(self, broker.members);
   for (auto partition : broker.routes->partitions)
     end(self, partition);
   broker.routes = {};

@@ -1,6 +1,7 @@
 // Starts the actors of a node, and ends them in the right order.
 #pragma once
 
+#include "actors/core/limits.hpp"
 #include "actors/node.hpp"
 
 #include <caf/actor_system.hpp>
@@ -8,6 +9,7 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
 
+#include <chrono>
 #include <deque>
 #include <memory>
 #include <string>
@@ -21,6 +23,9 @@ struct broker_options {
   /// Readers, logins and the scavenger on threads of their own. Tests say no:
   /// their scheduler then decides when a read happens.
   bool detach_blocking = true;
+  /// A consumer of topics that was silent for so long is not registered any
+  /// more.
+  std::chrono::milliseconds consumer_silence_max = limits::consumer_silence_max;
 };
 
 /// A read of all events, and who asked for it.
@@ -63,6 +68,7 @@ struct running_broker {
   timer_actor timer;
   std::vector<reader_actor> readers;
   scavenger_actor scavenger;
+  membership_actor members;
 };
 
 /// Spawns everything. The store has applied the whole wal; from now on only the

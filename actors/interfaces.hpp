@@ -67,6 +67,16 @@ using partition_actor = caf::typed_actor<
   // From the timer: a delayed message is due. Replies with true once it was
   // taken over; an error makes the timer offer it again.
   caf::replies_to<fired_atom, delayed_message>::with<bool>,
+  // A consumer group begins to read streams. Replies when that is on disk;
+  // streams that it reads already stay where they are.
+  caf::replies_to<open_atom, open_readers>::with<bool>,
+  // What comes next for a reader of a consumer group. Replies once what it was
+  // handed before is committed on disk.
+  caf::replies_to<poll_atom, slice_poll>::with<slice_reply_ptr>,
+  // What a reader was handed is processed. Replies when that is on disk.
+  caf::replies_to<commit_atom, group_reader>::with<bool>,
+  // What a reader was handed never reached it: it comes again.
+  caf::reacts_to<release_atom, group_reader>,
   // Partition 0 only: changes a user, or tells why not. Replies when that is on
   // disk.
   caf::replies_to<user_atom, user_command>::with<user_reply>,
@@ -101,6 +111,55 @@ using group_actor = caf::typed_actor<
   caf::reacts_to<tick_atom>,
   // Internal: the earliest deadline of those who wait may have come.
   caf::reacts_to<wake_atom, std::uint64_t>>;
+
+/// Serves one consumer group on one partition: where it stands in each stream,
+/// and what it was handed. All decisions are in `core/reader_positions`.
+using consumer_group_actor = caf::typed_actor<
+  caf::replies_to<open_atom, open_readers>::with<bool>,
+  caf::replies_to<poll_atom, slice_poll>::with<slice_reply_ptr>,
+  caf::replies_to<commit_atom, group_reader>::with<bool>,
+  caf::reacts_to<release_atom, group_reader>,
+  // Its rows cannot be recorded, or it makes room: answer who waits, end.
+  caf::reacts_to<failed_atom, caf::error>>;
+
+/// A registered consumer: asks the partitions that it was dealt, one poll after
+/// the other. Ends when it is not registered any more.
+using consumer_actor = caf::typed_actor<
+  // Errors: overloaded, unavailable, storage_failed, corrupt; not_found: it is
+  // not registered any more.
+  caf::replies_to<poll_atom, poll_request>::with<poll_reply_ptr>,
+  // Replies when what the reader was handed is committed on disk.
+  caf::replies_to<commit_atom, reader_id>::with<bool>,
+  // Registered anew: who polls without saying as which registration.
+  caf::reacts_to<join_atom, reader_id>,
+  // What it reads from now on.
+  caf::reacts_to<assigned_atom, member_slices>,
+  // The client of a poll went away: what it would get comes again.
+  caf::reacts_to<cancel_atom, std::uint64_t>,
+  // It is not registered any more: answer who waits, end.
+  caf::reacts_to<failed_atom, caf::error>>;
+
+/// Who consumes topics: registers, deals out partitions, hands requests on to
+/// the consumers' actors. All decisions are in `core/membership`; the rows lie
+/// in partition 0. Errors of every request: overloaded, unavailable, and those
+/// of the partitions.
+using membership_actor = caf::typed_actor<
+  // Replies when the registration is on disk and in force, and with it where
+  // its group begins to read.
+  caf::replies_to<join_atom, join_request>::with<join_reply>,
+  // Errors: not_found (not registered).
+  caf::replies_to<poll_atom, poll_request>::with<poll_reply_ptr>,
+  caf::replies_to<commit_atom, consumer_ref>::with<bool>,
+  // Commits if asked to, and takes the consumer out of its group.
+  caf::replies_to<leave_atom, consumer_ref, bool>::with<bool>,
+  // A sign of life. Replies whether the consumer is registered.
+  caf::replies_to<touch_atom, consumer_key>::with<bool>,
+  // The client of a poll went away.
+  caf::reacts_to<cancel_atom, consumer_key, std::uint64_t>,
+  // From partition 0.
+  caf::replies_to<fired_atom, delayed_message>::with<bool>,
+  // Internal: reads the stored consumers.
+  caf::reacts_to<wake_atom>>;
 
 /// A consumer that waits (long poll): asks the group or the stream, and takes
 /// itself back when its client goes away. Lives for one poll.

@@ -13,7 +13,7 @@
 
 namespace callboard {
 
-/// Numbers that only grow, for metrics; any thread.
+/// Numbers for metrics, most of which only grow; any thread.
 struct counters {
   std::atomic<std::uint64_t> events_appended{0};
   std::atomic<std::uint64_t> events_delivered{0};
@@ -26,6 +26,9 @@ struct counters {
   std::atomic<std::uint64_t> rebuilds{0};
   std::atomic<std::uint64_t> actor_failures{0};
   std::atomic<std::uint64_t> wall_steps{0};
+  std::atomic<std::uint64_t> polls{0}; // of consumers of topics
+  std::atomic<std::uint64_t> records_polled{0};
+  std::atomic<std::uint64_t> consumers_registered{0}; // now
 };
 
 /// Injected into every shell, so that tests can move clocks, hold back flushes
@@ -49,6 +52,7 @@ using node_ptr = std::shared_ptr<node_services>;
 struct node_actors {
   std::vector<reader_actor> readers;
   timer_actor timer;
+  membership_actor members; // hears of partition 0's session_end messages
 };
 
 } // namespace callboard

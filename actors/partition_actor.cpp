@@ -3,8 +3,8 @@
 
 #include "actors/core/limits.hpp"
 #include "actors/core/names.hpp"
-#include "actors/guarded.hpp"
 #include "actors/group_checkpoint.hpp"
+#include "actors/guarded.hpp"
 #include "actors/read_page.hpp"
 
 #include <spdlog/spdlog.h>
@@ -197,6 +197,8 @@ void partition_state::rebuild() {
     for (auto& [group, entry] : on_it)
       if (auto actor = std::exchange(entry.actor, group_actor{}))
         self->send(actor, failed_atom_v, caf::make_error(errc::unavailable));
+  end_consumer_groups();
+  consumer_groups.clear();
   if (pipeline && !pipeline->idle())
     return; // what is on its way is decided and valid: it comes first
   if (auto why = begin(); why == errc::none)
@@ -244,11 +246,18 @@ namespace {
 void end_children(partition_state& state, const caf::exit_msg& why) {
   if (state.group_of_actor.contains(why.source.id()))
     return state.group_ended(why.source.id());
+  if (state.consumer_group_of_actor.contains(why.source.id()))
+    return state.consumer_group_ended(why.source.id());
   for (auto& [stream, on_it] : state.groups)
     for (auto& [group, entry] : on_it)
       if (entry.actor)
         state.self->send_exit(entry.actor, why.reason);
+  for (auto& [group, entry] : state.consumer_groups)
+    if (entry.actor)
+      state.self->send_exit(entry.actor, why.reason);
   state.groups.clear(); // groups and partition hold each other
+  state.consumer_groups.clear();
+  state.others.members = membership_actor{};
   state.self->quit(why.reason);
 }
 
@@ -321,6 +330,16 @@ partition_behavior(partition_actor::stateful_pointer<partition_state> self,
     [&state, failed](fired_atom, const delayed_message& x) {
       return guarded([&] { return state.fired(x); }, failed);
     },
+    [&state, failed](open_atom, open_readers& x) {
+      return guarded([&] { return state.open(x); }, failed);
+    },
+    [&state, failed](poll_atom, slice_poll& x) {
+      return guarded([&] { return state.poll(x); }, failed);
+    },
+    [&state, failed](commit_atom, group_reader& x) {
+      return guarded([&] { return state.commit(x); }, failed);
+    },
+    [&](release_atom, const group_reader& x) { state.release(x); },
     [&state, failed](user_atom, const user_command& x) {
       return guarded([&] { return state.change_user(x); }, failed);
     },

@@ -35,6 +35,12 @@ struct group_entry {
   bool ending = false; // it ended, and records of it are on their way
 };
 
+/// A consumer group of this partition; its actor is spawned when it is needed.
+struct consumer_group_entry {
+  consumer_group_actor actor; // null: it ended
+  bool ending = false;        // and records of it are on their way
+};
+
 /// Who waits until the actors that ran when he asked have ended.
 struct group_restart {
   std::set<caf::actor_id> actors;
@@ -92,6 +98,16 @@ struct partition_state {
   caf::result<bool> restart_groups();
   void group_ended(caf::actor_id who);
 
+  // partition_consumers.cpp
+  caf::result<bool> open(open_readers& what);
+  caf::result<slice_reply_ptr> poll(slice_poll& what);
+  caf::result<bool> commit(group_reader& who);
+  void release(const group_reader& who);
+  void end_consumer_groups();
+  void consumer_group_ended(caf::actor_id who);
+  /// The actor of a consumer group, spawned if need be. Errors: unavailable.
+  result<consumer_group_actor> consuming(const std::string& group);
+
   // partition_users.cpp
   caf::result<user_reply> change_user(const user_command& what);
   caf::result<user_infos> users(std::string login);
@@ -125,6 +141,8 @@ struct partition_state {
   std::unordered_map<std::string, std::map<std::string, group_entry>> groups;
   std::set<group_key> being_created;
   std::unordered_map<caf::actor_id, group_key> group_of_actor;
+  std::unordered_map<std::string, consumer_group_entry> consumer_groups;
+  std::unordered_map<caf::actor_id, std::string> consumer_group_of_actor;
   std::vector<group_restart> restarts;
   std::unordered_map<std::string, std::vector<stream_waiter>> waiters;
   std::uint64_t last_group = 0;

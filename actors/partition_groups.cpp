@@ -203,6 +203,8 @@ void partition_state::absorb(record&& part, record& into) {
 caf::result<bool> partition_state::fired(const delayed_message& message) {
   if (message.kind == delayed_kind::retention)
     return sweep(message);
+  if (message.kind == delayed_kind::session_end)
+    return self->delegate(others.members, fired_atom_v, message);
   auto actor = serving({message.stream, message.group});
   if (actor)
     return self->delegate(*actor, fired_atom_v, message);

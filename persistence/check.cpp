@@ -26,6 +26,7 @@ public:
       check_applied({p});
       check_delayed({p});
       check_groups({p});
+      check_consumers({p});
       check_streams({p});
       ordered_ += check_order(view_, {p}, report_);
     }
@@ -34,7 +35,7 @@ public:
       + std::to_string(events_) + " events in " + std::to_string(ordered_)
       + " runs of the order of all, " + std::to_string(groups_) + " groups, "
       + std::to_string(runs_) + " runs, " + std::to_string(delayed_.size())
-      + " delayed messages");
+      + " delayed messages, " + std::to_string(consumers_) + " consumers");
   }
 
   const std::vector<log_index>& applied() const { return applied_; }
@@ -115,6 +116,18 @@ private:
          });
   }
 
+  void check_consumers(partition_id p) {
+    each(table::consumers, keys::partition(p), [&](const row_view& row) {
+      ++consumers_;
+      if (!read_consumer(row.key, row.value))
+        problem("a consumer's row is damaged");
+    });
+    each(table::positions, keys::partition(p), [&](const row_view& row) {
+      if (!read_position(row.key, row.value))
+        problem("the position of a consumer group is damaged");
+    });
+  }
+
   void check_streams(partition_id p) {
     each(table::streams, keys::partition(p), [&](const row_view& row) {
       ++streams_;
@@ -154,6 +167,7 @@ private:
   std::uint64_t groups_ = 0;
   std::uint64_t runs_ = 0;
   std::uint64_t ordered_ = 0;
+  std::uint64_t consumers_ = 0;
 };
 
 } // namespace

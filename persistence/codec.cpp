@@ -59,6 +59,19 @@ struct change_writer {
   }
 
   void operator()(const erase_user& x) { out.text(x.login); }
+
+  void operator()(const put_consumer& x) {
+    write(out, x.key);
+    write(out, x.row);
+  }
+
+  void operator()(const erase_consumer& x) { write(out, x.key); }
+
+  void operator()(const put_position& x) {
+    out.text(x.group);
+    out.text(x.stream);
+    out.varint(x.next.value);
+  }
 };
 
 struct change_reader {
@@ -110,6 +123,19 @@ struct change_reader {
   }
 
   void operator()(erase_user& x) { x.login = in.text(); }
+
+  void operator()(put_consumer& x) {
+    read(in, x.key);
+    read(in, x.row);
+  }
+
+  void operator()(erase_consumer& x) { read(in, x.key); }
+
+  void operator()(put_position& x) {
+    x.group = in.text();
+    x.stream = in.text();
+    x.next = {in.varint()};
+  }
 };
 
 template <std::size_t I = 0>

@@ -12,8 +12,9 @@ namespace callboard {
 namespace {
 
 constexpr std::array<const char*, table_count> table_names{
-  "meta",         "applied", "streams", "events", "recent_ids", "groups",
-  "group_events", "delayed", "users",   "trims",  "names",      "order"};
+  "meta",   "applied",      "streams",   "events",   "recent_ids",
+  "groups", "group_events", "delayed",   "users",    "trims",
+  "names",  "order",        "consumers", "positions"};
 
 errc to_errc(int code) noexcept {
   switch (code) {

@@ -31,9 +31,11 @@ enum class table : std::uint8_t {
   trims,
   names,
   order,
+  consumers,
+  positions,
 };
 
-inline constexpr std::size_t table_count = 12;
+inline constexpr std::size_t table_count = 14;
 
 /// A row. Both views end with the next write in, or the end of, the transaction
 /// they were read in.

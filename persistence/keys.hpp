@@ -26,6 +26,8 @@ namespace callboard::keys {
 ///     trims         stream 8                          blocks below this number
 ///                                                     are due
 ///     users         login
+///     consumers     bound group, 0, id                in partition 0
+///     positions     consumer group, 0, stream name    its next number
 ///     meta          "format"
 
 inline void append(std::string& out, std::uint64_t x, int bytes) {
@@ -73,6 +75,24 @@ inline std::string group(partition_id p, std::string_view stream_name,
   auto key = partition(p);
   key.append(stream_name).push_back('\0');
   return key.append(name);
+}
+
+/// Neither of the two parts may have a NUL inside.
+inline std::string consumer(partition_id p, const consumer_key& who) {
+  auto key = partition(p);
+  key.append(who.bound_group).push_back('\0');
+  return key.append(who.id);
+}
+
+inline std::string positions(partition_id p, std::string_view group_name) {
+  auto key = partition(p);
+  key.append(group_name).push_back('\0');
+  return key;
+}
+
+inline std::string position(partition_id p, std::string_view group_name,
+                            std::string_view stream_name) {
+  return positions(p, group_name).append(stream_name);
 }
 
 inline std::string runs(partition_id p, group_id g) {

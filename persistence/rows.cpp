@@ -88,6 +88,18 @@ struct row_maker {
   row_change operator()(const erase_user& x) const {
     return {table::users, x.login, std::nullopt};
   }
+
+  row_change operator()(const put_consumer& x) const {
+    return put(table::consumers, keys::consumer(p, x.key), x.row);
+  }
+
+  row_change operator()(const erase_consumer& x) const {
+    return {table::consumers, keys::consumer(p, x.key), std::nullopt};
+  }
+
+  row_change operator()(const put_position& x) const {
+    return put(table::positions, keys::position(p, x.group, x.stream), x.next);
+  }
 };
 
 } // namespace
@@ -145,6 +157,16 @@ result<delayed_message> read_delayed(std::string_view key,
 
 result<user_row> read_user(std::string_view key, std::string_view value) {
   return row_of<user_row>(key, value);
+}
+
+result<consumer_row> read_consumer(std::string_view key,
+                                   std::string_view value) {
+  return row_of<consumer_row>(key, value);
+}
+
+result<event_number> read_position(std::string_view key,
+                                   std::string_view value) {
+  return row_of<event_number>(key, value);
 }
 
 std::string write_applied(std::string_view key, const applied_row& row) {

@@ -38,6 +38,10 @@ result<run_row> read_run(std::string_view key, std::string_view value);
 result<delayed_message> read_delayed(std::string_view key,
                                      std::string_view value);
 result<user_row> read_user(std::string_view key, std::string_view value);
+result<consumer_row> read_consumer(std::string_view key,
+                                   std::string_view value);
+result<event_number> read_position(std::string_view key,
+                                   std::string_view value);
 
 /// What LMDB says of a partition.
 struct applied_row {

@@ -113,6 +113,13 @@ public:
   result<std::optional<user_row>> user(std::string_view login) const;
   result<std::vector<std::pair<std::string, user_row>>> users() const;
 
+  /// All registered consumers, in no particular order.
+  result<std::vector<std::pair<consumer_key, consumer_row>>> consumers() const;
+
+  /// Where a consumer group reads on, by stream name.
+  result<std::vector<std::pair<std::string, event_number>>>
+  positions(partition_id p, std::string_view group) const;
+
   /// The last ids published to the partition, oldest first, at most
   /// `limits::recent_ids_max`. What idempotent publishing starts with.
   result<std::vector<remembered_id>> recent_ids(partition_id p) const;

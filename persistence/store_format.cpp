@@ -6,7 +6,7 @@ namespace callboard {
 namespace {
 
 constexpr std::string_view format_key = "format";
-constexpr std::string_view format_value = "2";
+constexpr std::string_view format_value = "3";
 
 } // namespace
 

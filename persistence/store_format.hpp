@@ -9,8 +9,8 @@ namespace callboard {
 /// Errors: unknown_format, storage_full, storage_failed.
 ///
 ///     1  before the first release; not read any more
-///     2  rows end with a checksum; `names` and `order`: all events in one
-///     order
+///     2  the same
+///     3  `consumers` and `positions`; a stream `T@p` lies in partition p
 result<void> prepare_format(database& db);
 
 } // namespace callboard

@@ -209,6 +209,44 @@ result<std::vector<std::pair<std::string, user_row>>> store::users() const {
   return out;
 }
 
+result<std::vector<std::pair<consumer_key, consumer_row>>>
+store::consumers() const {
+  auto rows = impl_->scan({0}, table::consumers, keys::partition({0}),
+                          keys::partition({1}), SIZE_MAX);
+  if (!rows)
+    return rows.error();
+  std::vector<std::pair<consumer_key, consumer_row>> out;
+  for (auto& [key, value] : *rows) {
+    auto row = read_consumer(key, value);
+    if (!row)
+      return row.error();
+    auto split = key.find('\0', 2);
+    if (split == std::string::npos)
+      return errc::corrupt;
+    out.emplace_back(
+      consumer_key{key.substr(split + 1), key.substr(2, split - 2)},
+      std::move(*row));
+  }
+  return out;
+}
+
+result<std::vector<std::pair<std::string, event_number>>>
+store::positions(partition_id p, std::string_view group) const {
+  auto from = keys::positions(p, group);
+  auto rows =
+    impl_->scan(p, table::positions, from, keys::behind(from), SIZE_MAX);
+  if (!rows)
+    return rows.error();
+  std::vector<std::pair<std::string, event_number>> out;
+  for (auto& [key, value] : *rows) {
+    auto row = read_position(key, value);
+    if (!row)
+      return row.error();
+    out.emplace_back(key.substr(from.size()), *row);
+  }
+  return out;
+}
+
 result<std::vector<remembered_id>> store::recent_ids(partition_id p) const {
   std::shared_lock open{impl_->gate};
   std::optional<result<transaction>> view;

@@ -163,6 +163,42 @@ void read(byte_reader& in, user_row& row) {
   row.updated = {in.varint()};
 }
 
+void write(byte_writer& out, const consumer_key& key) {
+  out.text(key.id);
+  out.text(key.bound_group);
+}
+
+void read(byte_reader& in, consumer_key& key) {
+  key.id = in.text();
+  key.bound_group = in.text();
+}
+
+void write(byte_writer& out, const consumer_row& row) {
+  out.text(row.group);
+  out.varint(row.topics.size());
+  for (auto& topic : row.topics)
+    out.text(topic);
+  out.varint(row.number);
+  out.varint(row.silent_until.value);
+}
+
+void read(byte_reader& in, consumer_row& row) {
+  row.group = in.text();
+  row.topics.clear();
+  for (auto left = in.count(); left > 0; --left)
+    row.topics.emplace_back(in.text());
+  row.number = in.varint();
+  row.silent_until = {in.varint()};
+}
+
+void write(byte_writer& out, const event_number& number) {
+  out.varint(number.value);
+}
+
+void read(byte_reader& in, event_number& number) {
+  number = {in.varint()};
+}
+
 void write(byte_writer& out, const event& what) {
   out.id(what.id);
   out.byte(what.is_json ? 1 : 0);

@@ -26,6 +26,15 @@ void read(byte_reader& in, delayed_message& message);
 void write(byte_writer& out, const user_row& row);
 void read(byte_reader& in, user_row& row);
 
+void write(byte_writer& out, const consumer_key& key);
+void read(byte_reader& in, consumer_key& key);
+
+void write(byte_writer& out, const consumer_row& row);
+void read(byte_reader& in, consumer_row& row);
+
+void write(byte_writer& out, const event_number& number);
+void read(byte_reader& in, event_number& number);
+
 /// Without `number`.
 void write(byte_writer& out, const event& what);
 void read(byte_reader& in, event& what);

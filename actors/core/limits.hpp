@@ -125,6 +125,52 @@ inline constexpr std::chrono::milliseconds refused_delay = 1s;
 /// Longest sleep of the timer: a stepped wall clock is noticed by then.
 inline constexpr std::chrono::milliseconds sleep_max = 1min;
 
+// --- consumers of topics ----------------------------------------------------
+
+/// Consumers that are registered at the same time: each has an actor.
+inline constexpr std::size_t consumers_max = 10'000;
+
+/// Consumer groups whose positions a partition keeps in memory.
+inline constexpr std::size_t consumer_groups_max = 20'000;
+
+/// Registrations, goodbyes and expiries that wait for each other.
+inline constexpr std::size_t membership_changes_max = 1'000;
+
+/// UTF-8 bytes. The row of a consumer with all its topics lies in one page of
+/// the store.
+inline constexpr std::size_t consumer_id_bytes_max = 200;
+inline constexpr std::size_t consumer_topics_max = 100;
+inline constexpr std::size_t consumer_topics_bytes_max = 3000;
+
+/// Barco names a topic with one length byte.
+inline constexpr std::size_t topic_bytes_max = 255;
+
+/// A consumer that was silent for so long is not registered any more.
+inline constexpr std::chrono::milliseconds consumer_silence_max = 2min;
+
+/// Answer of one poll: it is cut short behind this, after at least one record.
+inline constexpr std::size_t poll_bytes_max = std::size_t{2} << 20;
+inline constexpr std::size_t poll_records_max = 50'000;
+
+/// Polls of one consumer that wait for each other.
+inline constexpr std::size_t consumer_polls_max = 16;
+
+/// Body of a frame of the binary producer: one append, as it is one record.
+inline constexpr std::size_t producer_frame_bytes_max = append_bytes_max;
+
+/// Frames of one binary producer that are being recorded, and their bytes; no
+/// more of its input is read meanwhile.
+inline constexpr std::size_t producer_frames_max = 4096;
+inline constexpr std::size_t producer_bytes_max = 2 * append_bytes_max;
+
+/// From a binary producer's connection to its first frame, and from the
+/// beginning of a frame to its end.
+inline constexpr std::chrono::milliseconds producer_frame_wait_max = 30s;
+
+/// Registrations of one consumer that were handed something which they have not
+/// committed: connections that come and go.
+inline constexpr std::size_t consumer_readers_max = 16;
+
 // --- users ------------------------------------------------------------------
 
 /// UTF-8 bytes. A user with all its groups and its hash lies in one page of the

@@ -76,11 +76,17 @@ struct run_row {
   friend bool operator==(const run_row&, const run_row&) = default;
 };
 
-enum class delayed_kind : std::uint8_t { lease_end = 1, retry_due, retention };
+enum class delayed_kind : std::uint8_t {
+  lease_end = 1,
+  retry_due,
+  retention,
+  session_end, // a consumer may have been silent for too long
+};
 
 /// A message to the actor of (stream, group) that LMDB keeps until it is due;
 /// key is (due, id). Whoever receives it decides and records, and that record
-/// erases the row: so it may come twice, and takes effect once.
+/// erases the row: so it may come twice, and takes effect once. For a consumer
+/// `stream` is its id, `group` the group that its key has.
 struct delayed_message {
   delayed_id id;
   wall_time due;
@@ -101,6 +107,28 @@ struct user_row {
   wall_time updated;
 
   friend bool operator==(const user_row&, const user_row&) = default;
+};
+
+/// Names a registered consumer. One that says its id with each request is known
+/// by that alone; one that is bound to its connection by group and id.
+struct consumer_key {
+  std::string id;
+  std::string bound_group{}; // empty: by id alone
+
+  friend auto operator<=>(const consumer_key&, const consumer_key&) = default;
+};
+
+/// Where a group begins to read a topic that it never read before.
+enum class start_policy : std::uint8_t { latest, earliest };
+
+/// A registered consumer of topics; a row of partition 0.
+struct consumer_row {
+  std::string group;
+  std::vector<std::string> topics; // as it named them, in that order
+  std::uint64_t number = 0;        // never reused while others are registered
+  wall_time silent_until;          // when its session_end is due
+
+  friend bool operator==(const consumer_row&, const consumer_row&) = default;
 };
 
 struct put_stream {
@@ -157,9 +185,31 @@ struct erase_user {
   friend bool operator==(const erase_user&, const erase_user&) = default;
 };
 
+struct put_consumer {
+  consumer_key key;
+  consumer_row row;
+  friend bool operator==(const put_consumer&, const put_consumer&) = default;
+};
+
+struct erase_consumer {
+  consumer_key key;
+  friend bool operator==(const erase_consumer&,
+                         const erase_consumer&) = default;
+};
+
+/// A consumer group reads on in this stream from `next`: all before it is
+/// committed.
+struct put_position {
+  std::string group;
+  std::string stream;
+  event_number next;
+  friend bool operator==(const put_position&, const put_position&) = default;
+};
+
 using change =
   std::variant<put_stream, put_group, erase_group, put_run, erase_run,
-               put_delayed, erase_delayed, put_user, erase_user>;
+               put_delayed, erase_delayed, put_user, erase_user, put_consumer,
+               erase_consumer, put_position>;
 
 /// An event at the end of a stream; its number is the stream's next one.
 struct appended_event {

@@ -20,7 +20,8 @@ namespace callboard::test {
 /// anew by it. The wall clock of the operating system can be set by hand.
 class world {
 public:
-  explicit world(std::uint64_t seed = 0) : seed_(seed), random_(seed + 1) {
+  explicit world(std::uint64_t seed = 0, std::size_t partitions = 4)
+      : seed_(seed), partitions_(partitions), random_(seed + 1) {
     start();
   }
 
@@ -124,10 +125,10 @@ private:
   void start() {
     vt = std::make_unique<virtual_time>(seed_, epoch_);
     node = std::make_shared<node_services>();
-    node->db =
-      store::open(
-        {.folder = folder.path, .partitions = 4, .flush_in_background = false})
-        .value();
+    node->db = store::open({.folder = folder.path,
+                            .partitions = partitions_,
+                            .flush_in_background = false})
+                 .value();
     for (auto& entry : kept)
       if (entry.index > node->db->applied(entry.partition))
         node->db->apply(entry.partition, entry.index,
@@ -135,7 +136,7 @@ private:
     auto journal = std::make_unique<manual_journal>(kept);
     log = journal.get();
     node->log = std::move(journal);
-    node->placement = ring{4};
+    node->placement = ring{partitions_};
     node->now = [this] { return now(); };
     node->wall = [this] {
       return wall_time{std::uint64_t(std::int64_t(now().value) + wall_step_ms)};
@@ -148,7 +149,8 @@ private:
       },
       [routes](partition_id p, errc why) { tell_failed(**routes, p, why); }};
     broker = start_broker(
-      vt->sys, node, {.partitions = 4, .readers = 1, .detach_blocking = false});
+      vt->sys, node,
+      {.partitions = partitions_, .readers = 1, .detach_blocking = false});
     *routes = broker.routes;
     vt->run();
   }
@@ -159,6 +161,7 @@ private:
       caf::anon_send_exit(partition, caf::exit_reason::user_shutdown);
     caf::anon_send_exit(broker.broker, caf::exit_reason::user_shutdown);
     caf::anon_send_exit(broker.timer, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(broker.members, caf::exit_reason::user_shutdown);
     caf::anon_send_exit(broker.login, caf::exit_reason::user_shutdown);
     caf::anon_send_exit(broker.scavenger, caf::exit_reason::user_shutdown);
     for (auto& reader : broker.readers)
@@ -170,6 +173,7 @@ private:
   }
 
   std::uint64_t seed_;
+  std::size_t partitions_;
   std::mt19937_64 random_;
   wall_time epoch_{1'700'000'000'000};
 };

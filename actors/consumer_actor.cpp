@@ -1,0 +1,343 @@
+// Ask all partitions at once, gather, wait for growth, answer.
+#include "actors/consumer_actor.hpp"
+
+#include "actors/core/limits.hpp"
+#include "actors/core/topics.hpp"
+#include "actors/guarded.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace callboard {
+
+namespace {
+
+/// Bytes that each partition may give at most, so that all together stay near
+/// the bound of an answer.
+std::size_t share_of(std::size_t partitions) {
+  constexpr std::size_t share_min = std::size_t{64} << 10;
+  return std::max(limits::poll_bytes_max / std::max<std::size_t>(partitions, 1),
+                  share_min);
+}
+
+} // namespace
+
+reader_id consumer_state::current_reader() const {
+  auto& who = tasks.front().poll.who;
+  return who.reader == reader_id{} ? latest : who.reader;
+}
+
+caf::result<poll_reply_ptr> consumer_state::poll(poll_request& what) {
+  if (tasks.size() >= limits::consumer_polls_max)
+    return caf::make_error(errc::overloaded);
+  ++node->counts.polls;
+  consumer_task task;
+  task.until = node->now() + std::uint64_t(what.wait.count());
+  task.poll = std::move(what);
+  task.polled = self->make_response_promise<poll_reply_ptr>();
+  auto promise = task.polled;
+  if (waiting)
+    finish(std::make_shared<const poll_reply>()); // its consumer polls anew
+  tasks.push_back(std::move(task));
+  run_next();
+  return promise;
+}
+
+caf::result<bool> consumer_state::commit(reader_id reader) {
+  if (tasks.size() >= limits::consumer_polls_max)
+    return caf::make_error(errc::overloaded);
+  consumer_task task;
+  task.poll.who.reader = reader;
+  task.committed = self->make_response_promise<bool>();
+  auto promise = *task.committed;
+  // A poll that waits has committed already, and was handed nothing.
+  tasks.insert(waiting ? tasks.begin() : tasks.end(), std::move(task));
+  if (waiting) {
+    run_commit(current_reader());
+    return promise;
+  }
+  run_next();
+  return promise;
+}
+
+void consumer_state::run_next() {
+  if (running || tasks.empty())
+    return;
+  running = true;
+  if (tasks.front().committed)
+    run_commit(current_reader());
+  else
+    begin_round(std::nullopt);
+}
+
+void consumer_state::run_commit(reader_id reader) {
+  auto promise = *std::exchange(tasks.front().committed, std::nullopt);
+  tasks.pop_front();
+
+  struct gathering {
+    std::size_t left = 1;
+    errc failed = errc::none;
+  };
+
+  auto all = std::make_shared<gathering>();
+  auto wait_goes_on = waiting;
+  auto one_less = [this, all, promise, reader, wait_goes_on]() mutable {
+    if (--all->left > 0)
+      return;
+    if (all->failed == errc::none) {
+      handed.erase(reader);
+      promise.deliver(true);
+    } else {
+      promise.deliver(caf::make_error(all->failed));
+    }
+    if (wait_goes_on)
+      return;
+    running = false;
+    run_next();
+  };
+  auto before = handed.find(reader);
+  for (auto& p :
+       before == handed.end() ? std::set<partition_id>{} : before->second) {
+    ++all->left;
+    self
+      ->request(partitions[p.value], caf::infinite, commit_atom_v,
+                group_reader{group, reader})
+      .then([one_less](bool) mutable { one_less(); },
+            [all, one_less](const caf::error& why) mutable {
+              all->failed = to_errc(why);
+              one_less();
+            });
+  }
+  one_less();
+}
+
+void consumer_state::begin_round(std::optional<partition_id> whole_first) {
+  auto r = std::make_shared<round>();
+  auto reader = current_reader();
+  std::set<partition_id> asked;
+  for (auto& [p, streams] : parts)
+    asked.insert(p);
+  auto share = share_of(asked.size());
+  if (auto before = handed.find(reader); before != handed.end()) {
+    asked.insert(before->second.begin(), before->second.end());
+    handed.erase(before); // this poll commits it
+  }
+  if (!whole_first && !asked.empty())
+    whole_first =
+      *std::next(asked.begin(), std::ptrdiff_t(turn++ % asked.size()));
+  r->left = asked.size() + 1;
+  for (auto p : asked)
+    ask_partition(r, p, share, p == whole_first);
+  one_less(r);
+}
+
+void consumer_state::ask_partition(const std::shared_ptr<round>& r,
+                                   partition_id p, std::size_t share,
+                                   bool whole_first) {
+  auto found = parts.find(p);
+  // Lost, but what it was handed there can still be committed.
+  auto mine = found == parts.end() ? std::make_shared<part>() : found->second;
+  auto& streams = mine->streams;
+  auto first = streams.empty() ? 0 : turn % streams.size();
+  slice_poll what{group, current_reader(), epoch, streams, share,
+                  0,     whole_first};
+  std::rotate(what.streams.begin(),
+              what.streams.begin() + std::ptrdiff_t(first), what.streams.end());
+  what.records_max = limits::poll_records_max / (parts.size() + 1);
+  self
+    ->request(partitions[p.value], caf::infinite, poll_atom_v, std::move(what))
+    .then(
+      [this, r, p, mine, first](slice_reply_ptr& reply) {
+        answered(*r, p, *mine, first, *reply);
+        one_less(r);
+      },
+      [this, r](const caf::error& why) {
+        r->failed = to_errc(why);
+        one_less(r);
+      });
+}
+
+/// Stream i of the reply is the one `first + i` of what was asked for.
+void consumer_state::answered(round& r, partition_id p, part& asked,
+                              std::size_t first, slice_reply& reply) {
+  auto place = [&](std::size_t i) { return (first + i) % asked.topics.size(); };
+  r.outdated = r.outdated || reply.outdated;
+  if (reply.more)
+    r.more = p;
+  for (std::size_t i = 0; i < reply.waits_at.size(); ++i)
+    asked.waits_at[place(i)] = reply.waits_at[i];
+  if (!reply.chunks.empty())
+    remember_handed(current_reader(), p);
+  for (auto& [stream, records] : reply.chunks)
+    r.reply->chunks.push_back(
+      {{asked.topics[place(stream)], p}, std::move(records)});
+}
+
+void consumer_state::one_less(const std::shared_ptr<round>& r) {
+  if (--r->left == 0)
+    end_round(*r);
+}
+
+void consumer_state::end_round(round& r) {
+  auto& task = tasks.front();
+  if (!r.reply->chunks.empty()) {
+    if (task.abandoned)
+      give_back(current_reader());
+    for (auto& chunk : r.reply->chunks)
+      node->counts.records_polled += chunk.records.size();
+    return finish(std::move(r.reply));
+  }
+  if (r.failed != errc::none)
+    return finish(r.failed);
+  if (r.more && !task.abandoned)
+    return begin_round(r.more);
+  if (r.outdated)
+    r.reply->outcome = poll_outcome::outdated;
+  else if (parts.empty())
+    r.reply->outcome = poll_outcome::idle;
+  else if (!task.abandoned && node->now() < task.until)
+    return begin_wait();
+  finish(std::move(r.reply));
+}
+
+/// Nobody got what was read: it is handed out again.
+void consumer_state::give_back(reader_id reader) {
+  for (auto& p : handed[reader])
+    self->send(partitions[p.value], release_atom_v,
+               group_reader{group, reader});
+  handed.erase(reader);
+}
+
+void consumer_state::begin_wait() {
+  waiting = true;
+  auto generation = ++wait_generation;
+  auto left = tasks.front().until.value - node->now().value;
+  for (auto& [p, mine] : parts)
+    for (std::size_t i = 0; i < mine->streams.size(); ++i)
+      self
+        ->request(partitions[p.value], caf::infinite, await_atom_v,
+                  mine->streams[i], mine->waits_at[i],
+                  std::uint64_t(self->id()), left)
+        .then([this, generation](event_number) { grown(generation); },
+              [this, generation](const caf::error&) {
+                // Too many wait already, or the partition begins anew.
+                if (waiting && generation == wait_generation)
+                  finish(std::make_shared<const poll_reply>());
+              });
+}
+
+void consumer_state::end_wait() {
+  waiting = false;
+  ++wait_generation; // what is still awaited is of no interest
+  for (auto& [p, mine] : parts)
+    for (auto& stream : mine->streams)
+      self->send(partitions[p.value], cancel_atom_v, group_key{stream, {}},
+                 std::uint64_t(self->id()));
+}
+
+/// A stream has grown, or the time is over.
+void consumer_state::grown(std::uint64_t generation) {
+  if (!waiting || generation != wait_generation)
+    return;
+  end_wait();
+  begin_round(std::nullopt);
+}
+
+void consumer_state::finish(result<poll_reply_ptr> outcome) {
+  if (waiting)
+    end_wait();
+  last_answered = {tasks.front().poll.session, current_reader()};
+  auto task = std::move(tasks.front());
+  tasks.pop_front();
+  running = false;
+  if (outcome)
+    task.polled.deliver(std::move(*outcome));
+  else
+    task.polled.deliver(caf::make_error(outcome.error()));
+  run_next();
+}
+
+void consumer_state::assigned(member_slices what) {
+  auto waited = waiting;
+  if (waited)
+    end_wait();
+  epoch = what.epoch;
+  parts.clear();
+  for (auto& [topic, p] : what.slices) {
+    auto& mine = parts[p];
+    if (!mine)
+      mine = std::make_shared<part>();
+    mine->streams.push_back(topic_stream(node->placement, topic, p));
+    mine->topics.push_back(std::move(topic));
+    mine->waits_at.emplace_back();
+  }
+  if (waited)
+    begin_round(std::nullopt);
+}
+
+void consumer_state::cancel(std::uint64_t session) {
+  auto found = std::find_if(tasks.begin(), tasks.end(), [&](auto& task) {
+    return !task.committed && task.poll.session == session;
+  });
+  if (found == tasks.end()) {
+    // Answered, but the answer came too late.
+    if (session == last_answered.session)
+      give_back(last_answered.reader);
+    return;
+  }
+  found->abandoned = true;
+  if (found == tasks.begin() && waiting)
+    finish(std::make_shared<const poll_reply>());
+}
+
+void consumer_state::remember_handed(reader_id reader, partition_id p) {
+  if (handed.size() >= limits::consumer_readers_max && !handed.contains(reader))
+    handed.erase(handed.begin());
+  handed[reader].insert(p);
+}
+
+void consumer_state::failed(const caf::error& why) {
+  if (waiting)
+    end_wait();
+  for (auto& task : std::exchange(tasks, {}))
+    if (task.committed)
+      task.committed->deliver(why);
+    else
+      task.polled.deliver(why);
+  self->quit();
+}
+
+consumer_actor::behavior_type
+consumer_behavior(consumer_actor::stateful_pointer<consumer_state> self,
+                  std::string group, node_ptr node,
+                  std::vector<partition_actor> partitions) {
+  auto& state = self->state;
+  state.self = self;
+  state.group = std::move(group);
+  state.node = std::move(node);
+  state.partitions = std::move(partitions);
+  auto crashed = [&state](const std::exception& error) {
+    ++state.node->counts.actor_failures;
+    spdlog::critical("consumer failed group={} error={}", state.group,
+                     error.what());
+    state.failed(caf::make_error(errc::unavailable));
+  };
+  return {
+    [&state, crashed](poll_atom, poll_request& what) {
+      return guarded([&] { return state.poll(what); }, crashed);
+    },
+    [&state, crashed](commit_atom, reader_id reader) {
+      return guarded([&] { return state.commit(reader); }, crashed);
+    },
+    [&](join_atom, reader_id reader) { state.latest = reader; },
+    [&](assigned_atom, member_slices& what) {
+      state.assigned(std::move(what));
+    },
+    [&](cancel_atom, std::uint64_t session) { state.cancel(session); },
+    [&](failed_atom, const caf::error& why) { state.failed(why); },
+  };
+}
+
+} // namespace callboard

@@ -1,0 +1,106 @@
+// A registered consumer: its polls, one after the other, over its partitions.
+#pragma once
+
+#include "actors/core/consumer_requests.hpp"
+#include "actors/node.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace callboard {
+
+/// A poll or a commit that has not been answered.
+struct consumer_task {
+  poll_request poll;
+  caf::typed_response_promise<poll_reply_ptr> polled;
+  std::optional<caf::typed_response_promise<bool>> committed; // a commit
+  wall_time until;        // a poll waits until then
+  bool abandoned = false; // nobody wants the answer
+};
+
+/// State of one consumer's actor.
+///
+///     asking ──something came, or no time is left──> answered
+///       ^ │
+///       │ └──nothing, and time is left──> waiting
+///       └── a stream grew, other slices ───┘
+struct consumer_state {
+  static inline const char* name = "consumer";
+
+  caf::result<poll_reply_ptr> poll(poll_request& what);
+  caf::result<bool> commit(reader_id reader);
+  void assigned(member_slices what);
+  void cancel(std::uint64_t session);
+  void failed(const caf::error& why);
+
+  /// What one round of questions to the partitions brought.
+  struct round {
+    std::size_t left = 0; // partitions that have not answered
+    std::shared_ptr<poll_reply> reply = std::make_shared<poll_reply>();
+    std::optional<partition_id> more; // has what did not fit
+    bool outdated = false;
+    errc failed = errc::none;
+  };
+
+  /// What the consumer reads in one partition.
+  struct part {
+    std::vector<std::string> topics;
+    std::vector<std::string> streams; // of the topics
+    std::vector<event_number> waits_at;
+  };
+
+  void run_next();
+  void begin_round(std::optional<partition_id> whole_first);
+  void ask_partition(const std::shared_ptr<round>& r, partition_id p,
+                     std::size_t share, bool whole_first);
+  void answered(round& r, partition_id p, part& asked, std::size_t first,
+                slice_reply& reply);
+  void one_less(const std::shared_ptr<round>& r);
+  void end_round(round& r);
+  void give_back(reader_id reader);
+  void begin_wait();
+  void end_wait();
+  void grown(std::uint64_t generation);
+  void finish(result<poll_reply_ptr> outcome);
+  void run_commit(reader_id reader);
+  void remember_handed(reader_id reader, partition_id p);
+  reader_id current_reader() const;
+
+  consumer_actor::pointer self = nullptr;
+  std::string group;
+  node_ptr node;
+  std::vector<partition_actor> partitions;
+
+  reader_id latest; // who polls without saying as which registration
+  member_epoch epoch;
+  std::map<partition_id, std::shared_ptr<part>> parts;
+  std::uint64_t turn = 0; // which partition and which topic come first
+  std::map<reader_id, std::set<partition_id>> handed; // and not committed
+
+  struct answered_poll {
+    std::uint64_t session = 0;
+    reader_id reader;
+  };
+
+  answered_poll last_answered;
+  std::deque<consumer_task> tasks; // the first one runs
+  bool running = false;
+  bool waiting = false;
+  std::uint64_t wait_generation = 0;
+};
+
+consumer_actor::behavior_type
+consumer_behavior(consumer_actor::stateful_pointer<consumer_state> self,
+                  std::string group, node_ptr node,
+                  std::vector<partition_actor> partitions);
+
+} // namespace callboard

@@ -1,0 +1,310 @@
+// Commit and read side by side; answer when both are done.
+#include "actors/consumer_group_actor.hpp"
+
+#include "actors/core/limits.hpp"
+#include "actors/guarded.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace callboard {
+
+namespace {
+
+/// What a record takes in an answer, roughly.
+std::size_t answered_bytes(const event& e) noexcept {
+  return e.data.size() + 16;
+}
+
+event_number first_readable(const stream_row& row) noexcept {
+  return row.state == stream_state::live ? row.first_live : row.next;
+}
+
+/// Where a group that never read the stream begins. "Latest" counts a stream
+/// with one event as empty: clients lean on it (barco-http.md 3.9, 6.4).
+event_number start_of(const stream_row& row, start_policy from) noexcept {
+  auto first = first_readable(row);
+  return from == start_policy::earliest || first + 1 == row.next ? first
+                                                                 : row.next;
+}
+
+} // namespace
+
+errc consumer_group_state::start() {
+  auto rows = node->db->positions(where, group);
+  if (!rows)
+    return rows.error();
+  core.emplace(group);
+  for (auto& [stream, next] : *rows)
+    core->load(std::move(stream), next);
+  return errc::none;
+}
+
+void consumer_group_state::record(std::vector<change> changes,
+                                  std::function<void(errc)> then) {
+  proposal what;
+  what.changes = std::move(changes);
+  ++outstanding;
+  self->request(partition, caf::infinite, propose_atom_v, std::move(what))
+    .then(
+      [this, then](log_index) {
+        --outstanding;
+        then(errc::none);
+        end_if_done();
+      },
+      [this, then](const caf::error& why) {
+        --outstanding;
+        then(to_errc(why));
+        failed(to_errc(why));
+      });
+}
+
+caf::result<bool> consumer_group_state::recorded(std::vector<change> changes) {
+  auto promise = self->make_response_promise<bool>();
+  record(std::move(changes), [promise](errc why) mutable {
+    if (why != errc::none)
+      promise.deliver(caf::make_error(why));
+    else
+      promise.deliver(true);
+  });
+  return promise;
+}
+
+errc consumer_group_state::begin_at(const std::string& stream,
+                                    start_policy from, change& out) {
+  auto row = node->db->stream(where, stream);
+  if (!row)
+    return row.error();
+  out = core->open(stream, *row ? start_of(**row, from) : event_number{});
+  return errc::none;
+}
+
+caf::result<bool> consumer_group_state::open(const open_readers& what) {
+  if (ending != errc::none)
+    return caf::make_error(ending);
+  std::vector<change> todo;
+  for (auto& stream : what.streams) {
+    if (core->knows(stream))
+      continue;
+    todo.emplace_back();
+    if (auto why = begin_at(stream, what.from, todo.back());
+        why != errc::none) {
+      failed(why); // the streams before it are open in memory only
+      return caf::make_error(why);
+    }
+  }
+  return recorded(std::move(todo));
+}
+
+caf::result<bool> consumer_group_state::commit(reader_id who) {
+  if (ending != errc::none)
+    return caf::make_error(ending);
+  return recorded(core->commit(who));
+}
+
+caf::result<slice_reply_ptr> consumer_group_state::poll(slice_poll& what) {
+  if (ending != errc::none)
+    return caf::make_error(ending);
+  auto poll = std::make_shared<running_poll>();
+  poll->promise = self->make_response_promise<slice_reply_ptr>();
+  poll->what = std::move(what);
+  poll->reply->waits_at.resize(poll->what.streams.size());
+  auto committed = core->commit(poll->what.reader);
+  poll->reply->outdated = !core->admit(poll->what.epoch);
+  poll->read = poll->reply->outdated || poll->what.streams.empty();
+  poll->recorded = committed.empty();
+  if (!poll->recorded)
+    record(std::move(committed), [this, poll](errc why) {
+      poll->recorded = true;
+      poll->failed = why;
+      answer_if_complete(poll);
+    });
+  if (!poll->read) {
+    reading.push_back(poll);
+    read_next();
+  }
+  answer_if_complete(poll);
+  return poll->promise;
+}
+
+void consumer_group_state::answer_if_complete(const running_poll_ptr& poll) {
+  if (!poll->read || !poll->recorded || !poll->promise.pending())
+    return;
+  if (poll->failed != errc::none)
+    poll->promise.deliver(caf::make_error(poll->failed));
+  else
+    poll->promise.deliver(std::move(poll->reply));
+}
+
+void consumer_group_state::read_next() {
+  while (!asked_reader && !reading.empty()) {
+    auto poll = reading.front();
+    if (!read(poll))
+      return;
+    reading.pop_front();
+    poll->read = true;
+    answer_if_complete(poll);
+  }
+}
+
+bool consumer_group_state::read(const running_poll_ptr& poll) {
+  while (poll->next < poll->what.streams.size()) {
+    if (!read_stream(poll))
+      return false;
+    ++poll->next;
+  }
+  return true;
+}
+
+/// The stream whose turn it is: what memory has of it, or asks a reader.
+bool consumer_group_state::read_stream(const running_poll_ptr& poll) {
+  auto& what = poll->what;
+  auto& stream = what.streams[poll->next];
+  auto row = node->db->stream(where, stream);
+  if (!row || !core->knows(stream)) {
+    poll->failed = row ? errc::unavailable : row.error();
+    return true;
+  }
+  auto at = core->begin(stream, what.reader);
+  if (*row)
+    at = std::max(at, first_readable(**row));
+  poll->reply->waits_at[poll->next] = at;
+  if (!*row || at >= (*row)->next)
+    return true;
+  if (poll->bytes >= what.bytes_max || poll->records >= what.records_max) {
+    poll->reply->more = true;
+    return true;
+  }
+  auto count = std::min<std::uint64_t>((*row)->next.value - at.value,
+                                       what.records_max - poll->records);
+  range_request range{
+    where, (*row)->id, at, count, what.bytes_max - poll->bytes, false};
+  if (auto events =
+        node->db->try_read(where, range.id, at, range.count, range.bytes_max)) {
+    take(*poll, **row, std::move(*events));
+    return true;
+  }
+  ask_reader(poll, **row, std::move(range));
+  return false;
+}
+
+void consumer_group_state::ask_reader(const running_poll_ptr& poll,
+                                      const stream_row& row,
+                                      range_request what) {
+  asked_reader = true;
+  auto go_on = [this, poll] {
+    asked_reader = false;
+    ++poll->next;
+    if (ending == errc::none)
+      read_next();
+    end_if_done();
+  };
+  self->request(reader, caf::infinite, read_atom_v, std::move(what))
+    .then(
+      [this, poll, row, go_on](resolved_events& found) {
+        std::vector<event_ptr> events;
+        events.reserve(found.size());
+        for (auto& one : found)
+          events.push_back(std::move(one.original));
+        if (ending == errc::none)
+          take(*poll, row, std::move(events));
+        go_on();
+      },
+      [poll, go_on](const caf::error& why) {
+        poll->failed = to_errc(why);
+        go_on();
+      });
+}
+
+void consumer_group_state::take(running_poll& poll, const stream_row& row,
+                                std::vector<event_ptr> events) {
+  auto& stream = poll.what.streams[poll.next];
+  auto& reply = *poll.reply;
+  auto& at = reply.waits_at[poll.next];
+  if (events.empty()) { // all of it was erased meanwhile
+    core->hand_out(stream, poll.what.reader, row.next);
+    at = row.next;
+    return;
+  }
+  std::size_t taken = 0;
+  for (; taken < events.size(); ++taken) {
+    auto bytes = answered_bytes(*events[taken]);
+    auto fits = poll.bytes + bytes <= poll.what.bytes_max
+                || (poll.what.whole_first && poll.records == 0);
+    auto follows =
+      taken == 0 || events[taken]->number == events[taken - 1]->number + 1;
+    if (!fits || !follows)
+      break;
+    poll.bytes += bytes;
+    ++poll.records;
+  }
+  events.resize(taken);
+  if (taken > 0) {
+    at = events.back()->number + 1;
+    core->hand_out(stream, poll.what.reader, at);
+    reply.chunks.emplace_back(poll.next, std::move(events));
+  }
+  reply.more = reply.more || at < row.next;
+}
+
+void consumer_group_state::failed(errc why) {
+  if (ending == errc::none) {
+    ending = why;
+    for (auto& poll : std::exchange(reading, {}))
+      if (poll->promise.pending())
+        poll->promise.deliver(caf::make_error(why));
+  }
+  end_if_done();
+}
+
+/// Whoever is owed an answer by another actor's gets it first.
+void consumer_group_state::end_if_done() {
+  if (ending != errc::none && outstanding == 0 && !asked_reader)
+    self->quit();
+}
+
+void consumer_group_state::crashed(const std::exception& error) {
+  ++node->counts.actor_failures;
+  spdlog::critical("consumer group failed group={} partition={} error={}",
+                   group, where.value, error.what());
+  failed(errc::unavailable);
+}
+
+consumer_group_actor::behavior_type consumer_group_behavior(
+  consumer_group_actor::stateful_pointer<consumer_group_state> self,
+  std::string group, partition_id where, node_ptr node,
+  partition_actor partition, reader_actor reader) {
+  auto& state = self->state;
+  state.self = self;
+  state.group = std::move(group);
+  state.where = where;
+  state.node = std::move(node);
+  state.partition = std::move(partition);
+  state.reader = std::move(reader);
+  if (auto why = state.start(); why != errc::none) {
+    spdlog::error("positions cannot be read group={} error={}", state.group,
+                  to_string(why));
+    state.failed(why);
+  }
+  auto failed = [&state](const std::exception& error) { state.crashed(error); };
+  return {
+    [&state, failed](open_atom, const open_readers& what) {
+      return guarded([&] { return state.open(what); }, failed);
+    },
+    [&state, failed](poll_atom, slice_poll& what) {
+      return guarded([&] { return state.poll(what); }, failed);
+    },
+    [&state, failed](commit_atom, const group_reader& who) {
+      return guarded([&] { return state.commit(who.reader); }, failed);
+    },
+    [&](release_atom, const group_reader& who) {
+      if (state.ending == errc::none)
+        state.core->forget(who.reader);
+    },
+    [&](failed_atom, const caf::error& why) { state.failed(to_errc(why)); },
+  };
+}
+
+} // namespace callboard

@@ -1,0 +1,70 @@
+// A position, and what was handed out behind it.
+#include "actors/core/reader_positions.hpp"
+
+#include <cassert>
+#include <utility>
+
+namespace callboard {
+
+void reader_positions::load(std::string stream, event_number next) {
+  streams_.insert_or_assign(std::move(stream), position{next, next, {}});
+}
+
+bool reader_positions::knows(std::string_view stream) const {
+  return streams_.find(stream) != streams_.end();
+}
+
+change reader_positions::open(const std::string& stream, event_number from) {
+  assert(!knows(stream));
+  load(stream, from);
+  return put_position{group_, stream, from};
+}
+
+bool reader_positions::admit(member_epoch epoch) {
+  if (epoch < epoch_)
+    return false;
+  epoch_ = epoch;
+  return true;
+}
+
+std::vector<change> reader_positions::commit(reader_id reader) {
+  std::vector<change> out;
+  for (auto& [stream, at] : streams_)
+    if (at.reader == reader && at.next < at.handed_end) {
+      at.next = at.handed_end;
+      out.emplace_back(put_position{group_, stream, at.next});
+    }
+  return out;
+}
+
+event_number reader_positions::begin(const std::string& stream,
+                                     reader_id reader) {
+  auto found = streams_.find(stream);
+  assert(found != streams_.end());
+  auto& at = found->second;
+  if (at.reader != reader) {
+    at.handed_end = at.next;
+    at.reader = reader;
+  }
+  return at.handed_end;
+}
+
+void reader_positions::hand_out(const std::string& stream, reader_id reader,
+                                event_number end) {
+  auto& at = streams_.find(stream)->second;
+  assert(at.reader == reader && end >= at.handed_end);
+  at.handed_end = end;
+}
+
+void reader_positions::forget(reader_id reader) {
+  for (auto& [stream, at] : streams_)
+    if (at.reader == reader)
+      at = {at.next, at.next, {}};
+}
+
+event_number reader_positions::committed(std::string_view stream) const {
+  auto found = streams_.find(stream);
+  return found == streams_.end() ? event_number{} : found->second.next;
+}
+
+} // namespace callboard
