@@ -27,5 +27,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
   [[maybe_unused]] auto run = read_run(key, value);
   [[maybe_unused]] auto later = read_delayed(key, value);
   [[maybe_unused]] auto user = read_user(key, value);
+  [[maybe_unused]] auto consumer = read_consumer(key, value);
+  [[maybe_unused]] auto position = read_position(key, value);
   return 0;
 }

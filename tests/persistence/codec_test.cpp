@@ -49,7 +49,10 @@ record everything() {
                   put_delayed{later},
                   erase_delayed{{1}, {2}},
                   put_user{"ann", user},
-                  erase_user{"bob"}};
+                  erase_user{"bob"},
+                  put_consumer{{"c1", "g"}, {"g", {"a", "b"}, 3, {77}}},
+                  erase_consumer{{"c2", {}}},
+                  put_position{"g", "a@2", {500}}};
   return what;
 }
 
@@ -103,6 +106,10 @@ TEST_CASE("rows are read as they were written") {
       CHECK(read_delayed(row.key, *row.value).value() == later->message);
     else if (auto* user = std::get_if<put_user>(&one))
       CHECK(read_user(row.key, *row.value).value() == user->row);
+    else if (auto* consumer = std::get_if<put_consumer>(&one))
+      CHECK(read_consumer(row.key, *row.value).value() == consumer->row);
+    else if (auto* at = std::get_if<put_position>(&one))
+      CHECK(read_position(row.key, *row.value).value() == at->next);
     else
       CHECK(!row.value);
   }

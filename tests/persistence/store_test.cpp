@@ -270,3 +270,33 @@ TEST_CASE("a store of another format is refused") {
     store::open({.folder = folder.path, .flush_in_background = false}).error()
     == errc::unknown_format);
 }
+
+TEST_CASE("consumers and positions are found, before and after a flush") {
+  temporary_folder folder;
+  auto db = open_store(folder.path);
+  record what;
+  what.changes = {put_consumer{{"c1", {}}, {"g", {"t"}, 1, {5}}},
+                  put_consumer{{"c1", "g"}, {"g", {"u"}, 2, {6}}},
+                  put_consumer{{"c2", {}}, {"g", {"t"}, 3, {7}}},
+                  put_position{"g", "t", {10}},
+                  put_position{"g", "u@0", {4}},
+                  put_position{"gg", "t", {99}}};
+  db->apply({0}, {1}, what, 100);
+  record later;
+  later.changes = {erase_consumer{{"c2", {}}}, put_position{"g", "t", {11}}};
+  for (int round = 0; round < 2; ++round) {
+    auto consumers = db->consumers().value();
+    CHECK(consumers.size() == (round == 0 ? 3 : 2));
+    CHECK(consumers.front().first == consumer_key{"c1", {}});
+    CHECK(consumers.back().second.topics == std::vector<std::string>{"u"});
+    auto at = db->positions({0}, "g").value();
+    REQUIRE(at.size() == 2);
+    CHECK(at[0]
+          == std::pair{std::string{"t"}, event_number{round == 0 ? 10U : 11U}});
+    CHECK(at[1] == std::pair{std::string{"u@0"}, event_number{4}});
+    CHECK(db->positions({1}, "g").value().empty());
+    db->flush().value();
+    if (round == 0)
+      db->apply({0}, {2}, later, 100);
+  }
+}

@@ -65,6 +65,12 @@ private:
   void put(const put_user&) {}
 
   void put(const erase_user&) {}
+
+  void put(const put_consumer&) {}
+
+  void put(const erase_consumer&) {}
+
+  void put(const put_position&) {}
 };
 
 /// Decides like `partition_actor` and `group_actor`, in one thread. A callback
