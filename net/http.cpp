@@ -250,14 +250,16 @@ struct http_exchange::state {
   state(const state&) = delete;
   state& operator=(const state&) = delete;
 
-  // A connection ends on its own thread only, whoever lets go of it last; and
-  // 503 goes out later, since this may run in the middle of anything.
+  // A connection ends on its own thread only, whoever lets go of it last, and
+  // so does its state; and 503 goes out later, since this may run in the middle
+  // of anything.
   ~state() {
     auto executor = connection->executor();
     if (answered.load() && executor.running_in_this_thread())
       return;
     boost::asio::post(executor,
-                      [to = std::move(connection), n = number,
+                      [to = std::move(connection),
+                       kept = std::move(request.connection), n = number,
                        block = header_block, unanswered = !answered.load()] {
                         if (unanswered)
                           to->answer(n, unavailable(), block);

@@ -34,6 +34,14 @@ struct placeholder {
   std::size_t segment = 0;
 };
 
+/// What handlers keep for a connection. All requests of one TCP connection
+/// share it; it ends, on the connection's thread, when the connection has and
+/// the last of those requests with it. On that thread only.
+struct connection_state {
+  /// Whatever is bound to the connection; its destructor sees the end.
+  std::shared_ptr<void> bound;
+};
+
 /// A complete request. Copyable and movable; every view points into it and
 /// lives until it changes or ends. Headers and names of query parameters are
 /// looked up in any case; of several with one name the first is found.
@@ -43,6 +51,9 @@ public:
   std::string body; // a handler may move it out
   std::string remote_address;
   bool keep_alive = true;
+
+  /// Null only if no connection stands behind the request.
+  std::shared_ptr<connection_state> connection;
 
   // --- the target: `/a%20b/c/?x=1` -------------------------------------------
 

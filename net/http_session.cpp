@@ -77,6 +77,7 @@ void http_session::close() {
   if (!answering) // else the handler still has the body
     receiving_.resize(0);
   stopping_ = nullptr;
+  auto state = std::move(state_); // what is bound ends when all is in order
   if (gone && answering)
     gone();
   if (auto closed = std::exchange(closed_, nullptr))
@@ -219,6 +220,7 @@ void http_session::hand_out() {
   keep_alive_ = request.keep_alive;
   head_only_ = request.method == http_verb::head;
   request.remote_address = remote_address_;
+  request.connection = state_;
   ++number_;
   asked_ = enter(phase::answering, service_->options.answer_wait_max);
   http_exchange exchange{shared_from_this(), number_, std::move(request),

@@ -163,6 +163,8 @@ private:
   http_executor executor_;
   std::shared_ptr<http_service> service_;
   std::string remote_address_;
+  std::shared_ptr<connection_state> state_ =
+    std::make_shared<connection_state>();
   std::function<void()> closed_;
 
   phase phase_ = phase::idle;

@@ -14,7 +14,8 @@
 namespace callboard::test {
 
 /// Stands where a session would: one request after the other, each with a
-/// number. Answers come once its io_context has run.
+/// number. Answers come once its io_context has run. All requests are of one
+/// connection.
 class answer_collector : public http_connection,
                          public std::enable_shared_from_this<answer_collector> {
 public:
@@ -53,6 +54,7 @@ public:
   std::uint64_t begin(const http_handler& handler, http_request request) {
     answers_.emplace_back();
     auto number = answers_.size() - 1;
+    request.connection = state_;
     boost::asio::post(
       context_, [this, &handler, number, r = std::move(request)]() mutable {
         http_exchange exchange{shared_from_this(), number, std::move(r)};
@@ -85,6 +87,8 @@ public:
 
 private:
   boost::asio::io_context& context_;
+  std::shared_ptr<connection_state> state_ =
+    std::make_shared<connection_state>();
   std::vector<std::optional<entry>> answers_;
   std::function<void()> gone_;
   std::function<void()> stopping_;
