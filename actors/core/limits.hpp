@@ -257,7 +257,47 @@ inline constexpr std::chrono::milliseconds body_wait_max = 5min;
 inline constexpr std::chrono::milliseconds answer_wait_max = 10s;
 inline constexpr std::chrono::milliseconds write_wait_max = 30s;
 
+/// A client that reads slowly gets the full time for writing again with so
+/// much.
+inline constexpr std::size_t write_progress_bytes = std::size_t{16} << 10;
+
+/// Bytes of a connection that wait to be written; beyond it nothing more is
+/// read.
+inline constexpr std::size_t unwritten_bytes_max = std::size_t{64} << 10;
+
+/// What a quiet connection may keep allocated, of each buffer.
+inline constexpr std::size_t kept_buffer_bytes_max = 1024;
+
+/// How long a client that was refused, or told goodbye, may go on sending
+/// before it is cut off.
+inline constexpr std::chrono::milliseconds linger_wait_max = 1s;
+
 /// A stop waits this long for what is being answered.
 inline constexpr std::chrono::milliseconds drain_wait_max = 5s;
+
+// --- HTTP/2 -----------------------------------------------------------------
+
+/// Requests of one connection at the same time; more are refused
+/// (REFUSED_STREAM). As many again may have been given up by the client and
+/// still be worked on.
+inline constexpr std::size_t h2_streams_max = 128;
+
+/// What a client may send ahead of one request's body, and of all of a
+/// connection. Bodies have the bounds of HTTP/1 besides.
+inline constexpr std::size_t h2_stream_window_bytes = std::size_t{256} << 10;
+inline constexpr std::size_t h2_connection_window_bytes = std::size_t{1} << 20;
+
+/// Streams that a client may reset, or make us reset: so many at once, and so
+/// many more each second. Beyond it the connection ends (ENHANCE_YOUR_CALM).
+inline constexpr std::size_t h2_resets_max = 200;
+inline constexpr std::size_t h2_resets_per_second = 20;
+
+/// The same for frames that carry nothing: PING, SETTINGS, PRIORITY, empty
+/// DATA.
+inline constexpr std::size_t h2_small_frames_max = 1000;
+inline constexpr std::size_t h2_small_frames_per_second = 100;
+
+/// Answers to PING and SETTINGS that wait to be written.
+inline constexpr std::size_t h2_acks_max = 1000;
 
 } // namespace callboard::limits
