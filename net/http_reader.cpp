@@ -15,11 +15,6 @@ using boost::beast::iequals;
 
 namespace {
 
-constexpr std::size_t header_count_max = 100;
-
-// A longer body is collected in pieces.
-constexpr std::size_t piece_bytes_max = std::size_t{64} << 10;
-
 // " HTTP/1.1\r\n" and the space behind the method.
 constexpr std::size_t request_line_bytes = 12;
 
@@ -30,16 +25,6 @@ std::string_view authority_of(std::string_view target) {
     return {};
   target.remove_prefix(scheme + 3);
   return target.substr(0, target.find_first_of("/?#"));
-}
-
-refusal malformed(const std::string& why) {
-  return {400, "Malformed request: " + why};
-}
-
-refusal too_large_header(std::size_t bytes_max) {
-  return {431, "Request header fields are limited to "
-                 + std::to_string(bytes_max) + " bytes and "
-                 + std::to_string(header_count_max) + " fields"};
 }
 
 } // namespace
@@ -81,22 +66,20 @@ refusal http_reader::why(error_code ec, std::string_view input) const {
   if (refusal_)
     return *refusal_;
   if (ec == http::error::body_limit)
-    return {413, "Request bodies are limited to "
-                   + std::to_string(limits_.body_bytes_max) + " bytes"};
+    return too_large_body(limits_);
   if (ec == http::error::header_limit) {
     auto line_end = input.substr(0, limits_.header_bytes_max).find("\r\n");
     if (header_bytes_ == 0
         && (line_end == std::string_view::npos
             || line_end > limits_.target_bytes_max))
-      return {414, "Request targets are limited to "
-                     + std::to_string(limits_.target_bytes_max) + " bytes"};
-    return too_large_header(limits_.header_bytes_max);
+      return too_long_target(limits_);
+    return too_large_header(limits_);
   }
   return malformed(ec.message());
 }
 
-void http_reader::refuse(unsigned status, std::string text, error_code& ec) {
-  refusal_ = refusal{status, std::move(text)};
+void http_reader::refuse(refusal why, error_code& ec) {
+  refusal_ = std::move(why);
   ec = http::error::bad_value; // any: `refusal_` is what counts
 }
 
@@ -108,27 +91,19 @@ void http_reader::on_request_impl(http_verb method, string_view method_text,
   header_bytes_ = method_text.size() + target.size() + request_line_bytes;
   authority_ = authority_of(target);
   if (target.size() > limits_.target_bytes_max)
-    return refuse(414,
-                  "Request targets are limited to "
-                    + std::to_string(limits_.target_bytes_max) + " bytes",
-                  ec);
-  if (auto set = request_.set_target(target); !set) {
-    refusal_ = set.error();
-    ec = http::error::bad_target;
-  }
+    return refuse(too_long_target(limits_), ec);
+  if (auto set = request_.set_target(target); !set)
+    refuse(set.error(), ec);
 }
 
 void http_reader::on_field_impl(http_field field, string_view name,
                                 string_view value, error_code& ec) {
   if (is_folded(name, value))
-    return refuse(400, "Malformed request: a header line is continued", ec);
+    return refuse(malformed("a header line is continued"), ec);
   header_bytes_ += name.size() + value.size() + 4;
   if (header_bytes_ > limits_.header_bytes_max
-      || ++header_count_ > header_count_max) {
-    refusal_ = too_large_header(limits_.header_bytes_max);
-    ec = http::error::header_limit;
-    return;
-  }
+      || ++header_count_ > header_count_max)
+    return refuse(too_large_header(limits_), ec);
   // A trailer comes after everything was decided by the header: not for us.
   if (!is_header_done())
     request_.add_header(field, name, value);
@@ -137,19 +112,15 @@ void http_reader::on_field_impl(http_field field, string_view name,
 void http_reader::on_header_impl(error_code& ec) {
   auto coding = request_.header(http_field::transfer_encoding);
   if (coding && (!chunked() || !iequals(*coding, "chunked")))
-    return refuse(400,
-                  "Malformed request: the only Transfer-Encoding known is "
-                  "chunked",
-                  ec);
+    return refuse(malformed("the only Transfer-Encoding known is chunked"), ec);
   if (coding && version_ < 11)
-    return refuse(400, "Malformed request: Transfer-Encoding in HTTP/1.0", ec);
+    return refuse(malformed("Transfer-Encoding in HTTP/1.0"), ec);
   for (auto wrong : {check_length(), check_host()})
     if (wrong)
-      return refuse(wrong->status, wrong->text, ec);
+      return refuse(*wrong, ec);
   auto expect = request_.header(http_field::expect);
   if (expect && version_ == 11 && !iequals(*expect, "100-continue"))
-    return refuse(417, "The only expectation that can be met is 100-continue",
-                  ec);
+    return refuse(unknown_expectation(), ec);
   request_.keep_alive = keep_alive();
 }
 
@@ -189,7 +160,7 @@ void http_reader::on_body_init_impl(const boost::optional<std::uint64_t>&,
                                     error_code&) {}
 
 std::size_t http_reader::on_body_impl(string_view body, error_code&) {
-  append(body);
+  body_.append(body);
   return body.size();
 }
 
@@ -198,7 +169,7 @@ void http_reader::on_chunk_header_impl(std::uint64_t, string_view,
 
 std::size_t http_reader::on_chunk_body_impl(std::uint64_t, string_view body,
                                             error_code&) {
-  append(body);
+  body_.append(body);
   return body.size();
 }
 
@@ -212,26 +183,8 @@ bool http_reader::expects_continue() const noexcept {
          && iequals(*expect, "100-continue");
 }
 
-/// A string that grows is copied again and again and leaves holes behind: with
-/// a thousand of them the process would take twice what they hold.
-void http_reader::append(string_view part) {
-  auto& to = request_.body;
-  if (!to.empty() && to.size() + part.size() > piece_bytes_max) {
-    pieces_bytes_ += to.size();
-    pieces_.push_back(std::exchange(to, {}));
-  }
-  to.append(part.data(), part.size());
-}
-
 http_request http_reader::take() {
-  if (!pieces_.empty()) {
-    std::string whole;
-    whole.reserve(body_size());
-    for (auto& piece : pieces_)
-      whole += std::exchange(piece, {});
-    whole += request_.body;
-    request_.body = std::move(whole);
-  }
+  request_.body = body_.take();
   return std::move(request_);
 }
 

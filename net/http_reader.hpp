@@ -1,22 +1,16 @@
 // Bytes to one request, with every bound on what a client may send.
 #pragma once
 
-#include "actors/core/limits.hpp"
 #include "net/http.hpp"
+#include "net/http_body.hpp"
+#include "net/http_limits.hpp"
 
 #include <boost/beast/http/basic_parser.hpp>
 
 #include <optional>
 #include <string>
-#include <vector>
 
 namespace callboard {
-
-struct http_limits {
-  std::size_t header_bytes_max = limits::header_bytes_max; // and the target
-  std::size_t target_bytes_max = limits::target_bytes_max;
-  std::size_t body_bytes_max = limits::body_bytes_max;
-};
 
 /// Reads one request; a fresh one for the next. Refuses what two readers could
 /// understand in two ways (request smuggling): `Content-Length` twice or next
@@ -45,11 +39,8 @@ public:
   /// The client waits for `100 Continue` before it sends the body.
   bool expects_continue() const noexcept;
 
-  /// What is here of the body: memory follows what came, not what a client
-  /// announces.
-  std::size_t body_size() const noexcept {
-    return pieces_bytes_ + request_.body.size();
-  }
+  /// What is here of the body.
+  std::size_t body_size() const noexcept { return body_.size(); }
 
   /// HTTP/1.0.
   bool old_client() const noexcept { return version_ < 11; }
@@ -79,18 +70,16 @@ private:
   void on_response_impl(int status, string_view reason, int version,
                         error_code& ec) override;
 
-  void append(string_view part);
   refusal why(error_code ec, std::string_view input) const;
   bool is_folded(std::string_view name, std::string_view value) const;
   std::optional<refusal> check_length() const;
   std::optional<refusal> check_host() const;
-  void refuse(unsigned status, std::string text, error_code& ec);
+  void refuse(refusal why, error_code& ec);
 
   const http_limits& limits_;
   http_request request_;
   std::optional<refusal> refusal_;
-  std::vector<std::string> pieces_; // of a long body, before what is in it
-  std::size_t pieces_bytes_ = 0;
+  http_body body_;
   std::string_view input_; // what is being parsed
   std::string authority_;  // of a target in absolute form
   std::size_t header_bytes_ = 0;

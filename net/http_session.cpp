@@ -17,6 +17,16 @@ constexpr std::size_t held_bytes_max = std::size_t{64} << 10;
 
 } // namespace
 
+void http_service::serve(const http_exchange& exchange) const {
+  try {
+    handler(exchange.request(), exchange);
+  } catch (const std::exception& e) {
+    spdlog::error("handler failed path={} error={}", exchange.request().path(),
+                  e.what());
+    exchange.answer(plain_status(http_status::internal_server_error));
+  }
+}
+
 http_session::http_session(http_stream stream, std::string remote_address,
                            std::shared_ptr<http_service> service,
                            std::function<void()> closed)
@@ -206,7 +216,7 @@ std::size_t http_session::read_request(std::string_view input) {
   else if (!reader_->started())
     reader_.reset();
   else if (!receiving_.resize(reader_->body_size()))
-    refuse({503, "Too many large requests at the same time"});
+    refuse(too_many_bodies());
   else if (!had_header && reader_->header_done() && *taken == input.size()
            && reader_->expects_continue())
     out_ += "HTTP/1.1 100 Continue\r\n\r\n";
@@ -225,13 +235,7 @@ void http_session::hand_out() {
   asked_ = enter(phase::answering, service_->options.answer_wait_max);
   http_exchange exchange{shared_from_this(), number_, std::move(request),
                          service_->options.header_block};
-  try {
-    service_->handler(exchange.request(), exchange);
-  } catch (const std::exception& e) {
-    spdlog::error("handler failed path={} error={}", exchange.request().path(),
-                  e.what());
-    exchange.answer(plain_status(http_status::internal_server_error));
-  }
+  service_->serve(exchange);
 }
 
 /// Sends what was answered and sees what comes next.

@@ -1,10 +1,8 @@
 // One connection: read a request, hand it out, write the answer, time out.
 #pragma once
 
-#include "actors/core/limits.hpp"
 #include "net/http.hpp"
-#include "net/http_budget.hpp"
-#include "net/http_counters.hpp"
+#include "net/http_options.hpp"
 #include "net/http_reader.hpp"
 #include "net/http_stream.hpp"
 #include "net/http_writer.hpp"
@@ -19,27 +17,6 @@
 
 namespace callboard {
 
-struct http_options {
-  http_limits sizes{};
-  std::chrono::milliseconds handshake_wait_max = limits::handshake_wait_max;
-  std::chrono::milliseconds idle_wait_max = limits::idle_wait_max;
-  std::chrono::milliseconds header_wait_max = limits::header_wait_max;
-  std::chrono::milliseconds body_grace = limits::body_grace;
-  std::chrono::milliseconds body_wait_max = limits::body_wait_max;
-  std::chrono::milliseconds answer_wait_max = limits::answer_wait_max;
-  std::chrono::milliseconds write_wait_max = limits::write_wait_max;
-  std::chrono::milliseconds drain_wait_max = limits::drain_wait_max;
-  std::size_t handshakes_max = limits::handshakes_max; // of one server
-  /// Null: connections are in the clear.
-  std::shared_ptr<const tls_identity> tls{};
-  /// Of all servers of a process.
-  std::shared_ptr<http_budgets> budgets = std::make_shared<http_budgets>();
-  /// Whole lines for answers that no router saw; see `cors_headers`.
-  std::string header_block{};
-  /// Of this thread alone; outlives the server for who reads it.
-  std::shared_ptr<http_counters> counts = std::make_shared<http_counters>();
-};
-
 /// What the connections of one thread share. Sockets are read into `input`, so
 /// that a connection between two requests holds no buffer.
 struct http_service {
@@ -49,6 +26,9 @@ struct http_service {
   std::function<void()> handshake_over{};
   date_header date{};
   std::array<char, std::size_t{64} << 10> input{};
+
+  /// Has the handler answer; if it throws, that is 500.
+  void serve(const http_exchange& exchange) const;
 };
 
 /// Serves one connection until it closes. Runs on one thread only: its

@@ -7,38 +7,13 @@
 
 namespace callboard {
 
-namespace {
-
-// Answers that wait to be written; beyond it no further request is read.
-constexpr std::size_t out_bytes_max = std::size_t{64} << 10;
-
-// A larger body is not copied behind its head.
-constexpr std::size_t body_copy_max = std::size_t{16} << 10;
-
-// What a quiet connection may keep allocated, of each buffer.
-constexpr std::size_t kept_bytes_max = 1024;
-
-// How long a client that was refused may go on sending before it is cut off.
-constexpr auto linger_wait_max = std::chrono::seconds{1};
-
-// So much gives a slow reader the full time again.
-constexpr std::size_t write_progress_bytes = std::size_t{16} << 10;
-
-http_answer too_busy(std::string text) {
-  auto out = callboard::refuse({503, std::move(text)});
-  out.add_header("Retry-After", "1");
-  return out;
-}
-
-} // namespace
-
 void http_session::put(http_answer answer, std::string_view header_block) {
   assert(out_body_.empty()); // no request is read before it is written
   receiving_.resize(0);
   auto& options = service_->options;
   if (answer.body.size() > body_copy_max
       && !options.budgets->sending.has(answer.body.size()))
-    answer = too_busy("Too many large answers wait for slow clients");
+    answer = too_many_answers();
   auto status = static_cast<unsigned>(answer.status);
   bool keep = keep_alive_ && !answer.close && !draining_;
   append_head(out_, answer,
@@ -63,13 +38,12 @@ void http_session::refuse(const refusal& why) {
   head_only_ = false;
   linger_ = true;
   asked_ = clock::now();
-  put(why.status == 503 ? too_busy(why.text) : callboard::refuse(why),
-      service_->options.header_block);
+  put(answer_to(why), service_->options.header_block);
 }
 
 void http_session::shrink(std::string& buffer) {
   buffer.clear();
-  if (buffer.capacity() > kept_bytes_max)
+  if (buffer.capacity() > limits::kept_buffer_bytes_max)
     buffer.shrink_to_fit();
 }
 
@@ -78,7 +52,7 @@ std::size_t http_session::unwritten() const noexcept {
 }
 
 bool http_session::has_room() const noexcept {
-  return out_body_.empty() && unwritten() < out_bytes_max;
+  return out_body_.empty() && unwritten() < limits::unwritten_bytes_max;
 }
 
 void http_session::flush() {
@@ -109,7 +83,7 @@ void http_session::flush() {
   }
   sending_.resize_anyway(out_.size() + out_body_.size());
   if (write_deadline_ == clock::time_point::max()
-      || written_ - before >= write_progress_bytes) {
+      || written_ - before >= limits::write_progress_bytes) {
     write_deadline_ = clock::now() + service_->options.write_wait_max;
     watch(write_deadline_);
   }
@@ -136,7 +110,7 @@ void http_session::finish() {
   if (!linger_)
     return close();
   stream_.end_output();
-  enter(phase::lingering, linger_wait_max);
+  enter(phase::lingering, limits::linger_wait_max);
   wait_readable();
 }
 
@@ -194,12 +168,7 @@ http_session::clock::time_point http_session::body_deadline() const {
 
 void http_session::on_late(phase late) {
   if (late == phase::header || late == phase::body) {
-    refuse({408, late == phase::header
-                   ? "The header of the request was not complete in time"
-                   : "The body of the request came too slowly: it must be "
-                     "complete in time, and "
-                       + std::to_string(limits::body_bytes_per_second)
-                       + " bytes a second are expected"});
+    refuse(late == phase::header ? late_header() : late_body());
     return after_turn();
   }
   if (late != phase::answering)
@@ -207,10 +176,7 @@ void http_session::on_late(phase late) {
   auto number = number_;
   if (auto gone = std::exchange(gone_, nullptr))
     gone();
-  answer(number,
-         plain_status(http_status::request_timeout,
-                      "Server was unable to handle request in time"),
-         service_->options.header_block);
+  answer(number, late_answer(), service_->options.header_block);
 }
 
 } // namespace callboard
