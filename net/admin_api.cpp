@@ -4,6 +4,7 @@
 #include "net/admin_routes.hpp"
 #include "net/default_codec.hpp"
 #include "net/eventstore_request.hpp"
+#include "net/route_table.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -65,15 +66,7 @@ void add_admin_routes(router& routes, const admin_ptr& services) {
   using enum access_rule;
   route_options told{anyone, {}, default_types};
   route_options operate{operators, {}, default_types};
-  auto add = [&](http_verb verb, std::string_view path, auto serve,
-                 route_options options = {}) {
-    routes.add(
-      verb, path,
-      [services, serve](http_request& request, const http_exchange& exchange) {
-        serve(services, request, exchange);
-      },
-      options);
-  };
+  route_table<admin_services> add{routes, services};
   add(get, "/ping", ping, told);
   add(get, "/info", info, told);
   add(get, "/info/options", admin_routes::options, operate);

@@ -3,11 +3,10 @@
 
 #include "net/all_routes.hpp"
 #include "net/default_codec.hpp"
+#include "net/route_table.hpp"
 #include "net/stream_routes.hpp"
 #include "net/subscription_routes.hpp"
 #include "net/users_api.hpp"
-
-#include <string_view>
 
 namespace callboard {
 
@@ -18,24 +17,9 @@ constexpr auto post = http_verb::post;
 constexpr auto put = http_verb::put;
 constexpr auto erase = http_verb::delete_;
 
-/// Adds routes that all have the services at hand.
-struct route_table {
-  router& routes;
-  const services_ptr& services;
+using table = route_table<eventstore_services>;
 
-  void operator()(http_verb verb, std::string_view path, eventstore_route serve,
-                  route_options options) const {
-    routes.add(
-      verb, path,
-      [services = services, serve](http_request& request,
-                                   const http_exchange& exchange) {
-        serve(services, request, exchange);
-      },
-      options);
-  }
-};
-
-void add_all_routes(const route_table& add) {
+void add_all_routes(const table& add) {
   namespace to = all_routes;
   route_options page{access_rule::read_all, {}, stream_routes::feed_types};
 
@@ -52,7 +36,7 @@ void add_all_routes(const route_table& add) {
   // clang-format on
 }
 
-void add_stream_routes(const route_table& add) {
+void add_stream_routes(const table& add) {
   namespace to = stream_routes;
   using enum access_rule;
   route_options page{read_stream, {}, to::feed_types};
@@ -88,7 +72,7 @@ void add_stream_routes(const route_table& add) {
   // clang-format on
 }
 
-void add_group_routes(const route_table& add) {
+void add_group_routes(const table& add) {
   namespace to = subscription_routes;
   using enum access_rule;
   route_options settings{operators, to::settings_types, default_types};
@@ -126,7 +110,7 @@ void add_group_routes(const route_table& add) {
 } // namespace
 
 void add_eventstore_routes(router& routes, const services_ptr& services) {
-  route_table add{routes, services};
+  table add{routes, services};
   add_stream_routes(add);
   add_group_routes(add);
   add_users_routes(routes, services);

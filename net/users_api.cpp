@@ -2,6 +2,7 @@
 #include "net/users_api.hpp"
 
 #include "actors/core/limits.hpp"
+#include "net/route_table.hpp"
 #include "net/users_json.hpp"
 
 #include <array>
@@ -234,15 +235,7 @@ void add_users_routes(router& routes, const services_ptr& services) {
   route_options managed_by_body{administrators, json_only, json_only};
   route_options own{signed_in, {}, json_only};
   route_options own_by_body{signed_in, json_only, json_only};
-  auto add = [&](http_verb verb, std::string_view path, eventstore_route serve,
-                 route_options options) {
-    routes.add(
-      verb, path,
-      [services, serve](http_request& request, const http_exchange& exchange) {
-        serve(services, request, exchange);
-      },
-      options);
-  };
+  route_table<eventstore_services> add{routes, services};
   // clang-format off
   add(get,   "/users", all, managed);
   add(get,   "/users/", all, managed);
