@@ -33,23 +33,6 @@ using query_ptr = std::shared_ptr<const all_query>;
 void read_page(const services_ptr& services, const http_exchange& exchange,
                const query_ptr& query);
 
-void wait_for_event(const services_ptr& services, const http_exchange& exchange,
-                    const query_ptr& query, wall_time seen) {
-  auto poll = start_waiting(services, exchange, all_stream, query->wait);
-  auto again = std::make_shared<all_query>(*query);
-  again->wait = {};
-  std::chrono::milliseconds wait = query->wait;
-  ask_for<event_number>(
-    services, exchange, poll->session,
-    [=](const result<event_number>& grown) {
-      if (!grown)
-        return exchange.answer(error_answer(grown.error()));
-      read_page(services, exchange, again);
-    },
-    await_atom_v, std::string{all_stream}, event_number{seen.value + 1},
-    std::uint64_t(wait.count()));
-}
-
 /// The version of all events that a page shows.
 std::string tag_of(const all_page& page, const media_type& type) {
   return make_e_tag(to_string(page.end), type.content_type);
@@ -95,7 +78,8 @@ void read_page(const services_ptr& services, const http_exchange& exchange,
         return exchange.answer(error_answer(read.error()));
       const all_page_ptr& page = *read;
       if (query->wait.count() > 0 && nothing_new(exchange.request(), *page))
-        return wait_for_event(services, exchange, query, page->until);
+        return wait_for_event(services, exchange, std::string{all_stream},
+                              {page->until.value + 1}, *query, read_page);
       std::set<std::string> targets;
       for (auto& e : page->events)
         if (e.what.through_link())

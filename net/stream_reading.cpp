@@ -178,24 +178,6 @@ void read(const services_ptr& services, const http_exchange& exchange,
     read_atom_v, query->what);
 }
 
-/// Waits until the stream gets an event, then answers at once.
-void wait_for_event(const services_ptr& services, const http_exchange& exchange,
-                    const query_ptr& query, event_number next) {
-  auto poll =
-    start_waiting(services, exchange, query->what.stream, query->wait);
-  auto again = std::make_shared<read_query>(*query);
-  again->wait = {};
-  std::chrono::milliseconds wait = query->wait;
-  ask_for<event_number>(
-    services, exchange, poll->session,
-    [=](const result<event_number>& grown) {
-      if (!grown)
-        return exchange.answer(error_answer(grown.error()));
-      read_page(services, exchange, again);
-    },
-    await_atom_v, query->what.stream, next, std::uint64_t(wait.count()));
-}
-
 /// Whether a page has nothing to tell that its reader does not know (spec 6.6).
 bool nothing_new(const http_request& request, const read_query& query,
                  const stream_row& head) {
@@ -238,12 +220,14 @@ void read_page(const services_ptr& services, const http_exchange& exchange,
     services, exchange, query,
     [=](const event_page& page, const stream_row& head) {
       if (waits && nothing_new(exchange.request(), *query, head))
-        return wait_for_event(services, exchange, query, head.next);
+        return wait_for_event(services, exchange, query->what.stream, head.next,
+                              *query, read_page);
       answer_page(services, exchange, *query, page, head);
     },
     [=](event_number next) {
       if (waits)
-        return wait_for_event(services, exchange, query, next);
+        return wait_for_event(services, exchange, query->what.stream, next,
+                              *query, read_page);
       exchange.answer(plain_status(http_status::not_found));
     });
 }

@@ -3,12 +3,16 @@
 
 #include "actors/core/names.hpp"
 #include "actors/session_actor.hpp"
+#include "net/eventstore_request.hpp"
 #include "net/eventstore_services.hpp"
 
 #include <caf/send.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace callboard {
@@ -39,6 +43,28 @@ start_waiting(const services_ptr& services, const http_exchange& exchange,
   exchange.on_gone(leave);
   exchange.on_stopping(leave);
   return poll;
+}
+
+/// Waits as long as the query says, until `stream` has an event of this number
+/// or, for `$all`, later than this; then reads at once.
+template <class Query>
+void wait_for_event(const services_ptr& services, const http_exchange& exchange,
+                    const std::string& stream, event_number next,
+                    const Query& query,
+                    void (*read)(const services_ptr&, const http_exchange&,
+                                 const std::shared_ptr<const Query>&)) {
+  std::chrono::milliseconds wait = query.wait;
+  auto poll = start_waiting(services, exchange, stream, wait);
+  auto at_once = std::make_shared<Query>(query);
+  at_once->wait = {};
+  ask_for<event_number>(
+    services, exchange, poll->session,
+    [=](const result<event_number>& grown) {
+      if (!grown)
+        return exchange.answer(error_answer(grown.error()));
+      read(services, exchange, at_once);
+    },
+    await_atom_v, stream, next, std::uint64_t(wait.count()));
 }
 
 } // namespace callboard
