@@ -185,6 +185,11 @@ void page_of(const services_ptr& services, const http_request& request,
 
 } // namespace
 
+void nothing(const services_ptr&, http_request&,
+             const http_exchange& exchange) {
+  exchange.answer(plain_status(http_status::not_found));
+}
+
 void newest_page(const services_ptr& services, http_request& request,
                  const http_exchange& exchange) {
   newest(services, request, exchange, kind::all);

@@ -25,6 +25,9 @@ void filtered_backward_page(const services_ptr&, http_request&,
 void filtered_forward_page(const services_ptr&, http_request&,
                            const http_exchange&);
 
+/// 404: what has the form of a page, and is none.
+void nothing(const services_ptr&, http_request&, const http_exchange&);
+
 // --- which streams there are (stream_list.cpp)
 
 /// `?after=`, `?limit=`, `?system=true`.

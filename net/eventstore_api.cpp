@@ -29,6 +29,7 @@ void add_all_routes(const table& add) {
   add(get, "/streams/$all/{position}/{count}", to::backward_page, page);
   add(get, "/streams/$all/{position}/backward/{count}", to::backward_page, page);
   add(get, "/streams/$all/{position}/forward/{count}", to::forward_page, page);
+  add(get, "/streams/$all/metadata/{more*}", to::nothing, {});
   add(get, "/streams/$all/filtered", to::filtered_newest_page, page);
   add(get, "/streams/$all/filtered/{position}/{count}", to::filtered_backward_page, page);
   add(get, "/streams/$all/filtered/{position}/backward/{count}", to::filtered_backward_page, page);

@@ -134,6 +134,9 @@ TEST_CASE("a slash behind all events is dropped, and nothing else is changed") {
   CHECK(f.call(http_verb::delete_, all).status() == 401);
   CHECK(f.get(all, {{"Accept", "*/*"}}).status() == 406);
   CHECK(f.get(all + "/metadata").status() == 404);
+  for (auto* more :
+       {"/0", "/head/5", "/0/backward/5", "/0/forward/5", "/a/b/c/d"})
+    CHECK(f.get(all + "/metadata" + more).status() == 404);
 }
 
 TEST_CASE("a page of all events that is known by its tag is 304") {
