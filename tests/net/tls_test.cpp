@@ -274,8 +274,11 @@ TEST_CASE("a stop cuts a handshake and an idle connection through TLS") {
   tls_client idle{server.port(), own};
   idle.handshake();
   http_client stalled{server.port()};
-  while (server.sessions() < 2)
+  auto begin = std::chrono::steady_clock::now();
+  while (server.sessions() < 2
+         && std::chrono::steady_clock::now() - begin < 10s)
     std::this_thread::yield();
+  REQUIRE(server.sessions() == 2);
   auto stopped = server.begin_stop();
   CHECK(stopped.wait_for(3s) == std::future_status::ready);
   CHECK(idle.end() == boost::asio::error::eof);
