@@ -2,10 +2,12 @@
 #include "net/users_api.hpp"
 
 #include "actors/core/limits.hpp"
+#include "net/default_codec.hpp"
 #include "net/route_table.hpp"
 #include "net/users_json.hpp"
 
-#include <array>
+#include <nlohmann/json.hpp>
+
 #include <memory>
 #include <string>
 #include <utility>
@@ -13,8 +15,6 @@
 namespace callboard {
 
 namespace {
-
-constexpr std::array json_only{media::json};
 
 /// How often a change begins anew because the user was changed meanwhile.
 constexpr int tries_max = 3;
@@ -35,11 +35,10 @@ const partition_actor& home_of_users(const eventstore_services& services) {
   return services.partitions->partitions[0];
 }
 
-http_answer document(const http_request& request, std::string body,
-                     http_status status = http_status::ok) {
-  return {.status = status,
-          .content_type = request.response_type->content_type,
-          .body = std::move(body)};
+http_answer nobody(const http_request& request) {
+  auto out = document_answer(request, user_root, no_user_json());
+  out.status = http_status::not_found;
+  return out;
 }
 
 http_answer put_off(std::string_view why) {
@@ -50,23 +49,28 @@ http_answer put_off(std::string_view why) {
   return out;
 }
 
+http_answer told(const pending_change& change, std::string_view error) {
+  return document_answer(change.exchange.request(), user_result_root,
+                         user_result_json(change.what.login, error));
+}
+
 http_answer succeeded(const pending_change& change) {
-  auto& request = change.exchange.request();
-  auto& login = change.what.login;
-  auto out = document(request, user_result_json(login, "Success"));
+  auto out = told(change, "Success");
   if (change.what.verb == user_verb::create) {
     out.status = http_status::created;
-    out.add_header("Location", user_uri(change.services->base(request), login));
+    out.add_header("Location",
+                   user_uri(change.services->base(change.exchange.request()),
+                            change.what.login));
   }
   return promised(std::move(out));
 }
 
 /// The answer, by the names that Event Store has for how it ended.
 http_answer answer_for(const pending_change& change, user_outcome outcome) {
-  auto& request = change.exchange.request();
   auto failed = [&](std::string_view error, http_answer out) {
-    out.content_type = request.response_type->content_type;
-    out.body = user_result_json(change.what.login, error);
+    auto document = told(change, error);
+    out.content_type = document.content_type;
+    out.body = std::move(document.body);
     return out;
   };
   switch (outcome) {
@@ -145,7 +149,7 @@ std::string login_of(const http_request& request) {
 
 void make(const services_ptr& services, http_request& request,
           const http_exchange& exchange) {
-  auto form = parse_new_user(request.body);
+  auto form = parse_new_user(request.body, *request.request_type);
   if (!admitted(form, exchange))
     return;
   user_command what{.verb = user_verb::create, .login = form->login};
@@ -159,10 +163,11 @@ void change_by_body(const services_ptr& services, http_request& request,
   constexpr auto own = Verb == user_verb::change_password;
   if (own && request.user->login != login)
     return exchange.answer(denied_answer()); // not even for administrators
-  auto form = own ? parse_password_change(request.body)
-              : Verb == user_verb::reset_password
-                ? parse_password_reset(request.body)
-                : parse_user_details(request.body);
+  constexpr auto parse = own ? parse_password_change
+                         : Verb == user_verb::reset_password
+                           ? parse_password_reset
+                           : parse_user_details;
+  auto form = parse(request.body, *request.request_type);
   if (!admitted(form, exchange))
     return;
   begin(services, exchange, {.verb = Verb, .login = std::move(login)},
@@ -178,19 +183,18 @@ void act(const services_ptr& services, http_request& request,
 void tell_one(const services_ptr& services, const http_exchange& exchange,
               const std::string& login) {
   if (login.empty()) // to the partition this means: all
-    return exchange.answer(
-      document(exchange.request(), no_user_json(), http_status::not_found));
+    return exchange.answer(nobody(exchange.request()));
   ask_for<user_infos>(
     services, exchange, home_of_users(*services),
     [services, exchange](const result<user_infos>& found) {
       auto& request = exchange.request();
       if (!found)
         return exchange.answer(error_answer(found.error()));
-      exchange.answer(
-        found->empty()
-          ? document(request, no_user_json(), http_status::not_found)
-          : document(request,
-                     user_json(services->base(request), found->front())));
+      exchange.answer(found->empty()
+                        ? nobody(request)
+                        : document_answer(request, user_root,
+                                          user_json(services->base(request),
+                                                    found->front())));
     },
     users_atom_v, login);
 }
@@ -216,7 +220,8 @@ void all(const services_ptr& services, http_request&,
     [services, exchange](const result<user_infos>& found) {
       auto& request = exchange.request();
       exchange.answer(
-        found ? document(request, users_json(services->base(request), *found))
+        found ? document_answer(request, users_root,
+                                users_json(services->base(request), *found))
               : error_answer(found.error()));
     },
     users_atom_v, std::string{});
@@ -231,10 +236,10 @@ void add_users_routes(router& routes, const services_ptr& services) {
   constexpr auto post = http_verb::post;
   constexpr auto put = http_verb::put;
   constexpr auto erase = http_verb::delete_;
-  route_options managed{administrators, {}, json_only};
-  route_options managed_by_body{administrators, json_only, json_only};
-  route_options own{signed_in, {}, json_only};
-  route_options own_by_body{signed_in, json_only, json_only};
+  route_options managed{administrators, {}, default_types};
+  route_options managed_by_body{administrators, default_types, default_types};
+  route_options own{signed_in, {}, default_types};
+  route_options own_by_body{signed_in, default_types, default_types};
   route_table<eventstore_services> add{routes, services};
   // clang-format off
   add(get,   "/users", all, managed);

@@ -1,10 +1,12 @@
-// Reading with nlohmann, writing by hand: member order is part of the answer.
+// Reading member by member; written in order, which is part of the answer.
 #include "net/users_json.hpp"
 
 #include "actors/core/limits.hpp"
 #include "net/json_body.hpp"
-#include "net/json_members.hpp"
+#include "net/json_text.hpp"
 #include "net/url.hpp"
+#include "net/xml_reader.hpp"
+#include "net/xml_values.hpp"
 
 #include <boost/beast/core/string.hpp>
 #include <nlohmann/json.hpp>
@@ -18,6 +20,7 @@ namespace {
 
 using boost::beast::iequals;
 using nlohmann::json;
+using nlohmann::ordered_json;
 
 refusal bad(std::string text) {
   return {400, std::move(text)};
@@ -43,13 +46,34 @@ bool has_control(std::string_view text) {
   });
 }
 
-accepted<json> parse_object(std::string_view body) {
+accepted<json> parse_json_object(std::string_view body) {
   if (auto ok = check_json_depth(body); !ok)
     return ok.error();
   auto document = parse_json_body(body);
   if (!document.is_object())
     return bad("The body is not a JSON object.");
   return document;
+}
+
+accepted<json> parse_xml_object(std::string_view body) {
+  auto text = xml_to_json(body);
+  auto document = json::parse(text ? *text : "false", nullptr, false);
+  if (document.is_null() || document == "") // an element with nothing in it
+    document = json::object();
+  if (!document.is_object() || document.contains("#text"))
+    return bad("The body is not XML with an element for each member.");
+  for (auto& element : document)
+    if (element.is_null())
+      element = "";
+  document = without_attributes(document);
+  for (auto& [name, element] : document.items())
+    if (iequals(name, "groups"))
+      element = listed(std::move(element));
+  return document;
+}
+
+accepted<json> parse_object(std::string_view body, const media_type& type) {
+  return type.is_xml() ? parse_xml_object(body) : parse_json_object(body);
 }
 
 /// A member whose name is this in any case; of several the last one counts.
@@ -154,75 +178,40 @@ accepted<void> read_details(const json& object, user_form& into) {
   return read_groups(object, into);
 }
 
-void append_links(json_members& members, std::string& out,
-                  std::string_view base, const user_info& user) {
+ordered_json links_of(std::string_view base, const user_info& user) {
   auto uri = user_uri(base, user.login);
-  auto command = uri + "/command/";
-  const std::pair<std::string, std::string_view> links[]{
-    {command + "reset-password", "reset-password"},
-    {command + "change-password", "change-password"},
-    {uri, "edit"},
-    {uri, "delete"},
-    user.disabled ? std::pair{command + "enable", std::string_view{"enable"}}
-                  : std::pair{command + "disable", std::string_view{"disable"}},
+  auto out = ordered_json::array();
+  auto add = [&](const std::string& href, std::string_view relation) {
+    out.push_back({{"href", href}, {"rel", relation}});
   };
-  members.name("links");
-  out += '[';
-  for (auto& [href, relation] : links) {
-    if (&href != &links[0].first)
-      out += ',';
-    append_line(out, members.depth() + 2);
-    json_members link{out, members.depth() + 2};
-    link.text("href", href);
-    link.text("rel", relation);
-    link.end();
-  }
-  append_line(out, members.depth() + 1);
-  out += ']';
-}
-
-void append_user(std::string& out, std::size_t depth, std::string_view base,
-                 const user_info& user) {
-  json_members members{out, depth};
-  members.text("loginName", user.login);
-  members.text("fullName", user.full_name);
-  members.name("groups");
-  out += '[';
-  for (std::size_t i = 0; i < user.groups.size(); ++i) {
-    if (i > 0)
-      out += ',';
-    append_line(out, depth + 2);
-    append_json_string(out, user.groups[i]);
-  }
-  if (!user.groups.empty())
-    append_line(out, depth + 1);
-  out += ']';
-  members.flag("disabled", user.disabled);
-  members.name("dateLastUpdated");
-  out += '"';
-  append_time(out, user.updated);
-  out += '"';
-  append_links(members, out, base, user);
-  members.end();
-}
-
-/// The envelope; `append_data` writes the member `data`.
-template <class AppendData>
-std::string enveloped(AppendData append_data) {
-  std::string out;
-  json_members members{out, 0};
-  members.flag("success", true);
-  members.text("error", "Success");
-  members.name("data");
-  append_data(out);
-  members.end();
+  auto add_command = [&](std::string_view name) {
+    add(uri + "/command/" + std::string{name}, name);
+  };
+  add_command("reset-password");
+  add_command("change-password");
+  add(uri, "edit");
+  add(uri, "delete");
+  add_command(user.disabled ? "enable" : "disable");
   return out;
+}
+
+ordered_json details_of(std::string_view base, const user_info& user) {
+  std::string updated;
+  append_time(updated, user.updated);
+  return {{"loginName", user.login},    {"fullName", user.full_name},
+          {"groups", user.groups},      {"disabled", user.disabled},
+          {"dateLastUpdated", updated}, {"links", links_of(base, user)}};
+}
+
+ordered_json enveloped(ordered_json data) {
+  return {{"success", true}, {"error", "Success"}, {"data", std::move(data)}};
 }
 
 } // namespace
 
-accepted<user_form> parse_new_user(std::string_view body) {
-  auto object = parse_object(body);
+accepted<user_form> parse_new_user(std::string_view body,
+                                   const media_type& type) {
+  auto object = parse_object(body, type);
   if (!object)
     return object.error();
   user_form out;
@@ -239,8 +228,9 @@ accepted<user_form> parse_new_user(std::string_view body) {
   return out;
 }
 
-accepted<user_form> parse_user_details(std::string_view body) {
-  auto object = parse_object(body);
+accepted<user_form> parse_user_details(std::string_view body,
+                                       const media_type& type) {
+  auto object = parse_object(body, type);
   if (!object)
     return object.error();
   user_form out;
@@ -249,8 +239,9 @@ accepted<user_form> parse_user_details(std::string_view body) {
   return out;
 }
 
-accepted<user_form> parse_password_reset(std::string_view body) {
-  auto object = parse_object(body);
+accepted<user_form> parse_password_reset(std::string_view body,
+                                         const media_type& type) {
+  auto object = parse_object(body, type);
   if (!object)
     return object.error();
   auto password = read_password(*object, "newPassword");
@@ -261,8 +252,9 @@ accepted<user_form> parse_password_reset(std::string_view body) {
   return out;
 }
 
-accepted<user_form> parse_password_change(std::string_view body) {
-  auto object = parse_object(body);
+accepted<user_form> parse_password_change(std::string_view body,
+                                          const media_type& type) {
+  auto object = parse_object(body, type);
   if (!object)
     return object.error();
   auto current = read_password(*object, "currentPassword");
@@ -277,42 +269,24 @@ accepted<user_form> parse_password_change(std::string_view body) {
   return out;
 }
 
-std::string user_result_json(std::string_view login, std::string_view error) {
-  std::string out;
-  json_members members{out, 0};
-  members.text("loginName", login);
-  members.flag("success", error == "Success");
-  members.text("error", error);
-  members.end();
-  return out;
+ordered_json user_result_json(std::string_view login, std::string_view error) {
+  return {
+    {"loginName", login}, {"success", error == "Success"}, {"error", error}};
 }
 
-std::string user_json(std::string_view base, const user_info& user) {
-  return enveloped([&](std::string& out) { append_user(out, 1, base, user); });
+ordered_json user_json(std::string_view base, const user_info& user) {
+  return enveloped(details_of(base, user));
 }
 
-std::string users_json(std::string_view base, const user_infos& users) {
-  return enveloped([&](std::string& out) {
-    out += '[';
-    for (std::size_t i = 0; i < users.size(); ++i) {
-      if (i > 0)
-        out += ',';
-      append_line(out, 2);
-      append_user(out, 2, base, users[i]);
-    }
-    if (!users.empty())
-      append_line(out, 1);
-    out += ']';
-  });
+ordered_json users_json(std::string_view base, const user_infos& users) {
+  auto all = ordered_json::array();
+  for (auto& user : users)
+    all.push_back(details_of(base, user));
+  return enveloped(std::move(all));
 }
 
-std::string no_user_json() {
-  std::string out;
-  json_members members{out, 0};
-  members.flag("success", false);
-  members.text("error", "NotFound");
-  members.end();
-  return out;
+ordered_json no_user_json() {
+  return {{"success", false}, {"error", "NotFound"}};
 }
 
 std::string user_uri(std::string_view base, std::string_view login) {

@@ -18,13 +18,14 @@ constexpr std::string_view array_prefix = "ArrayOf";
 
 /// What the values of an array are called, by its own name.
 std::string_view item_name(std::string_view array) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 6> names{
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 7> names{
     {{"Links", "RelLink"},
      {"Connections", "ConnectionInfo"},
      {"ExtraStatistics", "Measurement"},
      {"Subscriptions", "SubscriptionSummary"},
      {"DelaysMilliseconds", "int"},
-     {"Groups", "string"}}};
+     {"Groups", "string"},
+     {"Data", "UserData"}}};
   for (auto& [name, item] : names)
     if (name == array)
       return item;

@@ -3,6 +3,7 @@
 #include "net/users_json.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <nlohmann/json.hpp>
 
 using namespace callboard;
 
@@ -122,7 +123,7 @@ TEST_CASE("a user with all that it may have fits into a page of the store") {
 
 TEST_CASE("users are told as documents") {
   user_info anna{"anna b", "Anna", {"$ops", "x"}, false, {1'449'047'868'556}};
-  CHECK(user_json("http://h:1", anna) == R"({
+  CHECK(user_json("http://h:1", anna).dump(2) == R"({
   "success": true,
   "error": "Success",
   "data": {
@@ -158,10 +159,63 @@ TEST_CASE("users are told as documents") {
     ]
   }
 })");
-  CHECK(users_json("", {})
+  CHECK(users_json("", {}).dump(2)
         == "{\n  \"success\": true,\n  \"error\": \"Success\",\n"
            "  \"data\": []\n}");
-  CHECK(user_result_json("a", "Conflict")
+  CHECK(user_result_json("a", "Conflict").dump(2)
         == "{\n  \"loginName\": \"a\",\n  \"success\": false,\n"
            "  \"error\": \"Conflict\"\n}");
+}
+
+TEST_CASE("bodies in XML have an element for each member") {
+  auto form = parse_new_user(
+    R"(<?xml version="1.0"?><User xmlns:i="http://www.w3.org/2001/XMLSchema-instance">)"
+    "<LoginName>anna</LoginName><fullName i:type=\"x\">Anna &amp; B</fullName>"
+    "<Groups><string>a</string><string>b</string></Groups>"
+    "<Password> 007 </Password><Other><a/></Other></User>",
+    media::text_xml);
+  REQUIRE(form.has_value());
+  CHECK(form->login == "anna");
+  CHECK(form->full_name == "Anna & B");
+  CHECK(form->groups == std::vector<std::string>{"a", "b"});
+  CHECK(form->password == " 007 ");
+  auto groups = [](const std::string& elements) {
+    return parse_user_details("<User>" + elements + "</User>", media::text_xml)
+      .value()
+      .groups;
+  };
+  using names = std::vector<std::string>;
+  CHECK(groups("<Groups><string>a</string></Groups>") == names{"a"});
+  CHECK(groups("<Groups>a</Groups><Groups>b</Groups>") == names{"a", "b"});
+  CHECK(groups("<Groups>a</Groups>") == names{"a"});
+  CHECK(groups("<Groups />") == names{});
+  CHECK(groups("<Groups></Groups>") == names{});
+  CHECK(groups("<Groups xmlns:i=\"x\" i:nil=\"true\" />") == std::nullopt);
+  CHECK(groups("") == std::nullopt);
+  auto details =
+    parse_user_details("<User><FullName /></User>", media::text_xml);
+  CHECK(details.value().full_name == "");
+  CHECK_FALSE(details->groups);
+  CHECK(parse_password_change("<P><CurrentPassword>a</CurrentPassword>"
+                              "<NewPassword>b</NewPassword></P>",
+                              media::text_xml)
+          ->current_password
+        == "a");
+}
+
+TEST_CASE("what is no XML with elements is refused, and so is a bad element") {
+  for (auto* body : {"", "nonsense", "{}", "<a>", "<a>text</a>", "<a>b<c/></a>",
+                     "<!DOCTYPE a><a><b/></a>"})
+    CHECK(why_not(parse_user_details(body, media::text_xml))
+          == "The body is not XML with an element for each member.");
+  CHECK(why_not(parse_user_details("<a />", media::text_xml)) == "accepted");
+  CHECK(
+    why_not(parse_user_details(
+      "<a><Groups><string>b</string><string/></Groups></a>", media::text_xml))
+    == "groups[1] is null; allowed: a text of up to 90 bytes.");
+  CHECK(why_not(parse_password_reset("<a><NewPassword/></a>", media::text_xml))
+        == "newPassword is empty; allowed: a text of 1 to 1024 bytes.");
+  CHECK(why_not(parse_password_reset("<a><NewPassword><b/></NewPassword></a>",
+                                     media::text_xml))
+        == "newPassword is not a text; allowed: a text of 1 to 1024 bytes.");
 }
