@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <system_error>
 #include <vector>
 
 using namespace callboard;
@@ -39,6 +41,17 @@ struct listener {
              && std::find(flushed.begin(), flushed.end(), std::pair{p, index})
                   != flushed.end();
     });
+  }
+
+  /// Whether it was flushed, once that is known.
+  bool wait_flushed_or_failed(partition_id p, log_index index) {
+    std::unique_lock lock{mutex};
+    auto seen = [&] {
+      return std::find(flushed.rbegin(), flushed.rend(), std::pair{p, index})
+             != flushed.rend();
+    };
+    changed.wait_for(lock, 10s, [&] { return seen() || !failed.empty(); });
+    return seen();
   }
 
   bool wait_failed(std::size_t count) {
@@ -111,6 +124,42 @@ TEST_CASE("entries that were decided on top of a lost one are dropped") {
   std::vector<std::uint64_t> seen;
   new_wal(folder.path, &seen);
   CHECK(seen == std::vector<std::uint64_t>{1, 2});
+}
+
+TEST_CASE("publishing stops while a whole file is left to settle with") {
+  temporary_folder folder;
+  listener told;
+  constexpr std::size_t file_bytes = std::size_t{1} << 20; // of `new_wal`
+  wal_journal log{new_wal(folder.path), {{0}}, told.events()};
+  std::uint64_t index = 0;
+  auto append = [&] {
+    log.append({{0}, {++index}, 1, std::string(10'000, 'x')});
+    return told.wait_flushed_or_failed({0}, {index});
+  };
+  REQUIRE(append());
+  log.release({{0}}); // LMDB has nothing, so no file becomes a spare one
+  REQUIRE(log.publishing_refusal() == errc::none);
+  // The disk is full: whatever a new file would be called, it cannot be made.
+  std::error_code exists;
+  for (int i = 0; i < 1'000; ++i) {
+    auto name = std::to_string(i);
+    std::filesystem::create_directory(
+      folder.path / (std::string(12 - name.size(), '0') + name + ".spare"),
+      exists);
+  }
+  while (log.publishing_refusal() == errc::none) {
+    REQUIRE(index < 1'000);
+    REQUIRE(append());
+    log.release({{0}});
+  }
+  CHECK(log.refusal() == errc::none);
+  auto before = log.counts().bytes;
+  while (log.counts().bytes - before < file_bytes)
+    REQUIRE(append());
+  // And it ends at last.
+  while (append())
+    REQUIRE(index < 1'000);
+  CHECK(log.refusal() != errc::none);
 }
 
 TEST_CASE("a disk that fails is told, and used again when it works") {
