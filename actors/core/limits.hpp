@@ -142,9 +142,6 @@ inline constexpr std::size_t consumer_id_bytes_max = 200;
 inline constexpr std::size_t consumer_topics_max = 100;
 inline constexpr std::size_t consumer_topics_bytes_max = 3000;
 
-/// Barco names a topic with one length byte.
-inline constexpr std::size_t topic_bytes_max = 255;
-
 /// A consumer that was silent for so long is not registered any more.
 inline constexpr std::chrono::milliseconds consumer_silence_max = 2min;
 
@@ -299,5 +296,19 @@ inline constexpr std::size_t h2_small_frames_per_second = 100;
 
 /// Answers to PING and SETTINGS that wait to be written.
 inline constexpr std::size_t h2_acks_max = 1000;
+
+// --- the Barco dialect ------------------------------------------------------
+
+/// UTF-8 bytes of a topic's name: one byte tells its length on the wire.
+inline constexpr std::size_t topic_name_bytes_max = 255;
+
+/// The default of `--barco-max-message`: the body of a producer's request. It
+/// may be set to what fits into one event.
+inline constexpr std::size_t barco_message_bytes_max = std::size_t{1} << 20;
+
+/// The default of `--barco-consumer-timeout`, and what it may be set to.
+inline constexpr std::chrono::milliseconds barco_consumer_wait_max = 120s;
+inline constexpr std::chrono::milliseconds barco_consumer_wait_setting_max =
+  24h;
 
 } // namespace callboard::limits
