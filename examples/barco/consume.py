@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+"""consume.py [--host 127.0.0.1] [--discovery-port 9250] [--topic orders] [--group python] [--polls N]
+
+A consumer in Python's standard library: discover, register, poll each broker, commit by polling on, goodbye."""
+import argparse
+import json
+import os
+import signal
+import urllib.error
+import urllib.request
+
+
+def call(method, url, headers=None):
+    """Status and text."""
+    asked = urllib.request.Request(url, method=method, headers=headers or {})
+    try:
+        with urllib.request.urlopen(asked, timeout=90) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return refused.code, refused.read().decode()
+
+
+def main():
+    options = argparse.ArgumentParser()
+    options.add_argument("--host", default="127.0.0.1")
+    options.add_argument("--discovery-port", type=int, default=9250)
+    options.add_argument("--topic", default="orders")
+    options.add_argument("--group", default="python")
+    options.add_argument("--polls", type=int, default=0, help="end after so many rounds; 0: on ctrl-C")
+    settings = options.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+    brokers = json.loads(call("GET", f"http://{settings.host}:{settings.discovery_port}/v1/brokers")[1])
+    port = brokers["consumerPort"]
+    hosts = brokers.get("names") or [f"{brokers['baseName']}{i}.{brokers['serviceName']}" for i in range(brokers["length"])]
+    name = f"python-{os.getpid()}"
+    base = f"http://{settings.host}:{port}/v1/consumer"
+
+    def register():
+        status, text = call("PUT", f"{base}/register?consumerId={name}&group={settings.group}&topic={settings.topic}"
+                            "&onNewGroup=startFromEarliest")
+        if status != 200:
+            raise SystemExit(f"not registered: {status} {text}")
+
+    register()
+    rounds = 0
+    try:
+        while not settings.polls or rounds < settings.polls:
+            rounds += 1
+            for host in hosts:
+                status, text = call("POST", f"http://{host}:{port}/v1/consumer/poll?consumerId={name}",
+                                    {"Accept": "application/json", "Prefer": "wait=5"})
+                if status == 409:  # silent for two minutes: registered no more
+                    register()
+                elif status == 200:
+                    for chunk in json.loads(text):
+                        for offset, value in enumerate(chunk["values"], int(chunk["startOffset"])):
+                            print(json.dumps({"partition": chunk["rangeIndex"], "offset": offset, "value": value}), flush=True)
+    except KeyboardInterrupt:
+        pass
+    print(call("POST", f"{base}/goodbye?consumerId={name}")[1])
+
+
+if __name__ == "__main__":
+    main()
