@@ -90,6 +90,11 @@ int serve(const options& settings) {
   spdlog::info("serving version={} {}={} port={} data={}", CALLBOARD_VERSION,
                settings.tls_certificate.empty() ? "http" : "https",
                settings.http_address, running->port(), settings.data);
+  if (auto& barco = running->barco())
+    spdlog::info("serving barco={} discovery={} producer={} consumer={} "
+                 "metrics={} binary={}",
+                 settings.barco.address, barco->discovery, barco->producer,
+                 barco->consumer, barco->metrics, barco->binary);
   int signal = 0;
   while (sigwait(&signals, &signal) == 0 && signal == SIGHUP)
     running->reload();

@@ -5,36 +5,26 @@
 #include "actors/core/clock.hpp"
 #include "actors/core/limits.hpp"
 #include "actors/login_actor.hpp"
-#include "net/admin_api.hpp"
+#include "listeners.hpp"
 #include "net/asio_coordinator.hpp"
-#include "net/eventstore_api.hpp"
-#include "net/http_server.hpp"
 #include "persistence/check.hpp"
 #include "persistence/codec.hpp"
 #include "persistence/data_folder.hpp"
 #include "persistence/wal_journal.hpp"
 
-#include <boost/asio/post.hpp>
 #include <caf/actor_system.hpp>
-#include <caf/scoped_actor.hpp>
-#include <signal.h>
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
-#include <future>
 #include <iostream>
 #include <optional>
 #include <random>
-#include <sstream>
 #include <thread>
 #include <utility>
 #include <vector>
 
 namespace callboard {
-
-using boost::asio::ip::tcp;
 
 namespace {
 
@@ -113,8 +103,6 @@ struct server::impl {
   stored_users known_users() const;
   result<void> open_storage(std::string& diagnosis);
   result<void> start_actors();
-  void start_listeners();
-  void stop_listeners();
   bool wakes_journal_later();
 
   options settings;
@@ -128,8 +116,7 @@ struct server::impl {
   std::unique_ptr<config> cfg;
   std::unique_ptr<caf::actor_system> sys;
   running_broker broker;
-  std::vector<caf::actor> askers;
-  std::vector<std::shared_ptr<http_server>> listeners;
+  std::unique_ptr<listeners> open;
 };
 
 bool server::impl::load_identity(failure& why) {
@@ -223,77 +210,6 @@ bool server::impl::wakes_journal_later() {
   return true;
 }
 
-void server::impl::start_listeners() {
-  auto& io = asio_coordinator::of(*sys);
-  std::vector<boost::asio::io_context*> contexts;
-  for (std::size_t i = 0; i < io.size(); ++i)
-    contexts.push_back(&io.context(i));
-  auto acceptors =
-    listen(contexts, {boost::asio::ip::make_address(settings.http_address),
-                      settings.http_port});
-  auto epochs = std::make_shared<access_shared>();
-  access_options access{.anonymous_streams =
-                          settings.anonymous.value_or(settings.on_loopback()),
-                        .trusted_header = settings.trusted_auth,
-                        .everybody_is_admin = settings.insecure};
-  std::vector<std::shared_ptr<http_counters>> threads;
-  for (std::size_t i = 0; i < io.size(); ++i)
-    threads.push_back(std::make_shared<http_counters>());
-  http_counts counts{threads.begin(), threads.end()};
-  auto budgets = std::make_shared<http_budgets>();
-  std::ostringstream own_address;
-  own_address << acceptors.front().local_endpoint();
-  for (std::size_t i = 0; i < io.size(); ++i) {
-    auto asker = sys->spawn(asker_behavior);
-    askers.push_back(asker);
-    auto services = std::make_shared<eventstore_services>();
-    services->system = sys.get();
-    services->asker = asker;
-    services->partitions = broker.routes;
-    services->broker = broker.broker;
-    services->placement = node->placement;
-    services->urls = {.advertised = settings.advertised,
-                      .tls = tls != nullptr,
-                      .own_address = own_address.str()};
-    services->access = std::make_shared<access_control>(
-      access_sources{asker, broker.login, broker.routes, node->placement},
-      access, epochs);
-    auto table = std::make_shared<router>(services->access->make_door());
-    add_eventstore_routes(*table, services);
-    auto admin = std::make_shared<admin_services>();
-    admin->broker = services;
-    admin->node = node;
-    admin->http = counts;
-    admin->ready = [n = node] { return n->log->refusal() == errc::none; };
-    admin->names_for_anonymous = settings.on_loopback();
-    admin->scavenger = broker.scavenger;
-    admin->shut_down = [] { ::kill(::getpid(), SIGTERM); };
-    tell_settings(*admin, settings, acceptors[i].local_endpoint().port());
-    add_admin_routes(*table, std::move(admin));
-    listeners.push_back(std::make_shared<http_server>(
-      std::move(acceptors[i]), serve_by(std::move(table)),
-      http_options{.sizes = {.body_bytes_max = settings.body_bytes_max},
-                   .tls = tls,
-                   .budgets = budgets,
-                   .header_block =
-                     cors_headers("GET, POST, PUT, DELETE, OPTIONS"),
-                   .counts = threads[i]}));
-    boost::asio::post(io.context(i), [s = listeners.back()] { s->start(); });
-  }
-}
-
-void server::impl::stop_listeners() {
-  std::vector<std::future<void>> stopping;
-  for (auto& listener : listeners) {
-    auto stopped = std::make_shared<std::promise<void>>();
-    stopping.push_back(stopped->get_future());
-    listener->stop([stopped] { stopped->set_value(); });
-  }
-  for (auto& one : stopping)
-    one.wait();
-  listeners.clear();
-}
-
 std::unique_ptr<server> server::start(const options& settings, failure& why) {
   std::unique_ptr<server> out{new server{std::make_unique<impl>(settings)}};
   auto& self = *out->impl_;
@@ -315,11 +231,10 @@ std::unique_ptr<server> server::start(const options& settings, failure& why) {
     return nullptr;
   }
   try {
-    self.start_listeners();
-  } catch (const boost::system::system_error& error) {
-    why = {4, "callboard: cannot listen on " + settings.http + ": "
-                + error.code().message()
-                + "; choose another address with --http"};
+    self.open = std::make_unique<listeners>(listened_node{
+      self.settings, *self.sys, self.node, self.broker, self.tls});
+  } catch (const listen_failure& error) {
+    why = {4, error.what()};
     return nullptr;
   }
   return out;
@@ -330,18 +245,12 @@ server::server(std::unique_ptr<impl> self) : impl_(std::move(self)) {}
 server::~server() {
   auto& self = *impl_;
   // 1. No new requests; those in progress are answered.
-  self.stop_listeners();
+  if (self.open)
+    self.open->stop();
   // 2. The actors end, those that others need last.
-  if (self.sys) {
-    if (self.broker.routes)
-      stop_broker(*self.sys, self.broker);
-    caf::scoped_actor waiting{*self.sys};
-    for (auto& asker : self.askers) {
-      waiting->send_exit(asker, caf::exit_reason::user_shutdown);
-      waiting->wait_for(asker);
-    }
-  }
-  self.askers.clear();
+  if (self.sys && self.broker.routes)
+    stop_broker(*self.sys, self.broker);
+  self.open.reset();
   // 3. What waits is flushed. 4. No handle outlives the system; its threads
   // end, and then nothing wakes the journal any more.
   if (self.node->db)
@@ -367,7 +276,11 @@ void server::reload() {
 }
 
 std::uint16_t server::port() const {
-  return impl_->listeners.front()->endpoint().port();
+  return impl_->open->port();
+}
+
+const std::optional<barco_ports>& server::barco() const {
+  return impl_->open->barco();
 }
 
 int check_data(const std::string& data) {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace callboard {
@@ -34,6 +35,9 @@ public:
 
   /// The port that it listens on; another one than asked for if that was 0.
   std::uint16_t port() const;
+
+  /// Those of the Barco dialect; nothing if it is off.
+  const std::optional<barco_ports>& barco() const;
 
 private:
   struct impl;

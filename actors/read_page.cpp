@@ -2,6 +2,7 @@
 #include "actors/read_page.hpp"
 
 #include "actors/core/limits.hpp"
+#include "actors/core/topics.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -38,7 +39,8 @@ result<std::optional<resolved_event>> resolve(const reading& from,
   auto parsed = parse_link(link->data);
   if (!parsed)
     return std::optional{std::move(out)};
-  auto& [number, name] = *parsed;
+  auto number = parsed->first;
+  auto name = canonical_stream(from.placement, parsed->second);
   out.target = name;
   auto p = from.placement.home_of(name);
   auto head = from.db.stream(p, name);

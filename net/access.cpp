@@ -4,6 +4,7 @@
 
 #include "actors/core/limits.hpp"
 #include "actors/core/names.hpp"
+#include "actors/core/topics.hpp"
 #include "net/ask.hpp"
 #include "net/credentials.hpp"
 
@@ -240,7 +241,7 @@ void access_control::check_stream(const principal* who, access_rule rule,
     return then(granted_if(*decided));
   if (who == nullptr && !options_.anonymous_streams)
     return then(verdict::denied);
-  std::string name{asked.stream};
+  auto name = canonical_stream(sources_.placement, asked.stream);
   auto* acl = known_acl_of(name);
   auto* defaults = known_default_acls();
   if (acl != nullptr && defaults != nullptr)

@@ -99,7 +99,7 @@ void change_settings(const services_ptr& services,
                     : parse_group_settings(request.body);
   if (!admitted(settings, exchange))
     return;
-  auto key = key_of(request);
+  auto key = key_of(services, request);
   if (auto reason = stream_refusal(key.stream); !reason.empty())
     return exchange.answer(
       located(services, request, key, failed(request, reason)));
@@ -128,7 +128,7 @@ void update(const services_ptr& services, http_request&,
 
 void remove(const services_ptr& services, http_request& request,
             const http_exchange& exchange) {
-  auto key = key_of(request);
+  auto key = key_of(services, request);
   if (auto reason = stream_refusal(key.stream); !reason.empty())
     return exchange.answer(failed(request, reason));
   auto& home = services->home_of(key.stream);
@@ -162,7 +162,7 @@ void restart(const services_ptr& services, http_request&,
 
 void replay_parked(const services_ptr& services, http_request& request,
                    const http_exchange& exchange) {
-  auto key = key_of(request);
+  auto key = key_of(services, request);
   group_command what{key, group_verb::replay_parked, {}, {}};
   if (auto text = request.query("stopAt")) {
     auto stop_at = parse_integer(*text);

@@ -74,7 +74,7 @@ void fetch_count(const services_ptr& services, const http_exchange& exchange,
   auto wait = read_wait(request);
   if (!admitted(wait, exchange))
     return;
-  fetch_request what{key_of(request), count, *wait, 0};
+  fetch_request what{key_of(services, request), count, *wait, 0};
   if (auto reason = stream_refusal(what.key.stream); !reason.empty())
     return exchange.answer(
       text_answer(request, http_status::bad_request, reason));
@@ -116,9 +116,12 @@ void ack_ids(const services_ptr& services, const http_exchange& exchange,
   auto read = read_event_ids(ids);
   if (!read)
     return exchange.answer(malformed_id(read.error()));
-  settle(
-    services, exchange,
-    {key_of(exchange.request()), settle_action::ack, std::move(*read), {}, {}});
+  settle(services, exchange,
+         {key_of(services, exchange.request()),
+          settle_action::ack,
+          std::move(*read),
+          {},
+          {}});
 }
 
 void nack_ids(const services_ptr& services, const http_exchange& exchange,
@@ -126,8 +129,11 @@ void nack_ids(const services_ptr& services, const http_exchange& exchange,
   auto read = read_event_ids(ids);
   if (!read)
     return exchange.answer(malformed_id(read.error()));
-  settle_request what{
-    key_of(exchange.request()), read_action(action), std::move(*read), {}, {}};
+  settle_request what{key_of(services, exchange.request()),
+                      read_action(action),
+                      std::move(*read),
+                      {},
+                      {}};
   if (auto text = exchange.request().query("delay")) {
     auto delay = read_delay(*text);
     if (!admitted(delay, exchange))

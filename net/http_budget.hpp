@@ -37,6 +37,11 @@ public:
     return used_.load(std::memory_order_relaxed);
   }
 
+  std::size_t available() const noexcept {
+    auto taken = used();
+    return taken < max_ ? max_ - taken : 0;
+  }
+
 private:
   std::size_t max_;
   std::atomic<std::size_t> used_ = 0;

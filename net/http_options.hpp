@@ -2,11 +2,13 @@
 #pragma once
 
 #include "actors/core/limits.hpp"
+#include "net/http.hpp"
 #include "net/http_budget.hpp"
 #include "net/http_counters.hpp"
 #include "net/http_limits.hpp"
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -36,6 +38,9 @@ struct http_options {
   std::shared_ptr<http_budgets> budgets = std::make_shared<http_budgets>();
   /// Whole lines for answers that no router saw; see `cors_headers`.
   std::string header_block{};
+  /// Words the answer to what cannot be read, which is then not what
+  /// `callboard::refuse` says; a 503 stays as it is.
+  std::function<http_answer(const refusal&)> refuse{};
   /// Of this thread alone; outlives the server for who reads it.
   std::shared_ptr<http_counters> counts = std::make_shared<http_counters>();
 };

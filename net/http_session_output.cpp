@@ -38,7 +38,9 @@ void http_session::refuse(const refusal& why) {
   head_only_ = false;
   linger_ = true;
   asked_ = clock::now();
-  put(answer_to(why), service_->options.header_block);
+  auto& words = service_->options.refuse;
+  put(words && why.status != 503 ? words(why) : answer_to(why),
+      service_->options.header_block);
 }
 
 void http_session::shrink(std::string& buffer) {

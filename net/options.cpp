@@ -1,6 +1,7 @@
 // CLI11 for the flags, toml++ for the file; both end here.
 #include "net/options.hpp"
 
+#include "net/option_table.hpp"
 #include "net/option_values.hpp"
 
 #include <CLI/CLI.hpp>
@@ -14,100 +15,6 @@
 namespace callboard {
 
 namespace {
-
-/// A setting: its name, and how a text becomes its value (or why not).
-struct setting {
-  std::string name; // of the flag; CALLBOARD_NAME in the environment
-  std::string help;
-  std::function<std::optional<std::string>(options&, const std::string&)> set;
-  std::function<std::string(const options&)> get;
-  bool secret = false;
-};
-
-const std::vector<setting>& settings() {
-  static const std::vector<setting> all = {
-    {"data", "directory of everything that is stored",
-     [](options& o, const std::string& x) -> std::optional<std::string> {
-       if (x.empty())
-         return expected("a path", x);
-       o.data = x;
-       return std::nullopt;
-     },
-     [](const options& o) { return o.data; }},
-    {"http", "address and port of the HTTP listener", set_http,
-     [](const options& o) { return o.http; }},
-    {"threads", "io threads; 0: one a core", set_threads,
-     [](const options& o) { return std::to_string(o.threads); }},
-    {"log-level", "trace, debug, info, warn or error",
-     [](options& o, const std::string& x) {
-       return one_of(o.log_level, x,
-                     {"trace", "debug", "info", "warn", "error"});
-     },
-     [](const options& o) { return o.log_level; }},
-    {"log-format", "text or json",
-     [](options& o, const std::string& x) {
-       return one_of(o.log_format, x, {"text", "json"});
-     },
-     [](const options& o) { return o.log_format; }},
-    {"max-disk", "bytes that stored events may take; 0: no limit",
-     [](options& o, const std::string& x) {
-       return set_bytes(o.max_disk_bytes, x);
-     },
-     [](const options& o) { return std::to_string(o.max_disk_bytes); }},
-    {"anonymous", "streams without a login: on or off (default: on loopback)",
-     [](options& o, const std::string& x) {
-       bool value = false;
-       auto wrong = set_flag(value, x);
-       if (!wrong)
-         o.anonymous = value;
-       return wrong;
-     },
-     [](const options& o) {
-       return on_off(o.anonymous.value_or(o.on_loopback()));
-     }},
-    {"insecure", "everybody is an administrator, on any address",
-     [](options& o, const std::string& x) { return set_flag(o.insecure, x); },
-     [](const options& o) { return on_off(o.insecure); }},
-    {"trusted-auth", "believe the header ES-TrustedAuth of a proxy",
-     [](options& o, const std::string& x) {
-       return set_flag(o.trusted_auth, x);
-     },
-     [](const options& o) { return on_off(o.trusted_auth); }},
-    {"advertise", "HOST[:PORT] or URL that links and Location begin with",
-     [](options& o, const std::string& x) {
-       o.advertise = x;
-       return set_advertise(o.advertised, x);
-     },
-     [](const options& o) { return o.advertise; }},
-    {"tls-cert", "PEM file of the certificate chain: HTTPS only",
-     [](options& o, const std::string& x) -> std::optional<std::string> {
-       o.tls_certificate = x;
-       return std::nullopt;
-     },
-     [](const options& o) { return o.tls_certificate; }},
-    {"tls-key", "PEM file of the key that belongs to it",
-     [](options& o, const std::string& x) -> std::optional<std::string> {
-       o.tls_key = x;
-       return std::nullopt;
-     },
-     [](const options& o) { return o.tls_key; }},
-    {"max-body", "bytes that the body of a request may have",
-     [](options& o, const std::string& x) {
-       return set_body_bytes(o.body_bytes_max, x);
-     },
-     [](const options& o) { return std::to_string(o.body_bytes_max); }},
-    {"admin-password", "of admin and ops, at the very first start",
-     [](options& o, const std::string& x) -> std::optional<std::string> {
-       o.admin_password = x;
-       return std::nullopt;
-     },
-     [](const options& o) {
-       return std::string{o.admin_password.empty() ? "" : "********"};
-     },
-     true},
-  };
-  return all;
-}
 
 std::string environment_name(const std::string& name) {
   auto out = "CALLBOARD_" + name;
@@ -126,7 +33,7 @@ read_file(const std::string& path,
       std::string name{key.str()};
       std::replace(name.begin(), name.end(), '_', '-');
       auto where = path + ":" + std::to_string(node.source().begin.line);
-      bool known = std::any_of(settings().begin(), settings().end(),
+      bool known = std::any_of(setting_table().begin(), setting_table().end(),
                                [&](auto& one) { return one.name == name; });
       if (!known)
         return where + ": there is no setting '" + std::string{key.str()}
@@ -165,7 +72,7 @@ fill(options& to, const std::map<std::string, std::string>& flags,
     if (auto wrong = read_file(path, file))
       return wrong;
   set_http(to, to.http);
-  for (auto& one : settings()) {
+  for (auto& one : setting_table()) {
     auto variable = environment_name(one.name);
     std::string text;
     std::string where = "default";
@@ -175,6 +82,11 @@ fill(options& to, const std::map<std::string, std::string>& flags,
     } else if (auto* value = environment(variable.c_str())) {
       text = value;
       where = variable;
+    } else if (auto theirs =
+                 one.barco_variable.empty()
+                   ? std::nullopt
+                   : barco_variable(one.barco_variable, environment)) {
+      std::tie(text, where) = *theirs;
     } else if (auto line = file.find(one.name); line != file.end()) {
       std::tie(text, where) = line->second;
     }
@@ -184,6 +96,9 @@ fill(options& to, const std::map<std::string, std::string>& flags,
     if (auto wrong = one.set(to, text))
       return where + " " + *wrong;
   }
+  if (to.from["barco"] == "default")
+    if (auto variable = listen_as_barco_would(to, environment))
+      to.from["barco"] = *variable;
   if (to.tls_certificate.empty() != to.tls_key.empty())
     return "--tls-cert and --tls-key belong together: only "
            + std::string{to.tls_key.empty() ? "--tls-cert" : "--tls-key"}
@@ -220,15 +135,14 @@ parse_options(const std::vector<std::string>& arguments,
   add("version", "print the version", command::version);
   for (auto* sub : {serve, config}) {
     sub->add_option("--config", file, "TOML file with any of these settings");
-    for (auto& one : settings())
+    for (auto& one : setting_table())
       if (!one.secret) {
         auto name = one.name;
-        bool bare = name == "insecure" || name == "trusted-auth";
         auto* option = sub->add_option_function<std::string>(
           "--" + name,
           [&values, name](const std::string& x) { values[name] = x; },
           one.help);
-        if (bare)
+        if (one.bare)
           option->expected(0, 1)->default_str("on");
       }
   }
@@ -251,9 +165,10 @@ parse_options(const std::vector<std::string>& arguments,
                     + "; `callboard --help` shows what there is"};
     return out;
   }
-  for (auto& [name, value] : values)
-    if (value.empty() && (name == "insecure" || name == "trusted-auth"))
-      value = "on";
+  for (auto& one : setting_table())
+    if (auto bare = values.find(one.name);
+        one.bare && bare != values.end() && bare->second.empty())
+      bare->second = "on";
   command_line run;
   run.what = commands[app.get_subcommands().front()];
   if (auto wrong = fill(run.settings, values, file, environment)) {
@@ -266,7 +181,7 @@ parse_options(const std::vector<std::string>& arguments,
 
 std::string describe(const options& o) {
   std::ostringstream out;
-  for (auto& one : settings()) {
+  for (auto& one : setting_table()) {
     auto where = o.from.find(one.name);
     out << one.name << " = " << one.get(o) << "   # "
         << (where == o.from.end() ? "default" : where->second) << '\n';
@@ -276,7 +191,7 @@ std::string describe(const options& o) {
 
 std::vector<option_description> list_options(const options& o) {
   std::vector<option_description> out;
-  for (auto& one : settings()) {
+  for (auto& one : setting_table()) {
     auto where = o.from.find(one.name);
     out.push_back({one.name, one.help, one.secret ? "********" : one.get(o),
                    where == o.from.end() ? "default" : where->second});
@@ -284,8 +199,21 @@ std::vector<option_description> list_options(const options& o) {
   return out;
 }
 
-std::optional<std::string> refuse_to_serve(const options& o,
-                                           stored_users users) {
+namespace {
+
+/// The Barco dialect knows no logins, so whoever reaches it is let in.
+std::optional<std::string> refuse_barco(const options& o) {
+  if (o.barco.on_loopback() || o.barco.open || o.insecure
+      || o.anonymous.value_or(false))
+    return std::nullopt;
+  return "callboard: " + o.barco.listen
+         + " can be reached by others, and the Barco dialect has no logins: "
+           "say "
+           "--barco-open or --anonymous on to let everybody publish and "
+           "consume, or --barco off";
+}
+
+std::optional<std::string> refuse_http(const options& o, stored_users users) {
   if (o.on_loopback() || o.insecure || users == stored_users::own)
     return std::nullopt;
   auto others = "callboard: " + o.http + " can be reached by others: ";
@@ -298,6 +226,14 @@ std::optional<std::string> refuse_to_serve(const options& o,
   return others
          + "set CALLBOARD_ADMIN_PASSWORD for the first start, or say "
            "--insecure to let everybody in";
+}
+
+} // namespace
+
+std::optional<std::string> refuse_to_serve(const options& o,
+                                           stored_users users) {
+  auto refused = refuse_http(o, users);
+  return refused ? refused : refuse_barco(o);
 }
 
 } // namespace callboard

@@ -3,6 +3,7 @@
 
 #include "actors/core/limits.hpp"
 #include "net/advertised_address.hpp"
+#include "net/barco_options.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -35,6 +36,7 @@ struct options {
   std::string advertise; // as it was said, and what it means
   advertised_address advertised;
   std::size_t body_bytes_max = limits::body_bytes_max;
+  barco_options barco;
   std::map<std::string, std::string> from; // name → where its value came from
 
   bool on_loopback() const;
@@ -58,8 +60,9 @@ struct parsed_options {
   ending end;
 };
 
-/// Reads flags, then the environment (`CALLBOARD_<NAME>`), then the TOML file,
-/// then the defaults: the first that has a value counts. `environment` is
+/// Reads flags, then the environment (`CALLBOARD_<NAME>`, then for what Barco
+/// has too `POLAR_` and `BARCO_`), then the TOML file, then the defaults: the
+/// first that has a value counts. `environment` is
 /// `getenv`, but for tests.
 parsed_options
 parse_options(const std::vector<std::string>& arguments,
@@ -90,7 +93,7 @@ enum class stored_users : std::uint8_t {
 
 /// Whether these may be served: a line that says what is missing if not. Off
 /// loopback a first start needs a password for `admin`, and none may be the one
-/// that everybody knows.
+/// that everybody knows; and the Barco dialect must be meant to be open.
 std::optional<std::string> refuse_to_serve(const options& settings,
                                            stored_users users);
 

@@ -1,6 +1,7 @@
 // The routes that read streams: what they ask for, checked.
 #include "actors/core/names.hpp"
 #include "net/eventstore_request.hpp"
+#include "net/stream_names.hpp"
 #include "net/stream_reading.hpp"
 #include "net/stream_routes.hpp"
 
@@ -86,23 +87,24 @@ void event_of(const services_ptr& services, http_request& request,
   read_event(services, exchange, query);
 }
 
-target stream_of(const http_request& request) {
-  return {std::string{request.parameter("stream")}};
+target stream_of(const services_ptr& services, const http_request& request) {
+  return {named_stream(services, request)};
 }
 
 /// The metadata stream of a route's stream, or why it has none.
-accepted<target> metadata_of(const http_request& request) {
-  auto stream = request.parameter("stream");
+accepted<target> metadata_of(const services_ptr& services,
+                             const http_request& request) {
+  auto stream = named_stream(services, request);
   if (stream.starts_with("$$"))
-    return refusal{400, "'" + std::string{stream}
+    return refusal{400, "'" + stream
                           + "' is a metadata stream; it has no metadata of its "
                             "own"};
   return target{metadata_stream(stream), false};
 }
 
-target parked_of(const http_request& request) {
+target parked_of(const services_ptr& services, const http_request& request) {
   return {
-    parked_stream(request.parameter("stream"), request.parameter("group")),
+    parked_stream(named_stream(services, request), request.parameter("group")),
     true, true};
 }
 
@@ -110,9 +112,10 @@ target parked_of(const http_request& request) {
 
 void newest_page(const services_ptr& services, http_request& request,
                  const http_exchange& exchange) {
-  if (described(services, request, exchange, stream_of(request).stream))
+  if (described(services, request, exchange,
+                stream_of(services, request).stream))
     return;
-  auto query = new_query(exchange, stream_of(request));
+  auto query = new_query(exchange, stream_of(services, request));
   if (query == nullptr)
     return;
   query->what.count = newest_page_count;
@@ -121,57 +124,61 @@ void newest_page(const services_ptr& services, http_request& request,
 
 void one_event(const services_ptr& services, http_request& request,
                const http_exchange& exchange) {
-  event_of(services, request, exchange, stream_of(request));
+  event_of(services, request, exchange, stream_of(services, request));
 }
 
 void backward_page(const services_ptr& services, http_request& request,
                    const http_exchange& exchange) {
-  page_of(services, request, exchange, direction::backward, stream_of(request));
+  page_of(services, request, exchange, direction::backward,
+          stream_of(services, request));
 }
 
 void forward_page(const services_ptr& services, http_request& request,
                   const http_exchange& exchange) {
-  page_of(services, request, exchange, direction::forward, stream_of(request));
+  page_of(services, request, exchange, direction::forward,
+          stream_of(services, request));
 }
 
 void metadata(const services_ptr& services, http_request& request,
               const http_exchange& exchange) {
-  auto at = metadata_of(request);
+  auto at = metadata_of(services, request);
   if (!admitted(at, exchange))
     return;
   auto query = new_query(exchange, std::move(*at));
   if (query == nullptr)
     return;
   query->what.count = 1;
-  read_metadata(services, exchange, query, stream_of(request).stream);
+  read_metadata(services, exchange, query, stream_of(services, request).stream);
 }
 
 void one_metadata_event(const services_ptr& services, http_request& request,
                         const http_exchange& exchange) {
-  if (auto at = metadata_of(request); admitted(at, exchange))
+  if (auto at = metadata_of(services, request); admitted(at, exchange))
     event_of(services, request, exchange, std::move(*at));
 }
 
 void metadata_backward_page(const services_ptr& services, http_request& request,
                             const http_exchange& exchange) {
-  if (auto at = metadata_of(request); admitted(at, exchange))
+  if (auto at = metadata_of(services, request); admitted(at, exchange))
     page_of(services, request, exchange, direction::backward, std::move(*at));
 }
 
 void metadata_forward_page(const services_ptr& services, http_request& request,
                            const http_exchange& exchange) {
-  if (auto at = metadata_of(request); admitted(at, exchange))
+  if (auto at = metadata_of(services, request); admitted(at, exchange))
     page_of(services, request, exchange, direction::forward, std::move(*at));
 }
 
 void parked_backward_page(const services_ptr& services, http_request& request,
                           const http_exchange& exchange) {
-  page_of(services, request, exchange, direction::backward, parked_of(request));
+  page_of(services, request, exchange, direction::backward,
+          parked_of(services, request));
 }
 
 void parked_forward_page(const services_ptr& services, http_request& request,
                          const http_exchange& exchange) {
-  page_of(services, request, exchange, direction::forward, parked_of(request));
+  page_of(services, request, exchange, direction::forward,
+          parked_of(services, request));
 }
 
 } // namespace callboard::stream_routes

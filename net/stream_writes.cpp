@@ -4,6 +4,7 @@
 #include "net/eventstore_feed.hpp"
 #include "net/eventstore_request.hpp"
 #include "net/random_uuid.hpp"
+#include "net/stream_names.hpp"
 #include "net/stream_routes.hpp"
 
 #include <algorithm>
@@ -151,7 +152,7 @@ void write(const services_ptr& services, const http_exchange& exchange,
 
 void append(const services_ptr& services, http_request& request,
             const http_exchange& exchange) {
-  std::string stream{request.parameter("stream")};
+  auto stream = named_stream(services, request);
   if (!admitted(check_writable_name(stream), exchange))
     return;
   if (is_batch(*request.request_type))
@@ -174,7 +175,7 @@ void append(const services_ptr& services, http_request& request,
 
 void append_with_id(const services_ptr& services, http_request& request,
                     const http_exchange& exchange) {
-  std::string stream{request.parameter("stream")};
+  auto stream = named_stream(services, request);
   if (!admitted(check_writable_name(stream), exchange))
     return;
   auto id = parse_uuid(request.parameter("id"));
@@ -190,7 +191,7 @@ void append_with_id(const services_ptr& services, http_request& request,
 
 void append_metadata(const services_ptr& services, http_request& request,
                      const http_exchange& exchange) {
-  auto stream = metadata_stream(request.parameter("stream"));
+  auto stream = metadata_stream(named_stream(services, request));
   if (!admitted(check_writable_name(stream), exchange))
     return;
   auto type = read_event_type(request);
@@ -211,7 +212,7 @@ void append_metadata(const services_ptr& services, http_request& request,
 
 void remove(const services_ptr& services, http_request& request,
             const http_exchange& exchange) {
-  std::string stream{request.parameter("stream")};
+  auto stream = named_stream(services, request);
   auto expected = read_expected_version(request);
   auto hard = read_flag(request, "HardDelete", false);
   if (!admitted(check_writable_name(stream), exchange)

@@ -3,6 +3,7 @@
 
 #include "net/eventstore_groups.hpp"
 #include "net/eventstore_request.hpp"
+#include "net/stream_names.hpp"
 
 #include <optional>
 #include <string>
@@ -59,14 +60,14 @@ std::string summaries_page(const services_ptr& services,
 
 } // namespace
 
-group_key key_of(const http_request& request) {
-  return {std::string{request.parameter("stream")},
+group_key key_of(const services_ptr& services, const http_request& request) {
+  return {named_stream(services, request),
           std::string{request.parameter("group")}};
 }
 
 void info(const services_ptr& services, http_request& request,
           const http_exchange& exchange) {
-  auto key = key_of(request);
+  auto key = key_of(services, request);
   auto& home = services->home_of(key.stream);
   ask_for<group_info>(
     services, exchange, home,
@@ -84,7 +85,7 @@ void info(const services_ptr& services, http_request& request,
 
 void groups_of_stream(const services_ptr& services, http_request& request,
                       const http_exchange& exchange) {
-  std::string stream{request.parameter("stream")};
+  auto stream = named_stream(services, request);
   auto& home = services->home_of(stream);
   ask_for<group_infos>(
     services, exchange, home,

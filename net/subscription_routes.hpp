@@ -43,6 +43,6 @@ void groups_of_stream(const services_ptr&, http_request&, const http_exchange&);
 void all_groups(const services_ptr&, http_request&, const http_exchange&);
 
 /// The group that a route addresses.
-group_key key_of(const http_request& request);
+group_key key_of(const services_ptr& services, const http_request& request);
 
 } // namespace callboard::subscription_routes

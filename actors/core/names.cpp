@@ -1,6 +1,8 @@
 // Putting names together and taking them apart.
 #include "actors/core/names.hpp"
 
+#include <charconv>
+
 namespace callboard {
 
 namespace {
@@ -46,6 +48,21 @@ std::string_view home_stream(std::string_view stream) noexcept {
       stream.remove_prefix(group_prefix.size());
     else
       return stream.substr(0, stream.find("::"));
+}
+
+std::optional<marked_name> read_mark(std::string_view name,
+                                     std::size_t partitions) noexcept {
+  auto at = name.rfind('@');
+  if (at == std::string_view::npos)
+    return std::nullopt;
+  auto digits = name.substr(at + 1);
+  std::uint64_t partition = 0;
+  auto* end = digits.data() + digits.size();
+  auto [stop, failed] = std::from_chars(digits.data(), end, partition);
+  if (failed != std::errc{} || stop != end || partition >= partitions
+      || (digits.size() > 1 && digits.front() == '0'))
+    return std::nullopt;
+  return marked_name{name.substr(0, at), partition};
 }
 
 } // namespace callboard

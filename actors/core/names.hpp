@@ -1,6 +1,8 @@
 // The names of streams that belong to other streams.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,5 +32,16 @@ checkpointed_group(std::string_view stream) noexcept;
 /// for an S that itself holds `::` that would be another partition than S's,
 /// which is why such an S is placed by what precedes its first `::` too.
 std::string_view home_stream(std::string_view stream) noexcept;
+
+/// A name that says in which partition it lies: `T@2` (topics.hpp).
+struct marked_name {
+  std::string_view name; // T
+  std::uint64_t partition = 0;
+};
+
+/// Takes `T@p` apart: p is decimal, without leading zeros and less than
+/// `partitions`. Nothing for other names.
+std::optional<marked_name> read_mark(std::string_view name,
+                                     std::size_t partitions) noexcept;
 
 } // namespace callboard

@@ -79,7 +79,10 @@ partition_id ring::partition_of(std::string_view key) const noexcept {
 }
 
 partition_id ring::home_of(std::string_view stream) const noexcept {
-  return partition_of(home_stream(stream));
+  auto home = home_stream(stream);
+  if (auto mark = read_mark(home, partitions_))
+    return {mark->partition};
+  return partition_of(home);
 }
 
 } // namespace callboard

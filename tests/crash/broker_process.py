@@ -20,7 +20,7 @@ def free_port():
 
 
 class BrokerProcess:
-    """`binary serve --data FOLDER --http 127.0.0.1:PORT`; its output goes to FOLDER.log."""
+    """`binary serve --data FOLDER --http 127.0.0.1:PORT --barco off`; its output goes to FOLDER.log."""
 
     def __init__(self, binary, folder, extra_arguments=(), live_deadline_s=30.0):
         # A Python file is the fake of the self-test.
@@ -35,6 +35,8 @@ class BrokerProcess:
     def spawn(self):
         command = self.command + ["serve", "--data", self.folder, "--http",
                                   f"127.0.0.1:{self.port}"] + self.extra
+        if "--barco" not in self.extra:  # its default ports are the same for all
+            command += ["--barco", "off"]
         with open(self.log_path(), "ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log,
                                             stdin=subprocess.DEVNULL)

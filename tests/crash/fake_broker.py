@@ -301,6 +301,7 @@ def main():
     parser.add_argument("verb", choices=("serve", "check"))
     parser.add_argument("--data", required=True)
     parser.add_argument("--http")
+    parser.add_argument("--barco")
     parser.add_argument("--bug", choices=BUGS)
     options = parser.parse_args()
     marker = os.path.join(options.data, "bad_check")

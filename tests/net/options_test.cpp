@@ -189,3 +189,73 @@ TEST_CASE("settings are listed with where they came from, secrets hidden") {
   CHECK(threads);
   CHECK(password);
 }
+
+TEST_CASE("the Barco dialect has five ports, each of which can be moved") {
+  auto ports = [](const std::vector<std::string>& more,
+                  const variables& set = {}) {
+    std::vector<std::string> arguments{"serve"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return parse(arguments, set).run.value().settings.barco.ports();
+  };
+  CHECK(ports({}) == barco_ports{9250, 9251, 9252, 9253, 9254});
+  CHECK(ports({"--barco", "127.0.0.1:7000", "--barco-metrics", "80"})
+        == barco_ports{7000, 7001, 7002, 80, 7004});
+  CHECK(ports({"--barco", "127.0.0.1:0"}) == barco_ports{0, 0, 0, 0, 0});
+  CHECK(!parse({"serve", "--barco", "off"}).run->settings.barco.on());
+  // As with Barco's own variables, one of them moves one port.
+  CHECK(ports({}, {{"POLAR_CLIENT_DISCOVERY_PORT", "1"},
+                   {"BARCO_CLIENT_DISCOVERY_PORT", "2"},
+                   {"BARCO_PRODUCER_PORT", "3"},
+                   {"POLAR_PRODUCER_BINARY_PORT", "4"}})
+        == barco_ports{1, 3, 9252, 9253, 4});
+  CHECK(ports({"--barco-producer", "5"}, {{"CALLBOARD_BARCO_CONSUMER", "6"},
+                                          {"POLAR_PRODUCER_PORT", "7"},
+                                          {"POLAR_CONSUMER_PORT", "8"}})
+        == barco_ports{9250, 5, 6, 9253, 9254});
+  auto refused = [](const std::vector<std::string>& arguments,
+                    const variables& set = {}) {
+    return parse(arguments, set).end.text;
+  };
+  CHECK(refused({"serve", "--barco", "127.0.0.1:65533"}).find("--barco must")
+        != std::string::npos);
+  CHECK(refused({"serve", "--barco", "9250"}).find("or off")
+        != std::string::npos);
+  CHECK(refused({"serve"}, {{"POLAR_PRODUCER_PORT", "tcp://10.0.0.1:9251"}})
+          .find("POLAR_PRODUCER_PORT must be a port")
+        != std::string::npos);
+}
+
+TEST_CASE("what Barco's variables bound is bounded here") {
+  auto run = parse({"serve"}, {{"POLAR_MAX_MESSAGE_SIZE", "2097152"},
+                               {"BARCO_CONSUMER_READ_TIMEOUT_MS", "5000"}})
+               .run.value();
+  CHECK(run.settings.barco.message_bytes_max == 2 << 20);
+  CHECK(run.settings.barco.consumer_wait_max == std::chrono::seconds{5});
+  CHECK(run.settings.from.at("barco-max-message") == "POLAR_MAX_MESSAGE_SIZE");
+  for (auto text : {"0", "5M", "much"})
+    CHECK(parse({"serve", "--barco-max-message", text})
+            .end.text.find("from 1 to 4M")
+          != std::string::npos);
+  CHECK(parse({"serve", "--barco-consumer-timeout", "0"}).end.code == 2);
+  CHECK(parse({"serve", "--barco-advertise", "host:1"}).end.code == 2);
+}
+
+TEST_CASE("the Barco dialect is open to others only if that is said") {
+  auto refused = [](std::vector<std::string> more, const variables& set = {}) {
+    more.insert(more.begin(), "serve");
+    return refuse_to_serve(parse(more, set).run.value().settings,
+                           stored_users::own)
+      .value_or("");
+  };
+  CHECK(refused({}).empty());
+  CHECK(refused({"--barco", "127.0.0.2:9250"}).empty());
+  auto why = refused({"--barco", "0.0.0.0:9250"});
+  CHECK(why.find("0.0.0.0:9250 can be reached by others") != std::string::npos);
+  CHECK(why.find("--barco-open or --anonymous on") != std::string::npos);
+  CHECK(refused({}, {{"POLAR_LISTEN_ON_ALL", "true"}}) == why);
+  CHECK(refused({}, {{"POLAR_LISTEN_ON_ALL", "false"}}).empty());
+  CHECK(refused({"--barco", "off"}, {{"BARCO_LISTEN_ON_ALL", "1"}}).empty());
+  CHECK(refused({"--barco", "0.0.0.0:9250", "--barco-open"}).empty());
+  CHECK(refused({"--barco", "0.0.0.0:9250", "--anonymous", "on"}).empty());
+  CHECK(refused({"--barco", "0.0.0.0:9250", "--insecure"}).empty());
+}

@@ -41,6 +41,8 @@ class ProcessCase(unittest.TestCase):
 
     def refused(self, code, text, *words, environment=None):
         """It ends with `code` and one line that has `text` in it."""
+        if "--barco" not in words:  # its default ports are the same for all
+            words += ("--barco", "off")
         done = self.run_to_end("serve", "--data", self.data, *words, environment=environment)
         self.assertEqual(done.returncode, code, done.stderr)
         self.assertIn(text, done.stderr)

@@ -1,0 +1,31 @@
+// The five listeners of the Barco dialect.
+#pragma once
+
+#include "listening.hpp"
+#include "net/barco_options.hpp"
+
+#include <memory>
+#include <vector>
+
+namespace callboard {
+
+/// Addresses that are taken but not served yet.
+struct open_barco {
+  std::vector<tcp_acceptor> discovery{};
+  std::vector<tcp_acceptor> producer{};
+  std::vector<tcp_acceptor> consumer{};
+  std::vector<tcp_acceptor> metrics{};
+  std::vector<tcp_acceptor> binary{};
+
+  barco_ports ports() const;
+};
+
+/// Throws `listen_failure`, which names the option of the port.
+open_barco open_barco_ports(const listening& at, const barco_options& settings);
+
+/// Serves them, in Barco's order of start: discovery, metrics, producers,
+/// consumers. Their counters join those of `at`.
+std::vector<std::shared_ptr<http_server>>
+serve_barco(open_barco ports, listening& at, const listened_node& of);
+
+} // namespace callboard

@@ -1,0 +1,66 @@
+// What all kinds of listeners of a node share.
+#pragma once
+
+#include "actors/broker_actor.hpp"
+#include "net/access.hpp"
+#include "net/eventstore_services.hpp"
+#include "net/http_server.hpp"
+#include "net/metrics.hpp"
+#include "net/options.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <caf/actor_system.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace callboard {
+
+/// The node that is served.
+struct listened_node {
+  const options& settings;
+  caf::actor_system& sys;
+  node_ptr node;
+  const running_broker& broker;
+  std::shared_ptr<tls_identity> tls; // null: in the clear
+};
+
+/// One io thread: how its requests ask, and what they count.
+struct listening_thread {
+  boost::asio::io_context* context = nullptr;
+  caf::actor asker;
+  std::shared_ptr<eventstore_services> broker;
+  std::shared_ptr<http_counters> counts;
+};
+
+/// Of all listeners and threads.
+struct listening {
+  std::vector<listening_thread> threads{};
+  std::shared_ptr<http_budgets> budgets = std::make_shared<http_budgets>();
+  std::shared_ptr<access_shared> epochs = std::make_shared<access_shared>();
+  http_counts counts{};
+};
+
+/// An address that cannot be listened on; `what` is one line that says what to
+/// do.
+struct listen_failure : std::runtime_error {
+  using runtime_error::runtime_error;
+};
+
+/// One for each thread, at the same address. `remedy`: how to choose another
+/// one. Throws `listen_failure`.
+std::vector<tcp_acceptor> open_port(const listening& at,
+                                    const std::string& address,
+                                    std::uint16_t port,
+                                    const std::string& remedy);
+
+/// Serves, from the next turn of the thread on.
+std::shared_ptr<http_server> start_server(const listening_thread& on,
+                                          tcp_acceptor acceptor,
+                                          http_handler handler,
+                                          http_options options);
+
+} // namespace callboard

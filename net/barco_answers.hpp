@@ -1,0 +1,46 @@
+// The dialect's plain answers, word for word.
+#pragma once
+
+#include "net/status.hpp"
+
+#include <string>
+#include <utility>
+
+namespace callboard {
+
+/// A text as it is; also for errors of the dialect's own.
+inline http_answer barco_text(http_status status, std::string text) {
+  return {.status = status,
+          .content_type = "text/plain; charset=utf-8",
+          .body = std::move(text)};
+}
+
+/// Errors that Barco's HTTP library words: with a line's end.
+inline http_answer barco_library_error(http_status status,
+                                       std::string_view text) {
+  auto out = barco_text(status, std::string{text} + "\n");
+  out.add_header("X-Content-Type-Options", "nosniff");
+  return out;
+}
+
+/// What Barco says when something was done.
+inline http_answer barco_ok() {
+  return {.content_type = "text/html; charset=utf-8", .body = "OK"};
+}
+
+inline http_answer barco_refusal(const refusal& why) {
+  return barco_text(static_cast<http_status>(why.status), why.text);
+}
+
+/// What an actor could not do. A full disk is 503 as all that may pass.
+inline http_answer barco_error(errc why) {
+  if (to_status(why) == http_status::internal_server_error)
+    return barco_library_error(http_status::internal_server_error,
+                               "Internal server error");
+  auto out = error_answer(why);
+  if (out.status == http_status::insufficient_storage)
+    out.status = http_status::service_unavailable;
+  return out;
+}
+
+} // namespace callboard

@@ -1,0 +1,67 @@
+// What the routes of the Barco dialect use, and what its listeners share.
+#pragma once
+
+#include "actors/node.hpp"
+#include "net/barco_options.hpp"
+#include "net/barco_router.hpp"
+#include "net/eventstore_services.hpp"
+#include "net/http_budget.hpp"
+#include "net/metrics.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+namespace callboard {
+
+/// Of all threads of a process. The atomics are for any thread; all else is set
+/// before the first request.
+struct barco_state {
+  barco_options settings{};
+  barco_ports ports{};                // as bound
+  http_counts counts{};               // of all listeners, other dialects' too
+  http_counts consumer_connections{}; // of the consumer listener alone
+  std::shared_ptr<const http_budgets> budgets{};
+  /// Whether records can be stored; not set: they can. Any thread.
+  std::function<bool()> ready{};
+
+  /// Requests without a key, of all topics: each goes to the next partition.
+  std::atomic<std::uint64_t> unkeyed{0};
+  std::atomic<std::uint64_t> produce_requests{0}; // over HTTP
+  std::atomic<std::uint64_t> produce_bytes{0};    // of their bodies
+  std::atomic<std::uint64_t> appended{0};  // requests stored, by any protocol
+  std::atomic<std::uint64_t> consumers{0}; // that are registered
+};
+
+/// One for each io thread; outlives the requests it serves.
+struct barco_services {
+  services_ptr broker; // how to ask
+  node_ptr node;
+  std::shared_ptr<barco_state> state;
+  /// Who may do what to a topic: anybody, but for what an ACL forbids.
+  std::shared_ptr<access_control> access;
+};
+
+using barco_ptr = std::shared_ptr<const barco_services>;
+
+/// A route: parse, ask, answer through the exchange. The services outlive it.
+using barco_route = void (*)(const barco_ptr&, http_request&,
+                             const http_exchange&);
+
+/// Adds routes that all have the services at hand.
+struct barco_table {
+  barco_router& routes;
+  const barco_ptr& services;
+
+  void operator()(http_verb verb, std::string_view path,
+                  barco_route serve) const {
+    routes.add(verb, path,
+               [services = services, serve](http_request& request,
+                                            const http_exchange& exchange) {
+                 serve(services, request, exchange);
+               });
+  }
+};
+
+} // namespace callboard

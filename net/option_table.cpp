@@ -1,0 +1,108 @@
+// Every setting that is not the Barco dialect's, in one list.
+#include "net/option_table.hpp"
+
+#include "net/option_values.hpp"
+
+#include <utility>
+
+namespace callboard {
+
+namespace {
+
+std::vector<setting> own_settings() {
+  return {
+    {"data", "directory of everything that is stored",
+     [](options& o, const std::string& x) -> std::optional<std::string> {
+       if (x.empty())
+         return expected("a path", x);
+       o.data = x;
+       return std::nullopt;
+     },
+     [](const options& o) { return o.data; }},
+    {"http", "address and port of the HTTP listener", set_http,
+     [](const options& o) { return o.http; }},
+    {"threads", "io threads; 0: one a core", set_threads,
+     [](const options& o) { return std::to_string(o.threads); }},
+    {"log-level", "trace, debug, info, warn or error",
+     [](options& o, const std::string& x) {
+       return one_of(o.log_level, x,
+                     {"trace", "debug", "info", "warn", "error"});
+     },
+     [](const options& o) { return o.log_level; }},
+    {"log-format", "text or json",
+     [](options& o, const std::string& x) {
+       return one_of(o.log_format, x, {"text", "json"});
+     },
+     [](const options& o) { return o.log_format; }},
+    {"max-disk", "bytes that stored events may take; 0: no limit",
+     [](options& o, const std::string& x) {
+       return set_bytes(o.max_disk_bytes, x);
+     },
+     [](const options& o) { return std::to_string(o.max_disk_bytes); }},
+    {"anonymous", "streams without a login: on or off (default: on loopback)",
+     [](options& o, const std::string& x) {
+       bool value = false;
+       auto wrong = set_flag(value, x);
+       if (!wrong)
+         o.anonymous = value;
+       return wrong;
+     },
+     [](const options& o) {
+       return on_off(o.anonymous.value_or(o.on_loopback()));
+     }},
+    {"insecure", "everybody is an administrator, on any address",
+     [](options& o, const std::string& x) { return set_flag(o.insecure, x); },
+     [](const options& o) { return on_off(o.insecure); }, false, true},
+    {"trusted-auth", "believe the header ES-TrustedAuth of a proxy",
+     [](options& o, const std::string& x) {
+       return set_flag(o.trusted_auth, x);
+     },
+     [](const options& o) { return on_off(o.trusted_auth); }, false, true},
+    {"advertise", "HOST[:PORT] or URL that links and Location begin with",
+     [](options& o, const std::string& x) {
+       o.advertise = x;
+       return set_advertise(o.advertised, x);
+     },
+     [](const options& o) { return o.advertise; }},
+    {"tls-cert", "PEM file of the certificate chain: HTTPS only",
+     [](options& o, const std::string& x) -> std::optional<std::string> {
+       o.tls_certificate = x;
+       return std::nullopt;
+     },
+     [](const options& o) { return o.tls_certificate; }},
+    {"tls-key", "PEM file of the key that belongs to it",
+     [](options& o, const std::string& x) -> std::optional<std::string> {
+       o.tls_key = x;
+       return std::nullopt;
+     },
+     [](const options& o) { return o.tls_key; }},
+    {"max-body", "bytes that the body of a request may have",
+     [](options& o, const std::string& x) {
+       return set_body_bytes(o.body_bytes_max, x);
+     },
+     [](const options& o) { return std::to_string(o.body_bytes_max); }},
+    {"admin-password", "of admin and ops, at the very first start",
+     [](options& o, const std::string& x) -> std::optional<std::string> {
+       o.admin_password = x;
+       return std::nullopt;
+     },
+     [](const options& o) {
+       return std::string{o.admin_password.empty() ? "" : "********"};
+     },
+     true},
+  };
+}
+
+} // namespace
+
+const std::vector<setting>& setting_table() {
+  static const std::vector<setting> all = [] {
+    auto out = own_settings();
+    for (auto& one : barco_settings())
+      out.push_back(std::move(one));
+    return out;
+  }();
+  return all;
+}
+
+} // namespace callboard
