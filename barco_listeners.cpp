@@ -1,10 +1,13 @@
 // Which listener has which routes and bounds.
 #include "barco_listeners.hpp"
 
+#include "net/barco_binary.hpp"
 #include "net/barco_consumer_api.hpp"
 #include "net/barco_discovery_api.hpp"
 #include "net/barco_metrics.hpp"
 #include "net/barco_producer_api.hpp"
+
+#include <boost/asio/post.hpp>
 
 #include <utility>
 
@@ -40,9 +43,22 @@ std::vector<barco_ptr> make_services(const std::shared_ptr<barco_state>& state,
       access_sources{thread.asker, of.broker.login, of.broker.routes,
                      of.node->placement},
       access_options{.everybody_is_admin = of.settings.insecure}, at.epochs);
-    out.push_back(std::make_shared<const barco_services>(
-      barco_services{thread.broker, of.node, state, std::move(access)}));
+    out.push_back(std::make_shared<const barco_services>(barco_services{
+      thread.broker, of.node, state, of.broker.members, std::move(access)}));
   }
+  return out;
+}
+
+std::shared_ptr<producer_server>
+serve_binary(const listening_thread& on, tcp_acceptor acceptor,
+             const barco_ptr& services,
+             const std::shared_ptr<http_budgets>& budgets) {
+  auto shared = std::make_shared<producer_service>();
+  shared->sink = store_frames(services, on.context->get_executor());
+  shared->budgets = budgets;
+  auto out =
+    std::make_shared<producer_server>(std::move(acceptor), std::move(shared));
+  boost::asio::post(*on.context, [out] { out->start(); });
   return out;
 }
 
@@ -72,8 +88,8 @@ open_barco open_barco_ports(const listening& at,
           .binary = open(ports.binary, "--barco-binary")};
 }
 
-std::vector<std::shared_ptr<http_server>>
-serve_barco(open_barco ports, listening& at, const listened_node& of) {
+barco_servers serve_barco(open_barco ports, listening& at,
+                          const listened_node& of) {
   auto others = make_counters(at);
   auto consumers = make_counters(at);
   auto state = std::make_shared<barco_state>();
@@ -85,7 +101,7 @@ serve_barco(open_barco ports, listening& at, const listened_node& of) {
   state->ready = [n = of.node] { return n->log->refusal() == errc::none; };
   auto services = make_services(state, at, of);
 
-  std::vector<std::shared_ptr<http_server>> out;
+  barco_servers out;
   auto serve = [&](std::vector<tcp_acceptor> acceptors, routes_of add,
                    const counters_of_threads& counts, http_options options) {
     options.budgets = at.budgets;
@@ -93,8 +109,8 @@ serve_barco(open_barco ports, listening& at, const listened_node& of) {
       auto routes = std::make_shared<barco_router>();
       add(*routes, services[i]);
       options.counts = counts[i];
-      out.push_back(start_server(at.threads[i], std::move(acceptors[i]),
-                                 serve_by(std::move(routes)), options));
+      out.http.push_back(start_server(at.threads[i], std::move(acceptors[i]),
+                                      serve_by(std::move(routes)), options));
     }
   };
   http_options usual{.sizes = {.body_bytes_max = of.settings.body_bytes_max}};
@@ -106,10 +122,9 @@ serve_barco(open_barco ports, listening& at, const listened_node& of) {
   serve(std::move(ports.discovery), add_discovery_routes, others, usual);
   serve(std::move(ports.metrics), add_barco_metrics_routes, others, usual);
   serve(std::move(ports.producer), add_producer_routes, others, producer);
-  // The slot of the producers' binary protocol: its acceptors are
-  // `ports.binary`, one a thread. Nobody serves them yet, so they are closed
-  // here: a client is refused instead of kept waiting.
-  ports.binary.clear();
+  for (std::size_t i = 0; i < ports.binary.size(); ++i)
+    out.binary.push_back(serve_binary(at.threads[i], std::move(ports.binary[i]),
+                                      services[i], at.budgets));
   serve(std::move(ports.consumer), add_consumer_routes, consumers, usual);
   return out;
 }

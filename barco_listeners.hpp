@@ -3,6 +3,7 @@
 
 #include "listening.hpp"
 #include "net/barco_options.hpp"
+#include "net/producer_server.hpp"
 
 #include <memory>
 #include <vector>
@@ -23,9 +24,15 @@ struct open_barco {
 /// Throws `listen_failure`, which names the option of the port.
 open_barco open_barco_ports(const listening& at, const barco_options& settings);
 
+/// What serves them, one a thread.
+struct barco_servers {
+  std::vector<std::shared_ptr<http_server>> http;
+  std::vector<std::shared_ptr<producer_server>> binary;
+};
+
 /// Serves them, in Barco's order of start: discovery, metrics, producers,
 /// consumers. Their counters join those of `at`.
-std::vector<std::shared_ptr<http_server>>
-serve_barco(open_barco ports, listening& at, const listened_node& of);
+barco_servers serve_barco(open_barco ports, listening& at,
+                          const listened_node& of);
 
 } // namespace callboard

@@ -58,7 +58,9 @@ listeners::listeners(const listened_node& of) : of_(of) {
     if (of_.settings.barco.on()) {
       auto barco = open_barco_ports(all_, of_.settings.barco);
       barco_ = barco.ports();
-      servers_ = serve_barco(std::move(barco), all_, of_);
+      auto served = serve_barco(std::move(barco), all_, of_);
+      servers_ = std::move(served.http);
+      producers_ = std::move(served.binary);
     }
     serve_http(std::move(http));
   } catch (...) {
@@ -137,13 +139,18 @@ void listeners::serve_http(std::vector<tcp_acceptor> acceptors) {
 
 void listeners::stop() {
   std::vector<std::future<void>> stopping;
-  for (auto& server : servers_) {
-    auto stopped = std::make_shared<std::promise<void>>();
-    stopping.push_back(stopped->get_future());
-    server->stop([stopped] { stopped->set_value(); });
-  }
+  auto stop_all = [&](auto& servers) {
+    for (auto& server : servers) {
+      auto stopped = std::make_shared<std::promise<void>>();
+      stopping.push_back(stopped->get_future());
+      server->stop([stopped] { stopped->set_value(); });
+    }
+  };
+  stop_all(producers_);
+  stop_all(servers_);
   for (auto& one : stopping)
     one.wait();
+  producers_.clear();
   servers_.clear();
 }
 

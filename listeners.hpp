@@ -3,6 +3,7 @@
 
 #include "listening.hpp"
 #include "net/barco_options.hpp"
+#include "net/producer_server.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -44,6 +45,7 @@ private:
   listened_node of_;
   listening all_;
   std::vector<std::shared_ptr<http_server>> servers_;
+  std::vector<std::shared_ptr<producer_server>> producers_;
   std::uint16_t port_ = 0;
   std::optional<barco_ports> barco_;
 };

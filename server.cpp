@@ -193,7 +193,10 @@ result<void> server::impl::start_actors() {
   });
   cfg = std::make_unique<config>(settings.threads);
   sys = std::make_unique<caf::actor_system>(*cfg);
-  broker = start_broker(*sys, node, {.partitions = partitions});
+  broker =
+    start_broker(*sys, node,
+                 {.partitions = partitions,
+                  .consumer_silence_max = settings.barco.consumer_wait_max});
   routes = broker.routes;
   return ensure_users(*sys, node, broker,
                       settings.admin_password.empty()

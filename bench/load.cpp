@@ -9,6 +9,14 @@
 // load wake    --port=2113 --pid=N [--rounds=500]
 // load late    --port=2113 --pid=N [--pending=10000] [--delay_ms=5000]
 // load idle    --port=2113 --pid=N [--connections=1000]
+// load produce --port=9251 --pid=N [--connections=64] [--bytes=100]
+//              [--seconds=4]
+// load produce_binary --port=9254 --pid=N [--connections=4] [--records=100]
+//              [--in_flight=8] [--bytes=100] [--seconds=4]
+// load polls   --port=9252 --pid=N --binary_port=9254 [--messages=1000000]
+//              [--bytes=100] [--accept=*/*]
+// load receive --port=9251 --consumer_port=9252 [--rate=1000] [--seconds=4]
+//              [--wait=20]
 //
 // publish: a closed loop, or with --rate an open one: latencies count from the
 // time a request was meant to be sent. consume: fills a stream, then consumers
@@ -16,8 +24,11 @@
 // events in batches of 100, with a $maxCount, and groups on them. pages:
 // reading 100 events of 1 KiB again and again (--accept, --embed). wake: from
 // the publish's 201 to the delivery to a waiting poll. late: events are nacked
-// with a delay; how much later than promised they are delivered. Bounded in
-// time.
+// with a delay; how much later than promised they are delivered. produce,
+// produce_binary: closed loops, each connection with a key of its own. polls:
+// one consumer reads what was produced, each poll commits the one before.
+// receive: from the time a message was meant to be produced to its receipt by a
+// waiting poll. Bounded in time.
 #include "bench/load.hpp"
 
 #include "bench/options.hpp"
@@ -46,8 +57,17 @@ int main(int argc, char** argv) {
     return lateness(target, argc, argv);
   if (what == "idle")
     return idle(target, argc, argv);
-  std::fprintf(
-    stderr, "load publish|store|consume|pages|wake|late|idle --port=N --pid=N; "
-            "the first lines of bench/load.cpp tell more\n");
+  if (what == "produce")
+    return produce(target, argc, argv);
+  if (what == "produce_binary")
+    return produce_binary(target, argc, argv);
+  if (what == "polls")
+    return polls(target, argc, argv);
+  if (what == "receive")
+    return receive(target, argc, argv);
+  std::fprintf(stderr, "load "
+                       "publish|store|consume|pages|wake|late|idle|produce|"
+                       "produce_binary|polls|receive --port=N --pid=N; "
+                       "the first lines of bench/load.cpp tell more\n");
   return 2;
 }

@@ -52,4 +52,10 @@ int wake(const load_target& target, int argc, char** argv);
 int lateness(const load_target& target, int argc, char** argv);
 int idle(const load_target& target, int argc, char** argv);
 
+// Of the Barco dialect, whose ports take the place of the broker's.
+int produce(const load_target& target, int argc, char** argv);
+int produce_binary(const load_target& target, int argc, char** argv);
+int polls(const load_target& target, int argc, char** argv);
+int receive(const load_target& target, int argc, char** argv);
+
 } // namespace callboard::bench

@@ -24,8 +24,8 @@ inline http_answer barco_library_error(http_status status,
 }
 
 /// What Barco says when something was done.
-inline http_answer barco_ok() {
-  return {.content_type = "text/html; charset=utf-8", .body = "OK"};
+inline http_answer barco_ok(std::string text = "OK") {
+  return {.content_type = "text/html; charset=utf-8", .body = std::move(text)};
 }
 
 inline http_answer barco_refusal(const refusal& why) {

@@ -61,7 +61,7 @@ std::string barco_metrics_text(const barco_state& state) {
                "listeners.",
                "gauge", state.budgets->receiving.available());
   add_family(out, "consumer_active", "Consumers that are registered.", "gauge",
-             state.consumers.load());
+             services->node->counts.consumers_registered.load());
   add_family(out, "consumer_open_connections",
              "Open connections to the consumer listener.", "gauge",
              connections);

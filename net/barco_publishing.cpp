@@ -40,14 +40,22 @@ partition_id place_records(const barco_services& services,
 void publish(const barco_ptr& services, const http_executor& executor,
              record_batch what, publish_then then) {
   auto topic = what.topic;
-  services->access->check_stream(
-    nullptr, access_rule::write_stream, topic, executor,
-    [services, executor, what = std::move(what),
-     then = std::move(then)](verdict v) mutable {
-      if (v == verdict::granted)
-        return append(services, executor, std::move(what), std::move(then));
-      then({v, errc::none});
-    });
+  auto& line = services->lines->of_topic[topic];
+  line.push_back([services, executor, what = std::move(what),
+                  then = std::move(then)](verdict v) mutable {
+    if (v == verdict::granted)
+      return append(services, executor, std::move(what), std::move(then));
+    then({v, errc::none});
+  });
+  if (line.size() > 1)
+    return; // behind others that wait for the same verdict
+  services->access->check_stream(nullptr, access_rule::write_stream, topic,
+                                 executor,
+                                 [lines = services->lines, topic](verdict v) {
+                                   auto all = lines->of_topic.extract(topic);
+                                   for (auto& go_on : all.mapped())
+                                     go_on(v);
+                                 });
 }
 
 } // namespace callboard

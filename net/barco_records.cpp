@@ -21,6 +21,8 @@ constexpr std::size_t quick_json_bytes_max = std::size_t{64} << 10;
 
 constexpr std::size_t length_bytes = 4;
 
+constexpr std::string_view timestamp_member = R"({"timestampMicros":)";
+
 refusal bad(std::string text) {
   return {400, std::move(text)};
 }
@@ -37,18 +39,18 @@ class record_list {
 public:
   explicit record_list(std::optional<std::uint64_t> timestamp) {
     if (timestamp)
-      metadata_ = R"({"timestampMicros":)" + std::to_string(*timestamp) + "}";
+      metadata_ =
+        std::string{timestamp_member} + std::to_string(*timestamp) + "}";
   }
 
   accepted<void> add(std::string data) {
-    auto number = std::to_string(events_.size() + 1);
     if (events_.size() == limits::append_events_max)
       return bad("Too many records: at most "
                  + std::to_string(limits::append_events_max)
                  + " are allowed in one request");
     if (data.size() + metadata_.size() > limits::event_bytes_max)
-      return bad("Record " + number + " has " + std::to_string(data.size())
-                 + " bytes; at most "
+      return bad("Record " + std::to_string(events_.size() + 1) + " has "
+                 + std::to_string(data.size()) + " bytes; at most "
                  + std::to_string(limits::event_bytes_max - metadata_.size())
                  + " are allowed");
     bool json = is_json_value(data);
@@ -131,6 +133,29 @@ read_records(record_format format, std::string body,
   auto out = list.take();
   if (out.empty())
     return bad("The body has no records: it is empty, or all its lines are");
+  return out;
+}
+
+accepted<std::vector<new_event>>
+make_records(std::span<const std::string_view> records,
+             std::optional<std::uint64_t> timestamp) {
+  record_list list{timestamp};
+  for (auto one : records)
+    if (auto ok = list.add(std::string{one}); !ok)
+      return ok.error();
+  return list.take();
+}
+
+std::optional<std::uint64_t> said_timestamp(const new_event& record) {
+  std::string_view text{record.metadata};
+  if (record.type != record_type || !text.starts_with(timestamp_member))
+    return std::nullopt;
+  text.remove_prefix(timestamp_member.size());
+  std::uint64_t out = 0;
+  auto [stop, failed] =
+    std::from_chars(text.data(), text.data() + text.size(), out);
+  if (failed != std::errc{} || stop == text.data())
+    return std::nullopt;
   return out;
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,14 @@ record_format format_of(std::optional<std::string_view> content_type) noexcept;
 accepted<std::vector<new_event>>
 read_records(record_format format, std::string body,
              std::optional<std::uint64_t> timestamp);
+
+/// The same of records that stand apart already.
+accepted<std::vector<new_event>>
+make_records(std::span<const std::string_view> records,
+             std::optional<std::uint64_t> timestamp);
+
+/// The timestamp that a producer gave with a record, if it did.
+std::optional<std::uint64_t> said_timestamp(const new_event& record);
 
 /// The value of `timestamp=`; nothing if there is none.
 accepted<std::optional<std::uint64_t>>

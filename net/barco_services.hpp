@@ -11,7 +11,10 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace callboard {
 
@@ -30,8 +33,13 @@ struct barco_state {
   std::atomic<std::uint64_t> unkeyed{0};
   std::atomic<std::uint64_t> produce_requests{0}; // over HTTP
   std::atomic<std::uint64_t> produce_bytes{0};    // of their bodies
-  std::atomic<std::uint64_t> appended{0};  // requests stored, by any protocol
-  std::atomic<std::uint64_t> consumers{0}; // that are registered
+  std::atomic<std::uint64_t> appended{0}; // requests stored, by any protocol
+};
+
+/// Of one io thread: who waits until it is known what an ACL says of a topic.
+/// Nobody overtakes: what one connection sends for a topic stays in order.
+struct publishing_lines {
+  std::map<std::string, std::vector<std::function<void(verdict)>>> of_topic;
 };
 
 /// One for each io thread; outlives the requests it serves.
@@ -39,8 +47,11 @@ struct barco_services {
   services_ptr broker; // how to ask
   node_ptr node;
   std::shared_ptr<barco_state> state;
+  membership_actor members;
   /// Who may do what to a topic: anybody, but for what an ACL forbids.
   std::shared_ptr<access_control> access;
+  std::shared_ptr<publishing_lines> lines =
+    std::make_shared<publishing_lines>();
 };
 
 using barco_ptr = std::shared_ptr<const barco_services>;

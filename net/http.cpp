@@ -136,6 +136,15 @@ http_request::query(std::string_view name) const noexcept {
   return std::nullopt;
 }
 
+std::vector<std::string_view>
+http_request::query_list(std::string_view name) const {
+  std::vector<std::string_view> out;
+  for (auto& parameter : query_)
+    if (iequals(view(parameter.name), name))
+      out.push_back(view(parameter.value));
+  return out;
+}
+
 std::optional<std::string_view>
 http_request::header(http_field name) const noexcept {
   for (auto& header : headers_)

@@ -18,6 +18,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace callboard {
 
@@ -75,6 +76,8 @@ public:
   /// The value of a query parameter, decoded as a form's (`+` is a space). A
   /// parameter without `=` has the value "".
   std::optional<std::string_view> query(std::string_view name) const noexcept;
+  /// All values of one name, in order.
+  std::vector<std::string_view> query_list(std::string_view name) const;
 
   // --- headers ---------------------------------------------------------------
 

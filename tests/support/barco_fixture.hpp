@@ -39,6 +39,7 @@ public:
                           {},
                           es.access});
     services->node = w.node;
+    services->members = w.broker.members;
     services->state = state;
     services->access = std::make_shared<access_control>(
       access_sources{asker_, w.broker.login, w.broker.routes,
@@ -55,9 +56,22 @@ public:
   barco_fixture(const barco_fixture&) = delete;
   barco_fixture& operator=(const barco_fixture&) = delete;
 
-  /// A body brings its `Content-Length`, unless `more` has one.
+  /// Requests of one TCP connection share a client.
+  using connection = std::shared_ptr<stoppable_client>;
+
+  connection connect() {
+    return std::make_shared<stoppable_client>(es.context);
+  }
+
   std::uint64_t begin(http_verb verb, std::string_view target,
                       const headers& more = {}, std::string body = {}) {
+    return begin(es.client, verb, target, more, std::move(body));
+  }
+
+  /// A body brings its `Content-Length`, unless `more` has one.
+  std::uint64_t begin(const connection& from, http_verb verb,
+                      std::string_view target, const headers& more = {},
+                      std::string body = {}) {
     http_request request;
     request.method = verb;
     if (!request.set_target(target))
@@ -68,17 +82,23 @@ public:
     if (!body.empty() && !request.header(http_field::transfer_encoding))
       request.add_header("Content-Length", std::to_string(body.size()));
     request.body = std::move(body);
-    return es.client->begin(serve_, std::move(request));
+    return from->begin(serve_, std::move(request));
   }
 
   seen_answer call(http_verb verb, std::string_view target,
                    const headers& more = {}, std::string body = {}) {
-    auto number = begin(verb, target, more, std::move(body));
+    return call(es.client, verb, target, more, std::move(body));
+  }
+
+  seen_answer call(const connection& from, http_verb verb,
+                   std::string_view target, const headers& more = {},
+                   std::string body = {}) {
+    auto number = begin(from, verb, target, more, std::move(body));
     es.settle();
-    auto got = es.answer_to(number);
+    auto& got = from->answer_to(number);
     if (!got)
       throw std::runtime_error("no answer");
-    return *got;
+    return {got->answer};
   }
 
   seen_answer get(std::string_view target) {
