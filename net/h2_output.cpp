@@ -1,0 +1,185 @@
+// Answers become frames, as fast as the client's windows allow.
+#include "net/h2_stream.hpp"
+#include "net/http_writer.hpp"
+
+#include <boost/container/small_vector.hpp>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <utility>
+
+namespace callboard {
+
+namespace {
+
+using fields = boost::container::small_vector<nghttp2_nv, 24>;
+
+void add_field(fields& to, std::string_view name, std::string_view value) {
+  // nghttp2 takes copies; its interface is just not const.
+  auto bytes = [](std::string_view text) {
+    return const_cast<std::uint8_t*>(
+      reinterpret_cast<const std::uint8_t*>(text.data()));
+  };
+  to.push_back({bytes(name), bytes(value), name.size(), value.size(),
+                NGHTTP2_NV_FLAG_NONE});
+}
+
+/// What HTTP/1 says about a connection has no place here (RFC 9113, 8.2.2).
+bool is_for_connection(std::string_view name) {
+  constexpr std::array<std::string_view, 6> all{
+    "connection",        "keep-alive", "proxy-connection",
+    "transfer-encoding", "upgrade",    "content-length"};
+  return std::find(all.begin(), all.end(), name) != all.end();
+}
+
+using name_bytes = boost::container::small_vector<char, 512>;
+
+/// `lines`: whole ones, which outlive `to`. `names` has room for all of them.
+void add_lines(fields& to, std::string_view lines, name_bytes& names) {
+  while (!lines.empty()) {
+    auto line = lines.substr(0, lines.find("\r\n"));
+    lines.remove_prefix(std::min(line.size() + 2, lines.size()));
+    auto colon = line.find(':');
+    if (colon == std::string_view::npos || colon == 0)
+      continue;
+    auto at = names.size();
+    for (char c : line.substr(0, colon))
+      names.push_back(c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c);
+    std::string_view name{names.data() + at, names.size() - at};
+    auto value = line.substr(colon + 1);
+    value.remove_prefix(std::min(value.find_first_not_of(" \t"), value.size()));
+    value = value.substr(0, value.find_last_not_of(" \t") + 1);
+    if (!is_for_connection(name))
+      add_field(to, name, value);
+  }
+}
+
+struct digits {
+  std::array<char, 20> text;
+  std::size_t size;
+
+  explicit digits(std::size_t number)
+      : size(std::size_t(
+          std::to_chars(text.data(), text.data() + text.size(), number).ptr
+          - text.data())) {}
+
+  operator std::string_view() const { return {text.data(), size}; }
+};
+
+} // namespace
+
+// --- answers ----------------------------------------------------------------
+
+void h2_protocol::answer(std::uint64_t number, http_answer answer,
+                         std::string_view header_block, const moment& at) {
+  now_ = at.now;
+  date_ = at.date;
+  if (auto orphan = orphans_.find(number); orphan != orphans_.end()) {
+    uncount(orphan->second);
+    orphans_.erase(orphan);
+  }
+  auto* to = find_answering(number);
+  if (to == nullptr)
+    return;
+  // They may hold the exchange: destroyed at the end, when all is in order.
+  auto gone = std::exchange(to->gone, nullptr);
+  auto stopping = std::exchange(to->stopping, nullptr);
+  bool last = answer.close;
+  respond(*to, std::move(answer), header_block);
+  if (last)
+    say_goodbye();
+}
+
+void h2_protocol::respond_refused(stream& to) {
+  auto& why = *to.refused;
+  to.asked = now_;
+  to.body = {};
+  respond(to, answer_to(why), options_.header_block);
+}
+
+void h2_protocol::respond(stream& to, http_answer answer,
+                          std::string_view header_block) {
+  uncount(to);
+  if (answer.body.size() > body_copy_max
+      && !options_.budgets->sending.has(answer.body.size()))
+    answer = too_many_answers();
+  submit(to, answer, header_block);
+  if (!to.head_only && may_have_body(answer.status))
+    to.out = std::move(answer.body);
+  unsent_ += to.out.size();
+  options_.counts->answered(static_cast<unsigned>(answer.status),
+                            now_ - to.asked);
+  await_progress(to);
+}
+
+void h2_protocol::submit(stream& to, const http_answer& answer,
+                         std::string_view header_block) {
+  fields all;
+  digits status{static_cast<unsigned>(answer.status)};
+  digits length{answer.body.size()};
+  name_bytes names;
+  names.reserve(date_.size() + header_block.size() + answer.headers.size());
+  add_field(all, ":status", status);
+  bool has_body = may_have_body(answer.status);
+  if (has_body)
+    add_field(all, "content-length", length);
+  if (!answer.content_type.empty())
+    add_field(all, "content-type", answer.content_type);
+  for (auto lines : {date_, header_block, std::string_view{answer.headers}})
+    add_lines(all, lines, names);
+  nghttp2_data_provider body{};
+  body.source.ptr = &to;
+  body.read_callback = [](nghttp2_session*, std::int32_t, std::uint8_t*,
+                          std::size_t room, std::uint32_t* flags,
+                          nghttp2_data_source* source, void*) -> ssize_t {
+    auto& from = *static_cast<stream*>(source->ptr);
+    auto left = from.out.size() - from.sent;
+    *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+    if (left <= room)
+      *flags |= NGHTTP2_DATA_FLAG_EOF;
+    return ssize_t(std::min(left, room));
+  };
+  bool with_body = has_body && !to.head_only && !answer.body.empty();
+  nghttp2_submit_response(session_.get(), to.id, all.data(), all.size(),
+                          with_body ? &body : nullptr);
+}
+
+void h2_protocol::submit_continue(stream& to) {
+  fields all;
+  add_field(all, ":status", "100");
+  nghttp2_submit_headers(session_.get(), NGHTTP2_FLAG_NONE, to.id, nullptr,
+                         all.data(), all.size(), nullptr);
+}
+
+// --- frames -----------------------------------------------------------------
+
+void h2_protocol::produce(std::string& out, std::size_t bytes_max) {
+  out_ = &out;
+  out_bytes_max_ = bytes_max;
+  while (!failed_ && out.size() < bytes_max) {
+    const std::uint8_t* data = nullptr;
+    auto size = nghttp2_session_mem_send(session_.get(), &data);
+    if (size < 0)
+      fail(NGHTTP2_INTERNAL_ERROR);
+    if (size <= 0)
+      break;
+    out.append(reinterpret_cast<const char*>(data), std::size_t(size));
+  }
+  out_ = nullptr;
+  out += std::exchange(farewell_, {});
+}
+
+/// A DATA frame. False: not now.
+bool h2_protocol::send_data(stream& of, std::string_view head,
+                            std::size_t size) {
+  if (out_->size() >= out_bytes_max_)
+    return false;
+  out_->append(head).append(of.out, of.sent, size);
+  of.sent += size;
+  all_sent_ += size;
+  unsent_ -= size;
+  return true;
+}
+
+} // namespace callboard
