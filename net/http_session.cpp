@@ -1,6 +1,9 @@
 // The phases of a connection: input on one side, answers and time on the other.
 #include "net/http_session.hpp"
 
+#include "net/h2_session.hpp"
+#include "net/h2_upgrade.hpp"
+
 #include <boost/asio/post.hpp>
 #include <spdlog/spdlog.h>
 
@@ -62,6 +65,8 @@ void http_session::start_refused() {
 
 void http_session::drain() {
   assert(!serving_);
+  if (auto successor = successor_.lock())
+    return successor->drain();
   draining_ = true;
   if (phase_ == phase::handshake)
     return close();
@@ -74,6 +79,8 @@ void http_session::drain() {
 }
 
 void http_session::close() {
+  if (auto successor = successor_.lock())
+    return successor->close();
   if (phase_ == phase::closed)
     return;
   auto gone = std::exchange(gone_, nullptr);
@@ -176,6 +183,8 @@ void http_session::serve_held() {
 
 /// `input` is either what was held or something fresh while nothing is.
 void http_session::serve(std::string_view input) {
+  if (fresh_ && begins_h2(input))
+    return;
   serving_ = true;
   while (reads() && !input.empty()) {
     if (!has_room())
@@ -190,6 +199,10 @@ void http_session::serve(std::string_view input) {
   serving_ = false;
   if (phase_ == phase::closed)
     return;
+  if (auto successor = successor_.lock()) {
+    successor->start(input);
+    return shrink(held_);
+  }
   if (!held_.empty())
     held_at_ = held_.size() - input.size();
   else if (!input.empty())
@@ -229,6 +242,8 @@ void http_session::hand_out() {
   reader_.reset();
   keep_alive_ = request.keep_alive;
   head_only_ = request.method == http_verb::head;
+  if (upgrade(request))
+    return;
   request.remote_address = remote_address_;
   request.connection = state_;
   ++number_;
@@ -236,6 +251,57 @@ void http_session::hand_out() {
   http_exchange exchange{shared_from_this(), number_, std::move(request),
                          service_->options.header_block};
   service_->serve(exchange);
+}
+
+// --- HTTP/2 -----------------------------------------------------------------
+
+/// Nothing may be under way on the socket, and no answer left to write.
+bool http_session::may_hand_over() const noexcept {
+  return service_->options.h2c && !stream_.secure() && !draining_
+         && !waits_readable_ && !waits_writable_ && unwritten() == 0;
+}
+
+/// True if `input` is for HTTP/2, or may become so with what follows.
+bool http_session::begins_h2(std::string_view input) {
+  auto same = input.substr(0, h2_preface.size());
+  fresh_ = may_hand_over() && h2_preface.starts_with(same);
+  if (!fresh_)
+    return false;
+  if (same.size() == h2_preface.size()) {
+    hand_over()->start(input);
+    shrink(held_);
+  } else {
+    if (held_.empty())
+      held_ = input;
+    after_turn();
+  }
+  return true;
+}
+
+bool http_session::upgrade(http_request& request) {
+  if (!service_->options.h2c || old_client_)
+    return false;
+  auto settings = h2_settings_of(request);
+  if (!settings)
+    return false;
+  flush(); // answers to requests before it
+  if (!reads() || !may_hand_over())
+    return false;
+  hand_over()->upgrade(std::move(request), *settings);
+  return true;
+}
+
+std::shared_ptr<h2_session> http_session::hand_over() {
+  phase_ = phase::handed_over;
+  timer_.cancel();
+  auto out = std::make_shared<h2_session>(
+    std::move(stream_), std::move(remote_address_), service_, std::move(state_),
+    [self = shared_from_this()] {
+      self->phase_ = phase::closed;
+      std::exchange(self->closed_, nullptr)();
+    });
+  successor_ = out;
+  return out;
 }
 
 /// Sends what was answered and sees what comes next.

@@ -31,9 +31,12 @@ struct http_service {
   void serve(const http_exchange& exchange) const;
 };
 
-/// Serves one connection until it closes. Runs on one thread only: its
-/// io_context's. Kept alive by what it waits for and by the exchanges of its
-/// requests; after `close` nothing but memory is left of it.
+class h2_session;
+
+/// Serves one connection until it closes, or hands it over to an `h2_session`
+/// if it begins with the preface of HTTP/2 or asks for an upgrade. Runs on one
+/// thread only: its io_context's. Kept alive by what it waits for and by the
+/// exchanges of its requests; after `close` nothing but memory is left of it.
 ///
 ///     handshake (TLS) ─► idle
 ///     idle ─► header ─► body ─► answering ─► idle (keep-alive)
@@ -97,7 +100,8 @@ private:
     finishing, // nothing more is read; closes when all is written
     lingering, // all is written; reads on so that the client gets it
     closed,
-    handshake, // TLS
+    handed_over, // to `successor_`
+    handshake,   // TLS
   };
 
   // input
@@ -113,6 +117,12 @@ private:
   std::size_t read_request(std::string_view input);
   void hand_out();
   void after_turn();
+
+  // the way to HTTP/2
+  bool may_hand_over() const noexcept;
+  bool begins_h2(std::string_view input);
+  bool upgrade(http_request& request);
+  std::shared_ptr<h2_session> hand_over();
 
   bool reads() const noexcept { return phase_ <= phase::body; }
 
@@ -147,11 +157,14 @@ private:
     std::make_shared<connection_state>();
   std::function<void()> closed_;
 
+  std::weak_ptr<h2_session> successor_; // keeps this one alive
+
   phase phase_ = phase::idle;
   budget_share receiving_; // of the request's body
   budget_share sending_;   // of answers that the client does not take
   bool waits_readable_ = false;
   bool waits_writable_ = false;
+  bool fresh_ = true;     // nothing was understood yet
   bool serving_ = false;  // inside serve(): answers wait for its end
   bool draining_ = false; // no further request
   bool keep_alive_ = true;

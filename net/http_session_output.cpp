@@ -142,7 +142,7 @@ void http_session::wait() {
 }
 
 void http_session::on_timer() {
-  if (phase_ == phase::closed)
+  if (phase_ == phase::closed || phase_ == phase::handed_over)
     return;
   auto now = clock::now();
   if (write_deadline_ <= now)

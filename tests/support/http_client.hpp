@@ -87,6 +87,18 @@ public:
     return text;
   }
 
+  /// What comes next, at least a byte.
+  std::string receive_some() {
+    if (input_.empty()) {
+      input_.resize(std::size_t{64} << 10);
+      boost::system::error_code ec;
+      input_.resize(socket_.read_some(boost::asio::buffer(input_), ec));
+      if (ec)
+        throw boost::system::system_error{ec};
+    }
+    return std::exchange(input_, {});
+  }
+
   /// All that comes until the server closes.
   std::string receive_all() {
     boost::system::error_code ec;
