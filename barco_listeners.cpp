@@ -119,13 +119,15 @@ barco_servers serve_barco(open_barco ports, listening& at,
     .refuse = [most = of.settings.barco.message_bytes_max](const refusal& why) {
       return refuse_producer(why, most);
     }};
-  serve(std::move(ports.discovery), add_discovery_routes, others, usual);
+  auto both = usual;
+  both.h2c = true;
+  serve(std::move(ports.discovery), add_discovery_routes, others, both);
   serve(std::move(ports.metrics), add_barco_metrics_routes, others, usual);
   serve(std::move(ports.producer), add_producer_routes, others, producer);
   for (std::size_t i = 0; i < ports.binary.size(); ++i)
     out.binary.push_back(serve_binary(at.threads[i], std::move(ports.binary[i]),
                                       services[i], at.budgets));
-  serve(std::move(ports.consumer), add_consumer_routes, consumers, usual);
+  serve(std::move(ports.consumer), add_consumer_routes, consumers, both);
   return out;
 }
 

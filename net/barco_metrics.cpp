@@ -33,7 +33,7 @@ void metrics(const barco_ptr& services, http_request&,
       sort_groups(groups);
       exchange.answer(
         {.content_type = "text/plain; version=0.0.4; charset=utf-8",
-         .body = barco_metrics_text(state)
+         .body = barco_metrics_text(*services)
                  + metrics_text(*services->node, state.counts, groups,
                                 read_process_stats())});
     },
@@ -42,7 +42,8 @@ void metrics(const barco_ptr& services, http_request&,
 
 } // namespace
 
-std::string barco_metrics_text(const barco_state& state) {
+std::string barco_metrics_text(const barco_services& services) {
+  auto& state = *services.state;
   std::uint64_t connections = 0;
   for (auto& thread : state.consumer_connections)
     connections += thread->connections();
@@ -61,7 +62,7 @@ std::string barco_metrics_text(const barco_state& state) {
                "listeners.",
                "gauge", state.budgets->receiving.available());
   add_family(out, "consumer_active", "Consumers that are registered.", "gauge",
-             services->node->counts.consumers_registered.load());
+             services.node->counts.consumers_registered.load());
   add_family(out, "consumer_open_connections",
              "Open connections to the consumer listener.", "gauge",
              connections);

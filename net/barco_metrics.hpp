@@ -12,6 +12,6 @@ void add_barco_metrics_routes(barco_router& routes, const barco_ptr& services);
 
 /// Barco's metrics that mean something here, with its names of before and after
 /// it was renamed (`barco_`, `polar_`), in the text format 0.0.4.
-std::string barco_metrics_text(const barco_state& state);
+std::string barco_metrics_text(const barco_services& services);
 
 } // namespace callboard

@@ -176,6 +176,17 @@ class BarcoTest(BarcoCase):
             self.assertEqual(self.curl(version, "-X", "POST", f"{consumer}/goodbye?consumerId=c{number}"), (200, "OK"))
         self.assertEqual(self.curl("-X", "POST", f"http://127.0.0.1:{brokers.consumer_port}//v1/consumer/poll?consumerId=c0")[0], 307)
 
+    def test_other_clients_of_http2(self):
+        broker = self.start()
+        status = f"http://127.0.0.1:{self.brokers_of(broker).consumer_port}/status"
+        told = subprocess.run(["nghttp", "--stat", "--timeout=10", status], capture_output=True, text=True, timeout=30, check=True)
+        self.assertIn("Consumer server listening on", told.stdout)
+        upgraded = subprocess.run(["nghttp", "--upgrade", "--timeout=10", status], capture_output=True, text=True, timeout=30, check=True)
+        self.assertIn("Consumer server listening on", upgraded.stdout)
+        load = subprocess.run(["h2load", "--requests=2000", "--clients=4", "--max-concurrent-streams=20", status],
+                              capture_output=True, text=True, timeout=60, check=True)
+        self.assertIn("2000 succeeded, 0 failed, 0 errored", load.stdout)
+
 
 if __name__ == "__main__":
     main(__doc__)
