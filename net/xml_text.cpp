@@ -1,6 +1,7 @@
-// Runs of plain bytes are copied whole; a table says which bytes are plain.
+// What XML escapes, and names that are none to XML.
 #include "net/xml_text.hpp"
 
+#include "net/escaping.hpp"
 #include "net/utf8.hpp"
 
 #include <algorithm>
@@ -15,66 +16,45 @@ namespace {
 
 constexpr std::string_view blank = " \t\r\n";
 
-using byte_set = std::array<bool, 256>;
-
-constexpr byte_set plain_except(std::string_view special) {
-  byte_set out{};
-  for (std::size_t c = 0x20; c < 0x80; ++c)
-    out[c] = true;
-  out['\t'] = out['\n'] = true;
-  for (auto c : special)
-    out[static_cast<unsigned char>(c)] = false;
+/// What cannot be in XML at all, and what would be taken for markup.
+constexpr escape_table text_escapes = [] {
+  escape_table out{};
+  for (std::size_t c = 0; c < 0x20; ++c)
+    if (c != '\t' && c != '\n')
+      out[c] = replacement_character;
+  out['\r'] = "&#xD;";
+  out['&'] = "&amp;";
+  out['<'] = "&lt;";
+  out['>'] = "&gt;";
   return out;
-}
+}();
 
-constexpr byte_set plain_in_text = plain_except("&<>\r");
-constexpr byte_set plain_in_attribute = plain_except("&<>\r\n\t\"");
+constexpr escape_table attribute_escapes = [] {
+  auto out = text_escapes;
+  out['\t'] = "&#x9;";
+  out['\n'] = "&#xA;";
+  out['"'] = "&quot;";
+  return out;
+}();
 
-void append_special(std::string& out, char c) {
-  switch (c) {
-    case '&': out += "&amp;"; return;
-    case '<': out += "&lt;"; return;
-    case '>': out += "&gt;"; return;
-    case '"': out += "&quot;"; return;
-    case '\t': out += "&#x9;"; return;
-    case '\n': out += "&#xA;"; return;
-    case '\r': out += "&#xD;"; return;
-    case ' ': out += "&#x20;"; return;
-    default: out += replacement_character;
+struct text_rules {
+  static constexpr const escape_table& escapes = text_escapes;
+  static constexpr bool noncharacters = false;
+
+  static block_marks marks(byte_block x) noexcept {
+    return (x == '&') | (x == '<') | (x == '>')
+           | ((x < 0x20) & (x != '\t') & (x != '\n'));
   }
-}
+};
 
-/// U+FFFE and U+FFFF are UTF-8, but nothing that XML can hold.
-bool is_character(const char* at, const utf8_step& step) {
-  return step.valid
-         && (step.length != 3 || is_xml_character(decode_utf8(at, 3)));
-}
+struct attribute_rules {
+  static constexpr const escape_table& escapes = attribute_escapes;
+  static constexpr bool noncharacters = false;
 
-void append(std::string& out, std::string_view text, const byte_set& plain) {
-  auto at = text.data();
-  auto end = at + text.size();
-  auto run = at;
-  while (at != end) {
-    auto c = static_cast<unsigned char>(*at);
-    if (plain[c]) {
-      ++at;
-      continue;
-    }
-    auto step = c < 0x80 ? utf8_step{} : next_utf8(at, end);
-    if (is_character(at, step)) {
-      at += step.length;
-      continue;
-    }
-    out.append(run, at);
-    if (c < 0x80)
-      append_special(out, *at);
-    else
-      out += replacement_character;
-    at += step.length;
-    run = at;
+  static block_marks marks(byte_block x) noexcept {
+    return (x == '&') | (x == '<') | (x == '>') | (x == '"') | (x < 0x20);
   }
-  out.append(run, at);
-}
+};
 
 struct character_range {
   char32_t first;
@@ -138,6 +118,21 @@ bool looks_like_escape(std::string_view rest) {
   return false;
 }
 
+/// A name of ASCII that is written as it is: nearly every one.
+bool is_plain_name(std::string_view name) {
+  auto first = static_cast<unsigned char>(name.front());
+  if (first >= 0x80 || !can_begin_name(first) || name == "xmlns")
+    return false;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    auto c = static_cast<unsigned char>(name[i]);
+    if (c >= 0x80 || !can_be_in_name(c))
+      return false;
+    if (c == '_' && i + 1 < name.size() && (name[i + 1] | 0x20) == 'x')
+      return false; // may look like an escape
+  }
+  return true;
+}
+
 void append_escape(std::string& out, char32_t c) {
   constexpr std::string_view hex = "0123456789ABCDEF";
   out += "_x";
@@ -155,17 +150,20 @@ bool is_xml_character(char32_t c) noexcept {
 }
 
 void append_xml_text(std::string& out, std::string_view text) {
-  append(out, text, plain_in_text);
+  escaper<text_rules>{out}.append(text);
 }
 
 void append_xml_attribute(std::string& out, std::string_view text) {
-  append(out, text, plain_in_attribute);
+  escaper<attribute_rules>{out}.append(text);
 }
 
 void append_xml_value(std::string& out, std::string_view text) {
   if (!text.empty()
       && text.find_first_not_of(blank) == std::string_view::npos) {
-    append_special(out, text.front());
+    if (text.front() == ' ')
+      out += "&#x20;";
+    else
+      append_xml_attribute(out, text.substr(0, 1));
     text.remove_prefix(1);
   }
   append_xml_text(out, text);
@@ -189,6 +187,10 @@ void append_xml_element(std::string& out, std::string_view name,
 void append_xml_name(std::string& out, std::string_view name) {
   if (name.empty()) {
     out += "_x_";
+    return;
+  }
+  if (is_plain_name(name)) {
+    out += name;
     return;
   }
   auto at = name.data();
