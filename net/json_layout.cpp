@@ -172,9 +172,7 @@ private:
   bool text() {
     auto begin = at_++;
     for (;;) {
-      at_ = std::find_if(at_, end_, [](char c) {
-        return c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20;
-      });
+      at_ = skip_plain(at_, end_);
       if (at_ == end_)
         return false;
       if (*at_ == '"')

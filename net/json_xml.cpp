@@ -2,9 +2,11 @@
 #include "net/json_xml.hpp"
 
 #include "net/json_layout.hpp"
+#include "net/json_text.hpp"
 #include "net/utf8.hpp"
 #include "net/xml_text.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <set>
@@ -43,7 +45,9 @@ std::string unescape(std::string_view text) {
   auto end = at + text.size();
   while (at != end) {
     if (*at != '\\') {
-      out += *at++;
+      auto run = at;
+      at = std::find(at, end, '\\');
+      out.append(run, at);
       continue;
     }
     auto c = at[1];
@@ -59,6 +63,11 @@ std::string unescape(std::string_view text) {
     }
   }
   return out;
+}
+
+bool ends_token(char c) noexcept {
+  return c == ',' || c == ']' || c == '}' || c == ' ' || c == '\t' || c == '\r'
+         || c == '\n';
 }
 
 class converter {
@@ -88,34 +97,36 @@ private:
     return true;
   }
 
-  /// The inside of the string that begins here.
-  std::string text() {
+  /// The inside of the string that begins here; without escapes in it, else in
+  /// `unescaped`.
+  std::string_view text(std::string& unescaped) {
     auto begin = ++at_;
     bool escaped = false;
-    for (; *at_ != '"'; ++at_)
-      if (*at_ == '\\') {
-        escaped = true;
-        ++at_;
-      }
+    while (*(at_ = skip_plain(at_, end_)) != '"') {
+      escaped = true;
+      at_ += 2; // what is escaped may be a quote
+    }
     std::string_view inside{begin, static_cast<std::size_t>(at_++ - begin)};
-    return escaped ? unescape(inside) : std::string{inside};
+    if (!escaped)
+      return inside;
+    unescaped = unescape(inside);
+    return unescaped;
   }
 
   /// A number or a word, as it was written.
   std::string_view token() {
-    constexpr std::string_view ends = ",]} \t\r\n";
     auto begin = at_;
-    while (at_ != end_ && ends.find(*at_) == std::string_view::npos)
+    while (at_ != end_ && !ends_token(*at_))
       ++at_;
     return {begin, static_cast<std::size_t>(at_ - begin)};
   }
 
   /// Text, a number or a word; null is nothing.
-  std::string scalar() {
+  std::string_view scalar() {
     if (peek() == '"')
-      return text();
+      return text(unescaped_);
     auto out = token();
-    return out == "null" ? std::string{} : std::string{out};
+    return out == "null" ? std::string_view{} : out;
   }
 
   bool has_room() const { return out_.size() - begin_size_ <= bytes_max_; }
@@ -155,7 +166,7 @@ private:
       case '[': return array(name);
       case '"': {
         out_ += '>';
-        append_xml_value(out_, text());
+        append_xml_value(out_, text(unescaped_));
         end(name);
         return true;
       }
@@ -214,7 +225,8 @@ private:
     first_tag tag{out_.size()};
     while (!take('}')) {
       peek();
-      auto key = text();
+      std::string unescaped;
+      auto key = text(unescaped);
       take(':');
       if (!object_member(key, tag))
         return false;
@@ -229,14 +241,14 @@ private:
     return true;
   }
 
-  bool object_member(const std::string& key, first_tag& tag) {
+  bool object_member(std::string_view key, first_tag& tag) {
     auto next = peek();
     auto is_scalar = next != '{' && next != '[';
     if (is_scalar && key.size() > 1 && key.front() == '@'
-        && tag.names.insert(key).second) {
+        && tag.names.emplace(key).second) {
       auto& into = tag.open ? out_ : tag.late;
       into += ' ';
-      append_xml_name(into, std::string_view{key}.substr(1));
+      append_xml_name(into, key.substr(1));
       into += "=\"";
       append_xml_attribute(into, scalar());
       into += '"';
@@ -261,6 +273,7 @@ private:
   std::size_t bytes_max_;
   std::string_view attributes_;
   std::size_t depth_ = 0;
+  std::string unescaped_; // a value
 };
 
 } // namespace
