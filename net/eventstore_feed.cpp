@@ -94,9 +94,11 @@ void add_links(const page_query& query, const event_page& page,
 }
 
 void add_ids(std::string& uri, const delivery_batch& batch) {
+  constexpr std::size_t id_bytes = 37; // with a comma
+  uri.reserve(uri.size() + 8 + id_bytes * batch.events.size());
   for (std::size_t i = 0; i < batch.events.size(); ++i) {
     uri += i == 0 ? "?ids=" : ",";
-    uri += to_string(batch.events[i].what.original->id);
+    append_id(uri, batch.events[i].what.original->id);
   }
 }
 

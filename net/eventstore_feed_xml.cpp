@@ -4,7 +4,10 @@
 #include "net/json_layout.hpp"
 #include "net/json_text.hpp"
 #include "net/json_xml.hpp"
+#include "net/text_form.hpp"
 #include "net/xml_text.hpp"
+
+#include <array>
 
 namespace callboard {
 
@@ -118,15 +121,13 @@ public:
     end("author");
   }
 
-  /// `uri` and `more` after it are escaped already.
-  void link(std::string_view relation, std::string_view uri,
-            std::string_view verb = {}, std::string_view id = {}) {
+  void begin_link() {
     out_ += '<';
     out_ += prefix_;
     out_ += "link href=\"";
-    out_ += uri;
-    out_ += verb;
-    out_ += id;
+  }
+
+  void end_link(std::string_view relation) {
     out_ += "\" rel=\"";
     out_ += relation;
     out_ += "\" />";
@@ -137,46 +138,134 @@ private:
   std::string_view prefix_;
 };
 
+/// What differs between entries.
+enum class hole : std::uint8_t {
+  number,
+  stream,
+  uri,
+  updated,
+  summary,
+  retry_count,
+  group_uri,
+  record_id,
+  content,
+};
+
+using entry_form = text_form<hole>;
+
+/// What decides which elements an entry has, and how they are called.
+struct entry_shape {
+  bool retries = false;
+  bool acks = false;
+  bool content = false;
+  bool prefixed = false; // `atom:` stands before all names
+
+  static constexpr std::size_t count = 16;
+
+  static constexpr entry_shape at(std::size_t index) noexcept {
+    auto bit = [index](unsigned n) { return (index >> n & 1) != 0; };
+    return {bit(0), bit(1), bit(2), bit(3)};
+  }
+
+  constexpr std::size_t index() const noexcept {
+    return std::size_t{retries} | std::size_t{acks} << 1
+           | std::size_t{content} << 2 | std::size_t{prefixed} << 3;
+  }
+};
+
+/// Lays out all that is inside of an entry of one shape.
+entry_form lay_out(const entry_shape& shape) {
+  entry_form out;
+  atom_writer atom{out.text(), shape.prefixed ? "atom:" : ""};
+  auto element = [&](std::string_view name, hole what) {
+    atom.begin(name);
+    out.hole(what);
+    atom.end(name);
+  };
+  auto link = [&](std::string_view relation, hole uri, std::string_view verb) {
+    atom.begin_link();
+    out.hole(uri);
+    if (!verb.empty()) {
+      out.text() += verb;
+      out.hole(hole::record_id);
+    }
+    atom.end_link(relation);
+  };
+  atom.begin("title");
+  out.hole(hole::number);
+  out.text() += '@';
+  out.hole(hole::stream);
+  atom.end("title");
+  element("id", hole::uri);
+  element("updated", hole::updated);
+  atom.author();
+  element("summary", hole::summary);
+  if (shape.retries)
+    element("retryCount", hole::retry_count);
+  link("edit", hole::uri, {});
+  link("alternate", hole::uri, {});
+  if (shape.acks) {
+    link("ack", hole::group_uri, "/ack/");
+    link("nack", hole::group_uri, "/nack/");
+  }
+  if (shape.content) {
+    out.text() += shape.prefixed ? "<atom:content" : "<content";
+    out.text() += " type=\"application/xml\">";
+    out.hole(hole::content);
+    atom.end("content");
+  }
+  return out;
+}
+
+const entry_form& form_of(const entry_shape& shape) {
+  static const auto all = [] {
+    std::array<entry_form, entry_shape::count> out;
+    for (std::size_t i = 0; i < out.size(); ++i)
+      out[i] = lay_out(entry_shape::at(i));
+    return out;
+  }();
+  return all[shape.index()];
+}
+
 /// Writes the entries of one document; what they share is escaped once.
 class entry_writer {
 public:
   entry_writer(std::string& out, std::string_view base,
-               std::string_view group_uri, std::string_view prefix)
-      : out_(out), atom_(out, prefix), base_(base),
-        content_attributes_(prefix.empty() ? R"( xmlns="")" : "") {
+               std::string_view group_uri, bool prefixed)
+      : out_(out), base_(base), prefixed_(prefixed) {
     append_xml_attribute(group_uri_, group_uri);
   }
 
   /// All that is inside of an entry.
   void write(const feed_entry& entry, bool with_content) {
     find_uri(entry);
-    atom_.begin("title");
-    append_number(out_, entry.number.value);
-    out_ += '@';
-    append_xml_text(out_, entry.stream);
-    atom_.end("title");
-    atom_.begin("id");
-    out_ += uri_;
-    atom_.end("id");
-    atom_.time("updated", entry.record->created);
-    atom_.author();
-    atom_.text("summary", entry.record->type);
-    if (entry.retry_count) {
-      atom_.begin("retryCount");
-      append_number(out_, *entry.retry_count);
-      atom_.end("retryCount");
-    }
-    links(entry);
-    if (with_content && !entry.through_link && entry.shown != nullptr
-        && entry.shown->is_json) {
-      auto name = content_attributes_.empty() ? "atom:content" : "content";
-      out_ += std::string{"<"} + name + " type=\"application/xml\">";
-      append_event(out_, entry, content_attributes_);
-      atom_.end("content");
-    }
+    auto& record = *entry.record;
+    auto& form = form_of({.retries = entry.retry_count.has_value(),
+                          .acks = !group_uri_.empty(),
+                          .content = with_content && has_content(entry),
+                          .prefixed = prefixed_});
+    form.write(out_, [&](hole what) {
+      switch (what) {
+        case hole::number: return append_number(out_, entry.number.value);
+        case hole::stream: return append_xml_text(out_, entry.stream);
+        case hole::uri: out_ += uri_; return;
+        case hole::updated: return append_time(out_, record.created);
+        case hole::summary: return append_xml_value(out_, record.type);
+        case hole::retry_count: return append_number(out_, *entry.retry_count);
+        case hole::group_uri: out_ += group_uri_; return;
+        case hole::record_id: return append_id(out_, record.id);
+        case hole::content:
+          return append_event(out_, entry, prefixed_ ? "" : R"( xmlns="")");
+      }
+    });
   }
 
 private:
+  static bool has_content(const feed_entry& entry) noexcept {
+    return !entry.through_link && entry.shown != nullptr
+           && entry.shown->is_json;
+  }
+
   /// `<base>/streams/<stream>/<number>`, escaped for content and attributes.
   void find_uri(const feed_entry& entry) {
     if (stream_uri_.empty() || stream_ != entry.stream) {
@@ -189,20 +278,9 @@ private:
     append_number(uri_, entry.number.value);
   }
 
-  void links(const feed_entry& entry) {
-    atom_.link("edit", uri_);
-    atom_.link("alternate", uri_);
-    if (group_uri_.empty())
-      return;
-    auto id = to_string(entry.record->id);
-    atom_.link("ack", group_uri_, "/ack/", id);
-    atom_.link("nack", group_uri_, "/nack/", id);
-  }
-
   std::string& out_;
-  atom_writer atom_;
   std::string_view base_;
-  std::string_view content_attributes_;
+  bool prefixed_;
   std::string group_uri_;
   std::string_view stream_;
   std::string stream_uri_;
@@ -228,13 +306,12 @@ std::string feed_to_xml(const feed& what, embed_level embed) {
   atom.text("id", what.id);
   atom.time("updated", what.updated);
   atom.author();
-  std::string uri;
   for (auto& link : what.links) {
-    uri.clear();
-    append_xml_attribute(uri, link.uri);
-    atom.link(link.relation, uri);
+    atom.begin_link();
+    append_xml_attribute(out, link.uri);
+    atom.end_link(link.relation);
   }
-  entry_writer entries{out, what.base, what.group_uri, {}};
+  entry_writer entries{out, what.base, what.group_uri, false};
   for (auto& entry : what.entries) {
     atom.begin("entry");
     entries.write(entry, embed == embed_level::content);
@@ -248,7 +325,7 @@ std::string entry_to_xml(std::string_view base, const feed_entry& entry) {
   std::string out;
   atom_writer atom{out, "atom:"};
   atom.declare("entry");
-  entry_writer{out, base, {}, "atom:"}.write(entry, true);
+  entry_writer{out, base, {}, true}.write(entry, true);
   atom.end("entry");
   return out;
 }
