@@ -22,13 +22,15 @@
 // time a request was meant to be sent. consume: fills a stream, then consumers
 // read (embed=body) and ack in turns until all is settled. store: so many
 // events in batches of 100, with a $maxCount, and groups on them. pages:
-// reading 100 events of 1 KiB again and again (--accept, --embed). wake: from
-// the publish's 201 to the delivery to a waiting poll. late: events are nacked
-// with a delay; how much later than promised they are delivered. produce,
-// produce_binary: closed loops, each connection with a key of its own. polls:
-// one consumer reads what was produced, each poll commits the one before.
-// receive: from the time a message was meant to be produced to its receipt by a
-// waiting poll. Bounded in time.
+// reading 100 events of 1 KiB again and again (--accept, --embed). deliveries:
+// groups (--groups) are read 100 events at a time, without an ack, until each
+// has leased 10,000, the most that may be in flight; a lease is flushed. wake:
+// from the publish's 201 to the delivery to a waiting poll. late: events are
+// nacked with a delay; how much later than promised they are delivered.
+// produce, produce_binary: closed loops, each connection with a key of its own.
+// polls: one consumer reads what was produced, each poll commits the one
+// before. receive: from the time a message was meant to be produced to its
+// receipt by a waiting poll. Bounded in time.
 #include "bench/load.hpp"
 
 #include "bench/options.hpp"
@@ -51,6 +53,8 @@ int main(int argc, char** argv) {
     return consume(target, argc, argv);
   if (what == "pages")
     return pages(target, argc, argv);
+  if (what == "deliveries")
+    return deliveries(target, argc, argv);
   if (what == "wake")
     return wake(target, argc, argv);
   if (what == "late")
@@ -65,9 +69,10 @@ int main(int argc, char** argv) {
     return polls(target, argc, argv);
   if (what == "receive")
     return receive(target, argc, argv);
-  std::fprintf(stderr, "load "
-                       "publish|store|consume|pages|wake|late|idle|produce|"
-                       "produce_binary|polls|receive --port=N --pid=N; "
-                       "the first lines of bench/load.cpp tell more\n");
+  std::fprintf(stderr,
+               "load "
+               "publish|store|consume|pages|deliveries|wake|late|idle|produce|"
+               "produce_binary|polls|receive --port=N --pid=N; "
+               "the first lines of bench/load.cpp tell more\n");
   return 2;
 }

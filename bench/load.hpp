@@ -32,7 +32,8 @@ void set_metadata(const load_target& target, const std::string& stream,
                   const std::string& body);
 
 void create_group(const load_target& target, const std::string& stream,
-                  const std::string& body);
+                  const std::string& body,
+                  const std::string& group = "g");
 
 /// Publishes in batches of 100 until `events` are there, in turn to `streams`
 /// streams (`stream` itself if it is one); returns how many got a 201.
@@ -48,6 +49,7 @@ int publish(const load_target& target, int argc, char** argv);
 int store(const load_target& target, int argc, char** argv);
 int consume(const load_target& target, int argc, char** argv);
 int pages(const load_target& target, int argc, char** argv);
+int deliveries(const load_target& target, int argc, char** argv);
 int wake(const load_target& target, int argc, char** argv);
 int lateness(const load_target& target, int argc, char** argv);
 int idle(const load_target& target, int argc, char** argv);

@@ -209,4 +209,59 @@ int pages(const load_target& target, int argc, char** argv) {
   return answers > 0 ? 0 : 1;
 }
 
+int deliveries(const load_target& target, int argc, char** argv) {
+  constexpr unsigned reads_a_group = 100; // 10,000 may be in flight
+  auto connections = number(argc, argv, "connections", 16);
+  auto groups = number(argc, argv, "groups", 100);
+  auto stream = target.name + "d";
+  fill(target, stream, 10'000, 1024);
+  for (unsigned i = 0; i < groups; ++i)
+    create_group(target, stream, R"({"messageTimeoutMilliseconds":600000})",
+                 std::to_string(i));
+  auto accept = "Accept: "
+                + option(argc, argv, "accept",
+                         "application/vnd.eventstore.competingatom+json")
+                + "\r\n";
+  auto embed = option(argc, argv, "embed", "body");
+  boost::asio::io_context io{1};
+  std::vector<std::unique_ptr<connection>> all;
+  unsigned asked = 0;
+  unsigned answers = 0;
+  unsigned failures = 0;
+  std::size_t bytes = 0;
+  // In turns, so that the groups' leases go to the disk side by side.
+  auto ask = [&](connection& one) {
+    if (asked == groups * reads_a_group)
+      return;
+    auto group = std::to_string(asked++ % groups);
+    one.send(request(
+      "GET", "/subscriptions/" + stream + "/" + group + "/100?embed=" + embed,
+      accept));
+  };
+  auto before = cpu_seconds(target.pid);
+  auto begun = bench_clock::now();
+  for (unsigned i = 0; i < connections; ++i) {
+    auto* one =
+      all.emplace_back(std::make_unique<connection>(io, target.port)).get();
+    one->on_reply = [&, one](const http_reply& reply) {
+      ++answers;
+      failures += reply.status == 200 ? 0 : 1;
+      bytes += reply.body.size();
+      if (answers == groups * reads_a_group)
+        return io.stop();
+      ask(*one);
+    };
+    ask(*one);
+  }
+  io.run_for(120s);
+  auto spent =
+    std::chrono::duration<double>(bench_clock::now() - begun).count();
+  std::printf("deliveries: %.0f pages/s of %zu bytes, server cpu %.1f us a "
+              "page, %u failures\n",
+              answers / spent, bytes / std::max(answers, 1U),
+              (cpu_seconds(target.pid) - before) * 1e6 / std::max(answers, 1U),
+              failures);
+  return failures == 0 && answers == groups * reads_a_group ? 0 : 1;
+}
+
 } // namespace callboard::bench

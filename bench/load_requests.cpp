@@ -96,10 +96,10 @@ void set_metadata(const load_target& target, const std::string& stream,
 }
 
 void create_group(const load_target& target, const std::string& stream,
-                  const std::string& body) {
+                  const std::string& body, const std::string& group) {
   std::string keep;
   auto reply = ask(target,
-                   request("PUT", "/subscriptions/" + stream + "/g",
+                   request("PUT", "/subscriptions/" + stream + "/" + group,
                            "Content-Type: application/json\r\n", body),
                    keep);
   if (reply.status != 201)
