@@ -168,6 +168,15 @@ result<write_transaction> database::write() {
   return write_transaction{transaction::handle{raw}, tables_};
 }
 
+result<void> database::copy_to(int file) const {
+  if (!env_)
+    return errc::storage_failed;
+  auto code = mdb_env_copyfd2(env_.get(), file, MDB_CP_COMPACT);
+  if (code == MDB_INCOMPATIBLE) // the pages do not add up
+    return errc::corrupt;
+  return code == MDB_SUCCESS ? result<void>{} : to_errc(code);
+}
+
 std::uint64_t database::used_bytes() const {
   auto view = read();
   if (!view)

@@ -50,7 +50,7 @@ struct database_options {
   /// that LMDB itself puts on the file.
   std::size_t map_bytes_max = std::size_t{1} << 40;
   unsigned readers_max = 512; // read transactions open at the same time
-  bool read_only = false;     // for `check`
+  bool read_only = false;     // for `check` and `compact`
 };
 
 class cursor;
@@ -150,6 +150,11 @@ public:
 
   /// Bytes of the pages in use, without those that are free for reuse.
   std::uint64_t used_bytes() const;
+
+  /// Writes what is in it now to an empty file, without the pages that are
+  /// free. Errors: corrupt (pages are in use twice, or lost), storage_full,
+  /// storage_failed.
+  result<void> copy_to(int file) const;
 
   /// Whether it can be read. After a commit that failed half-way LMDB refuses
   /// everything until it is closed and opened again.

@@ -1,6 +1,7 @@
 // Opening, applying, the thread that moves memory into LMDB, reading events.
 #include "actors/core/limits.hpp"
 #include "persistence/blocks.hpp"
+#include "persistence/compact.hpp"
 #include "persistence/keys.hpp"
 #include "persistence/mapped_pages.hpp"
 #include "persistence/store_format.hpp"
@@ -155,6 +156,7 @@ store::~store() {
 }
 
 result<std::unique_ptr<store>> store::open(const store_options& options) {
+  remove_half_copy(options.folder);
   auto db = database::open({.folder = options.folder});
   if (!db)
     return db.error();
