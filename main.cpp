@@ -1,5 +1,6 @@
 // Options, then a server until SIGTERM or SIGINT.
 #include "actors/core/limits.hpp"
+#include "data_commands.hpp"
 #include "server.hpp"
 
 #include <nlohmann/json.hpp>
@@ -117,6 +118,7 @@ int main(int argc, char** argv) {
     case command::serve: return serve(settings);
     case command::config: std::cout << describe(settings); return 0;
     case command::check: return check_data(settings.data);
+    case command::compact: return compact_data(settings.data);
     case command::version:
       std::cout << "callboard " << CALLBOARD_VERSION << '\n';
       return 0;

@@ -5,9 +5,9 @@
 #include "actors/core/clock.hpp"
 #include "actors/core/limits.hpp"
 #include "actors/login_actor.hpp"
+#include "data_commands.hpp"
 #include "listeners.hpp"
 #include "net/asio_coordinator.hpp"
-#include "persistence/check.hpp"
 #include "persistence/codec.hpp"
 #include "persistence/data_folder.hpp"
 #include "persistence/wal_journal.hpp"
@@ -17,7 +17,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <iostream>
 #include <optional>
 #include <random>
 #include <thread>
@@ -68,30 +67,6 @@ wal::visitor replay_into(store& db, std::size_t partitions) {
                ? result<void>{}
                : db.flush();
     };
-}
-
-server::failure explain(errc why, const std::string& data,
-                        const std::string& diagnosis) {
-  switch (why) {
-    case errc::locked:
-      return {3, "callboard: " + data
-                   + " is in use by another broker: stop that one, or choose "
-                     "another directory with --data"};
-    case errc::unknown_format:
-      return {3, "callboard: " + data
-                   + " was written by a newer version, or is not ours: choose "
-                     "another directory with --data, or update"};
-    case errc::corrupt:
-      return {1, "callboard: " + data + " is damaged: "
-                   + (diagnosis.empty() ? "a row cannot be read" : diagnosis)
-                   + "; `callboard check --data " + data + "` tells more"};
-    case errc::storage_full:
-      return {1, "callboard: no space left for " + data
-                   + ": the log needs 64 MiB files"};
-    default:
-      return {1, "callboard: cannot read or write " + data + " ("
-                   + std::string{to_string(why)} + ")"};
-  }
 }
 
 } // namespace
@@ -284,32 +259,6 @@ std::uint16_t server::port() const {
 
 const std::optional<barco_ports>& server::barco() const {
   return impl_->open->barco();
-}
-
-int check_data(const std::string& data) {
-  if (auto known = data_folder::inspect(data); !known) {
-    std::cerr << "callboard: " << data
-              << (known.error() == errc::not_found
-                    ? " is not a data directory: say which one with --data"
-                    : explain(known.error(), data, {}).text)
-              << '\n';
-    return 3;
-  }
-  auto folder = data_folder::open(data, {});
-  if (!folder) {
-    std::cerr << explain(folder.error(), data, {}).text << '\n';
-    return 3;
-  }
-  auto found =
-    check(folder->store(), folder->wal(), folder->identity().partitions);
-  for (auto& line : found.facts)
-    std::cout << line << '\n';
-  for (auto& line : found.problems)
-    std::cout << "problem: " << line << '\n';
-  std::cout << (found.problems.empty() ? "no problem found"
-                                       : "there are problems")
-            << '\n';
-  return found.problems.empty() ? 0 : 1;
 }
 
 } // namespace callboard

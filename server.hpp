@@ -45,8 +45,4 @@ private:
   std::unique_ptr<impl> impl_;
 };
 
-/// Verifies a data directory that nobody serves: log, rows and events. Prints
-/// what it finds. Returns the exit code.
-int check_data(const std::string& folder);
-
 } // namespace callboard

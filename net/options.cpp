@@ -132,6 +132,9 @@ parse_options(const std::vector<std::string>& arguments,
                      command::config);
   auto* check =
     add("check", "verify a data directory that nobody serves", command::check);
+  auto* compact =
+    add("compact", "give unused space of a directory that nobody serves back",
+        command::compact);
   add("version", "print the version", command::version);
   for (auto* sub : {serve, config}) {
     sub->add_option("--config", file, "TOML file with any of these settings");
@@ -146,9 +149,10 @@ parse_options(const std::vector<std::string>& arguments,
           option->expected(0, 1)->default_str("on");
       }
   }
-  check->add_option_function<std::string>(
-    "--data", [&](const std::string& x) { values["data"] = x; },
-    "the directory");
+  for (auto* sub : {check, compact})
+    sub->add_option_function<std::string>(
+      "--data", [&](const std::string& x) { values["data"] = x; },
+      "the directory");
   parsed_options out;
   try {
     auto reversed = arguments; // CLI11 takes them from the back

@@ -15,7 +15,7 @@
 
 namespace callboard {
 
-enum class command : std::uint8_t { serve, config, version, check };
+enum class command : std::uint8_t { serve, config, version, check, compact };
 
 /// The settings of `callboard serve`, all with their defaults.
 struct options {

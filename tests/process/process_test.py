@@ -101,6 +101,40 @@ class ProcessTest(ProcessCase):
         self.assertEqual(done.returncode, 1, done.stdout)
         self.assertIn("problem:", done.stdout)
 
+    def test_a_compact_gives_deleted_events_back(self):
+        done = self.run_to_end("compact", "--data", self.data)
+        self.assertEqual(done.returncode, 3, done.stdout)
+        self.assertIn("--data", done.stderr)
+        broker = self.start()
+        client = Client(broker.port)
+        for i in range(1, 301):
+            event = {"eventId": f"00000000-0000-0000-0000-{i:012}", "eventType": "t", "data": {"text": "x" * 10_000}}
+            self.assertEqual(client.publish_one("kept" if i % 100 == 0 else "gone", event).status, 201)
+        self.assertEqual(client.request("DELETE", "/streams/gone").status, 204)
+        who = {"Authorization": "Basic " + base64.b64encode(b"admin:changeit").decode(), "Content-Length": "0"}
+        self.assertEqual(client.request("POST", "/admin/scavenge", headers=who).status, 200)
+        while client.request("GET", "/admin/scavenge/last", headers=who).json()["scavengeResult"] == "InProgress":
+            pass  # ends: there is little to do
+        done = self.run_to_end("compact", "--data", self.data)
+        self.assertEqual(done.returncode, 3, done.stdout)
+        self.assertIn("in use", done.stderr)
+        client.close()
+        self.assertEqual(broker.terminate(10)[1], 0)
+        store = os.path.join(self.data, "store", "data.mdb")
+        with open(store + ".compact", "wb") as half:
+            half.write(b"half of it")
+        before = os.path.getsize(store)
+        done = self.run_to_end("compact", "--data", self.data)
+        after = os.path.getsize(store)
+        self.assertEqual((done.returncode, done.stdout), (0, f"store: {before} bytes before, {after} after\n"), done.stderr)
+        self.assertLess(after, before / 4)
+        self.assertFalse(os.path.exists(store + ".compact"))
+        done = self.run_to_end("check", "--data", self.data)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        client = Client(self.start().port)
+        self.assertEqual(len(client.read_stream("kept")), 3)
+        client.close()
+
     def test_sigterm_answers_who_waits_and_ends_with_0(self):
         broker = self.start()
         client = Client(broker.port)
