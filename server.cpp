@@ -91,7 +91,7 @@ struct server::impl {
   std::unique_ptr<config> cfg;
   std::unique_ptr<caf::actor_system> sys;
   running_broker broker;
-  std::unique_ptr<listeners> open;
+  std::unique_ptr<listeners> listening;
 };
 
 bool server::impl::load_identity(failure& why) {
@@ -209,7 +209,7 @@ std::unique_ptr<server> server::start(const options& settings, failure& why) {
     return nullptr;
   }
   try {
-    self.open = std::make_unique<listeners>(listened_node{
+    self.listening = std::make_unique<listeners>(listened_node{
       self.settings, *self.sys, self.node, self.broker, self.tls});
   } catch (const listen_failure& error) {
     why = {4, error.what()};
@@ -223,12 +223,12 @@ server::server(std::unique_ptr<impl> self) : impl_(std::move(self)) {}
 server::~server() {
   auto& self = *impl_;
   // 1. No new requests; those in progress are answered.
-  if (self.open)
-    self.open->stop();
+  if (self.listening)
+    self.listening->stop();
   // 2. The actors end, those that others need last.
   if (self.sys && self.broker.routes)
     stop_broker(*self.sys, self.broker);
-  self.open.reset();
+  self.listening.reset();
   // 3. What waits is flushed. 4. No handle outlives the system; its threads
   // end, and then nothing wakes the journal any more.
   if (self.node->db)
@@ -254,11 +254,11 @@ void server::reload() {
 }
 
 std::uint16_t server::port() const {
-  return impl_->open->port();
+  return impl_->listening->port();
 }
 
 const std::optional<barco_ports>& server::barco() const {
-  return impl_->open->barco();
+  return impl_->listening->barco();
 }
 
 } // namespace callboard
