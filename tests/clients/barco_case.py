@@ -20,3 +20,18 @@ class BarcoCase(ProcessCase):
     def brokers_of(self, broker):
         """As discovery tells them."""
         return polar.Brokers("127.0.0.1", broker.discovery)
+
+    def consumer(self, *what, **how):
+        out = polar.Consumer(*what, **how)
+        self.addCleanup(out.close)
+        return out
+
+    def producer(self, brokers):
+        out = polar.BinaryProducer("127.0.0.1", brokers.binary_port)
+        self.addCleanup(out.close)
+        return out
+
+    def plain_connection(self, port):
+        out = polar.socket.create_connection(("127.0.0.1", port), timeout=10)
+        self.addCleanup(out.close)
+        return out

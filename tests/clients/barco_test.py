@@ -38,9 +38,9 @@ class BarcoTest(BarcoCase):
 
     def test_two_consumers_share_and_take_over(self):
         brokers = self.brokers_of(self.start())
-        first = polar.Consumer(brokers, "c1", "g", ["orders"])
-        second = polar.Consumer(brokers, "c2", "g", ["orders"])
-        producers = [polar.BinaryProducer("127.0.0.1", brokers.binary_port) for _ in range(2)]
+        first = self.consumer(brokers, "c1", "g", ["orders"])
+        second = self.consumer(brokers, "c2", "g", ["orders"])
+        producers = [self.producer(brokers) for _ in range(2)]
         sent = {key: 0 for key in KEYS}
 
         def produce(rounds):
@@ -72,8 +72,8 @@ class BarcoTest(BarcoCase):
     def test_a_restart_in_between(self):
         broker = self.start()
         brokers = self.brokers_of(broker)
-        consumer = polar.Consumer(brokers, "c1", "g", ["orders"])
-        producer = polar.BinaryProducer("127.0.0.1", brokers.binary_port)
+        consumer = self.consumer(brokers, "c1", "g", ["orders"])
+        producer = self.producer(brokers)
         for n in range(50):
             producer.produce("orders", "k", [f"k:{n}".encode()])
         got = []
@@ -82,7 +82,7 @@ class BarcoTest(BarcoCase):
         broker.kill()
         broker = self.start()
         brokers = self.brokers_of(broker)
-        producer = polar.BinaryProducer("127.0.0.1", brokers.binary_port)
+        producer = self.producer(brokers)
         for n in range(50, 80):
             producer.produce("orders", "k", [f"k:{n}".encode()])
         consumer.brokers = brokers
@@ -93,8 +93,8 @@ class BarcoTest(BarcoCase):
 
     def test_large_answers_have_their_length(self):
         brokers = self.brokers_of(self.start())
-        consumer = polar.Consumer(brokers, "c1", "g", ["large"], policy=1)
-        producer = polar.BinaryProducer("127.0.0.1", brokers.binary_port)
+        consumer = self.consumer(brokers, "c1", "g", ["large"], policy=1)
+        producer = self.producer(brokers)
         records = [os.urandom(16 << 10), os.urandom(900 << 10), os.urandom(3 << 20)]
         for one in records:
             producer.produce("large", "k", [one])
@@ -108,25 +108,26 @@ class BarcoTest(BarcoCase):
 
     def test_timestamps_and_placing(self):
         brokers = self.brokers_of(self.start())
-        consumer = polar.Consumer(brokers, "c1", "g", ["t"], policy=1)
-        producer = polar.BinaryProducer("127.0.0.1", brokers.binary_port)
+        consumer = self.consumer(brokers, "c1", "g", ["t"], policy=1)
+        producer = self.producer(brokers)
         before = time.time()
         producer.produce("t", "k", [b'{"a":1}', b'{"a":2}'], timestamp=1_700_000_000_000_000)
-        producer.produce("t", "é", [b"not json"])
+        producer.produce("t", "日本", [b"not json"])
         items = []
         while sum(len(item[5]) for item in items) < 3:
             items += consumer.poll()
         by_range = {item[2]: item for item in items}
         stamped = by_range[polar.place("k", 4)]
+        self.assertNotEqual(stamped, by_range[polar.place("日本", 4)])
         self.assertEqual(stamped[5][0], (1_700_000_000_000_000, b'{"a":1}'))
-        arrived = by_range[polar.place("é", 4)]
+        arrived = by_range[polar.place("日本", 4)]
         self.assertEqual(arrived[5][0][1], b"not json")
         self.assertGreaterEqual(arrived[5][0][0] // 1000, int(before * 1000))
         self.assertEqual({item[1] for item in items}, {-2**63})
 
     def test_bad_frames_cost_their_own_connection_at_most(self):
         brokers = self.brokers_of(self.start())
-        good = polar.BinaryProducer("127.0.0.1", brokers.binary_port)
+        good = self.producer(brokers)
         head = bytes([1]) + b"k" + bytes([1]) + b"t"
         for body in (head,  # no message
                      head + b"\0\0\0\x09short",  # a length past the body
@@ -143,12 +144,12 @@ class BarcoTest(BarcoCase):
             with self.assertRaises(RuntimeError):
                 good.end(stream)
         good.produce("t", "k", [b"1"])  # the connection still works
-        bad = polar.socket.create_connection(("127.0.0.1", brokers.binary_port), timeout=10)
+        bad = self.plain_connection(brokers.binary_port)
         bad.sendall(polar.frame(1, polar.PRODUCE, head + b"\0\0\0\x01a"))
         answer = bad.recv(4096)
         self.assertIn(b"Invalid first message", answer)
         self.assertEqual(bad.recv(4096), b"")
-        huge = polar.socket.create_connection(("127.0.0.1", brokers.binary_port), timeout=10)
+        huge = self.plain_connection(brokers.binary_port)
         huge.sendall(polar.frame(0, polar.STARTUP))
         header = polar.struct.pack(">BBHBI", 1, 0, 2, polar.PRODUCE, 1 << 30)
         huge.sendall(header + polar.struct.pack(">I", polar.zlib.crc32(header)))
