@@ -8,6 +8,13 @@
 
 namespace callboard {
 
+namespace {
+
+// Written in one turn; then other connections have theirs.
+constexpr std::size_t turn_bytes_max = std::size_t{1} << 20;
+
+} // namespace
+
 h2_session::h2_session(http_stream stream, std::string remote_address,
                        std::shared_ptr<http_service> service,
                        std::shared_ptr<connection_state> state,
@@ -147,6 +154,10 @@ bool h2_session::flush() {
       protocol_.produce(out_, written_ + limits::unwritten_bytes_max);
     if (waits_writable_ || unwritten() == 0)
       break;
+    if (progress >= turn_bytes_max) {
+      wait_writable();
+      break;
+    }
     error_code ec;
     auto size =
       stream_.write_some(std::string_view{out_}.substr(written_), {}, ec);
