@@ -1,11 +1,11 @@
 // Statistics of the process, its machine and the broker; and the metrics.
 #include "net/admin_routes.hpp"
+#include "net/ascii.hpp"
 #include "net/default_codec.hpp"
 #include "net/eventstore_groups.hpp"
 #include "net/json_text.hpp"
 #include "net/process_stats.hpp"
 
-#include <boost/beast/core/string.hpp>
 #include <nlohmann/json.hpp>
 
 #include <cmath>
@@ -17,7 +17,6 @@ namespace callboard::admin_routes {
 
 namespace {
 
-using boost::beast::iequals;
 using json = nlohmann::ordered_json;
 
 constexpr std::string_view metrics_type =

@@ -1,9 +1,9 @@
 // Prefixes by comparison, patterns by RE2; nothing of either goes elsewhere.
 #include "net/event_filters.hpp"
 
+#include "net/ascii.hpp"
 #include "net/url.hpp"
 
-#include <boost/beast/core/string.hpp>
 #include <re2/re2.h>
 
 #include <algorithm>
@@ -14,8 +14,6 @@
 namespace callboard {
 
 namespace {
-
-using boost::beast::iequals;
 
 /// Decides about one name: an event's type or its stream's.
 using name_test = std::function<bool(std::string_view)>;

@@ -2,10 +2,10 @@
 #include "net/eventstore_batch.hpp"
 
 #include "actors/core/limits.hpp"
+#include "net/ascii.hpp"
 #include "net/json_layout.hpp"
 #include "net/xml_reader.hpp"
 
-#include <boost/beast/core/string.hpp>
 #include <nlohmann/json.hpp>
 #include <simdjson.h>
 
@@ -17,8 +17,6 @@ namespace callboard {
 namespace {
 
 namespace ondemand = simdjson::ondemand;
-
-using boost::beast::iequals;
 
 constexpr std::string_view invalid_body = "Write request body invalid.";
 

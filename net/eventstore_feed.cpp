@@ -2,10 +2,9 @@
 #include "net/eventstore_feed.hpp"
 
 #include "actors/core/names.hpp"
+#include "net/ascii.hpp"
 #include "net/json_text.hpp"
 #include "net/url.hpp"
-
-#include <boost/beast/core/string.hpp>
 
 #include <algorithm>
 #include <cassert>
@@ -14,8 +13,6 @@
 namespace callboard {
 
 namespace {
-
-using boost::beast::iequals;
 
 /// The number of the event that a link stands for; its data is `N@stream`.
 event_number target_number(const event& link) {

@@ -3,8 +3,7 @@
 
 #include "actors/core/limits.hpp"
 #include "actors/core/names.hpp"
-
-#include <boost/beast/core/string.hpp>
+#include "net/ascii.hpp"
 
 #include <algorithm>
 #include <array>
@@ -13,8 +12,6 @@
 namespace callboard {
 
 namespace {
-
-using boost::beast::iequals;
 
 /// A parked stream is named after stream and group; with its partition it must
 /// fit into a key of the store.

@@ -2,9 +2,9 @@
 #include "net/eventstore_settings.hpp"
 
 #include "actors/core/limits.hpp"
+#include "net/ascii.hpp"
 #include "net/json_body.hpp"
 
-#include <boost/beast/core/string.hpp>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -17,7 +17,6 @@ namespace callboard {
 
 namespace {
 
-using boost::beast::iequals;
 using nlohmann::json;
 
 constexpr std::uint64_t delay_ms_max = std::min<std::uint64_t>(

@@ -1,9 +1,9 @@
 // Settings in XML become the JSON that they are in, and are read from that.
+#include "net/ascii.hpp"
 #include "net/eventstore_settings.hpp"
 #include "net/xml_reader.hpp"
 #include "net/xml_values.hpp"
 
-#include <boost/beast/core/string.hpp>
 #include <nlohmann/json.hpp>
 
 #include <string>
@@ -13,7 +13,6 @@ namespace callboard {
 
 namespace {
 
-using boost::beast::iequals;
 using nlohmann::json;
 
 std::string trimmed(const std::string& text) {

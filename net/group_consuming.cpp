@@ -1,4 +1,5 @@
 // Fetching, acking, nacking: the hot path of a consumer.
+#include "net/ascii.hpp"
 #include "net/default_codec.hpp"
 #include "net/eventstore_feed.hpp"
 #include "net/eventstore_formats.hpp"
@@ -6,8 +7,6 @@
 #include "net/eventstore_settings.hpp"
 #include "net/subscription_routes.hpp"
 #include "net/waiting.hpp"
-
-#include <boost/beast/core/string.hpp>
 
 #include <string>
 #include <utility>
@@ -209,7 +208,7 @@ void settle_by_old_link(const services_ptr& services, http_request& request,
                                                   : link.substr(question + 1);
   constexpr std::string_view name = "ids=";
   if ((verb != "ack" && verb != "nack")
-      || !boost::beast::iequals(value.substr(0, name.size()), name))
+      || !iequals(value.substr(0, name.size()), name))
     return exchange.answer(plain_status(http_status::method_not_allowed));
   value.remove_prefix(name.size());
   if (verb == "ack")

@@ -1,12 +1,12 @@
 // How a request keeps its parts, and how an answer finds its way back.
 #include "net/http.hpp"
 
+#include "net/ascii.hpp"
 #include "net/compression.hpp"
 #include "net/negotiation.hpp"
 #include "net/url.hpp"
 
 #include <boost/asio/post.hpp>
-#include <boost/beast/core/string.hpp>
 #include <simdjson.h>
 
 #include <algorithm>
@@ -15,8 +15,6 @@
 #include <utility>
 
 namespace callboard {
-
-using boost::beast::iequals;
 
 namespace {
 

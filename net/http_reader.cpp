@@ -1,7 +1,8 @@
 // What Beast's parser leaves to its user: storage, bounds, and the odd cases.
 #include "net/http_reader.hpp"
 
-#include <boost/beast/core/string.hpp>
+#include "net/ascii.hpp"
+
 #include <boost/beast/http/error.hpp>
 
 #include <algorithm>
@@ -11,7 +12,6 @@
 namespace callboard {
 
 namespace http = boost::beast::http;
-using boost::beast::iequals;
 
 namespace {
 

@@ -1,15 +1,14 @@
 // Media ranges, q-values and the names that `format=` takes.
 #include "net/negotiation.hpp"
 
-#include <boost/beast/core/string.hpp>
+#include "net/ascii.hpp"
+
 #include <boost/container/small_vector.hpp>
 
 #include <algorithm>
 #include <charconv>
 
 namespace callboard {
-
-using boost::beast::iequals;
 
 namespace {
 

@@ -2,13 +2,13 @@
 #include "net/users_json.hpp"
 
 #include "actors/core/limits.hpp"
+#include "net/ascii.hpp"
 #include "net/json_body.hpp"
 #include "net/json_text.hpp"
 #include "net/url.hpp"
 #include "net/xml_reader.hpp"
 #include "net/xml_values.hpp"
 
-#include <boost/beast/core/string.hpp>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -18,7 +18,6 @@ namespace callboard {
 
 namespace {
 
-using boost::beast::iequals;
 using nlohmann::json;
 using nlohmann::ordered_json;
 
