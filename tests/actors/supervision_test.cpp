@@ -171,3 +171,36 @@ TEST_CASE("a group with all in flight that it may have says why it waits") {
   CHECK(w.info(stream, group).blocked.empty());
   CHECK(w.fetch(stream, group, 100).size() == 1);
 }
+
+TEST_CASE("a group with all runs that it may have says why it waits") {
+  world w;
+  REQUIRE(w.create(stream, group).has_value());
+  REQUIRE(w.publish(stream).has_value());
+  REQUIRE(w.fetch(stream, group) == pairs{{0, 1}});
+  // Every other event behind it was settled: 100,000 runs with the leased one.
+  auto p = w.node->placement.home_of(stream);
+  auto head = w.node->db->stream(p, stream).value().value();
+  head.next = {2 * limits::runs_max + 1};
+  auto id = w.info(stream, group).created_order;
+  record what;
+  what.at = w.now();
+  what.changes.emplace_back(put_stream{stream, head});
+  for (std::uint64_t n = 1; n < limits::runs_max; ++n) {
+    run_row settled;
+    settled.first = {2 * n - 1};
+    what.changes.emplace_back(put_run{{id}, settled});
+  }
+  log_index last;
+  for (auto& entry : w.kept)
+    if (entry.partition == p)
+      last = entry.index;
+  w.kept.push_back({p, {last.value + 1}, 1, encode(what)});
+  w.crash();
+  auto info = w.info(stream, group);
+  CHECK(info.ready > 0);
+  CHECK(info.blocked.find("more than 100000 separate runs") == 0);
+  CHECK(w.fetch(stream, group, 100).empty());
+  REQUIRE(
+    w.settle(stream, group, settle_action::ack, {world::id(0)}).has_value());
+  CHECK(w.info(stream, group).blocked.empty());
+}
