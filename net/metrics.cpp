@@ -75,6 +75,13 @@ void add_broker(families& into, const counters& counts) {
   into.counter("callboard_delayed_late_seconds_total",
                "By how much delayed messages were late, added up.",
                real(counts.delayed_late_ms_total.load()) / 1000);
+  into.gauge("callboard_consumers_registered", "Consumers of topics.",
+             real(counts.consumers_registered.load()));
+  into.counter("callboard_polls_total", "Polls of consumers of topics.",
+               real(counts.polls.load()));
+  into.counter("callboard_records_polled_total",
+               "Records handed out to them, repeats included.",
+               real(counts.records_polled.load()));
   into.counter("callboard_progress_breaches_total",
                "Groups that did not deliver although they could have.",
                real(counts.progress_breaches.load()));
