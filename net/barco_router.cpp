@@ -1,9 +1,8 @@
 // 404, 405, OPTIONS and redirects as Barco's HTTP library answers them.
 #include "net/barco_router.hpp"
 
+#include "net/ascii.hpp"
 #include "net/barco_answers.hpp"
-
-#include <boost/beast/core/string.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -95,8 +94,7 @@ barco_router::canonical(const http_request& request) const {
     return known.verb == request.method && known.segments.size() == parts.size()
            && std::equal(parts.begin(), parts.end(), known.segments.begin(),
                          [](auto part, auto& segment) {
-                           return segment.empty()
-                                  || boost::beast::iequals(part, segment);
+                           return segment.empty() || iequals(part, segment);
                          });
   };
   auto found = std::find_if(known_.begin(), known_.end(), is_it);

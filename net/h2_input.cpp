@@ -1,14 +1,11 @@
 // Frames of the client become requests, within bounds.
+#include "net/ascii.hpp"
 #include "net/h2_stream.hpp"
-
-#include <boost/beast/core/string.hpp>
 
 #include <charconv>
 #include <utility>
 
 namespace callboard {
-
-using boost::beast::iequals;
 
 namespace {
 

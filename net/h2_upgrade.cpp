@@ -1,7 +1,6 @@
 // The headers of an upgrade; its settings are base64url.
 #include "net/h2_upgrade.hpp"
 
-#include <boost/beast/core/string.hpp>
 #include <boost/beast/http/rfc7230.hpp>
 #include <sodium/utils.h>
 
