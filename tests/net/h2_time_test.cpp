@@ -133,6 +133,21 @@ TEST_CASE("a client that lets nothing through at all loses every answer") {
   CHECK(pair.protocol.unsent() == 0);
 }
 
+TEST_CASE("an answer that waits only for the socket is not given up") {
+  h2_pair pair{{}, {.window = 1 << 20}};
+  pair.client.grant(0, 1 << 20);
+  auto id = pair.client.request("GET", "/");
+  pair.run();
+  pair.answer(id, {.body = x(200'000)});
+  for (int i = 0; i < 3; ++i) { // nothing is produced meanwhile
+    pair.now += limits::write_wait_max;
+    pair.protocol.expire(pair.moment());
+  }
+  pair.run();
+  CHECK(pair.client[id].body.size() == 200'000);
+  CHECK(pair.client[id].complete);
+}
+
 TEST_CASE("bodies of HTTP/2 share the memory of all requests") {
   h2_pair pair{{.budgets = std::make_shared<http_budgets>(
                   http_bounds{.receiving_bytes = 100'000})}};
