@@ -166,9 +166,12 @@ void poll(const barco_ptr& services, http_request& request,
   }
   ask_for<poll_reply_ptr>(
     services->broker, exchange, services->members,
-    [exchange](const result<poll_reply_ptr>& reply) {
-      exchange.answer(reply ? poll_answer(exchange.request(), **reply)
-                            : failure(reply.error()));
+    [exchange, leave](const result<poll_reply_ptr>& reply) {
+      if (!reply)
+        return exchange.answer(failure(reply.error()));
+      auto answer = poll_answer(exchange.request(), **reply);
+      answer.unsent = leave;
+      exchange.answer(std::move(answer));
     },
     poll_atom_v, std::move(what));
 }

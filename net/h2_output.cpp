@@ -102,8 +102,12 @@ void h2_protocol::respond(stream& to, http_answer answer,
                           std::string_view header_block) {
   uncount(to);
   if (answer.body.size() > body_copy_max
-      && !options_.budgets->sending.has(answer.body.size()))
+      && !options_.budgets->sending.has(answer.body.size())) {
+    if (answer.unsent)
+      callbacks_.push_back(std::move(answer.unsent));
     answer = too_many_answers();
+  }
+  to.unsent = std::move(answer.unsent);
   submit(to, answer, header_block);
   if (!to.head_only && may_have_body(answer.status))
     to.out = std::move(answer.body);

@@ -108,6 +108,8 @@ void h2_protocol::remove(stream& which) {
     if (which.gone)
       callbacks_.push_back(std::move(which.gone));
   }
+  if (which.unsent && which.sent < which.out.size())
+    callbacks_.push_back(std::move(which.unsent));
   uncount(which);
   unsent_ -= which.out.size() - which.sent;
   auto place = which.place;

@@ -29,8 +29,9 @@ struct h2_protocol::stream {
   std::function<void()> gone{};
   std::function<void()> stopping{};
 
-  // the answer's body
+  // the answer's body, and who hears if it does not leave
   std::string out{};
+  std::function<void()> unsent{};
   std::size_t sent = 0;
   std::size_t sent_before = 0;       // when its deadline was set, ...
   std::uint64_t all_sent_before = 0; // ... and of the whole connection

@@ -173,6 +173,10 @@ struct http_answer {
   std::string headers{};           // whole lines, see add_header
   std::string body{};
   bool close = false; // end the connection after this
+  /// Called at most once, on the connection's thread, if this answer did not
+  /// leave: there was no room for it (the client gets 503), or the connection
+  /// ended before all of it was with the operating system.
+  std::function<void()> unsent{};
 
   /// Appends `name: value`. Line breaks and other control characters in the
   /// value become spaces, so that no client can smuggle in a header.

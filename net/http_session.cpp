@@ -97,6 +97,8 @@ void http_session::close() {
   auto state = std::move(state_); // what is bound ends when all is in order
   if (gone && answering)
     gone();
+  for (auto& unsent : std::exchange(unsent_, {}))
+    unsent();
   if (auto closed = std::exchange(closed_, nullptr))
     closed();
 }

@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace callboard {
 
@@ -180,9 +181,10 @@ private:
   std::function<void()> gone_;
   std::function<void()> stopping_;
 
-  std::string out_;         // answers
-  std::string out_body_;    // a large body that follows them
-  std::size_t written_ = 0; // of both together
+  std::string out_;                           // answers
+  std::string out_body_;                      // a large body that follows them
+  std::vector<std::function<void()>> unsent_; // who hears if they do not leave
+  std::size_t written_ = 0;                   // of both together
   clock::time_point deadline_ = clock::time_point::max();
   clock::time_point write_deadline_ = clock::time_point::max();
 };

@@ -12,8 +12,13 @@ void http_session::put(http_answer answer, std::string_view header_block) {
   receiving_.resize(0);
   auto& options = service_->options;
   if (answer.body.size() > body_copy_max
-      && !options.budgets->sending.has(answer.body.size()))
+      && !options.budgets->sending.has(answer.body.size())) {
+    if (answer.unsent)
+      answer.unsent();
     answer = too_many_answers();
+  }
+  if (answer.unsent)
+    unsent_.push_back(std::move(answer.unsent));
   auto status = static_cast<unsigned>(answer.status);
   bool keep = keep_alive_ && !answer.close && !draining_;
   append_head(out_, answer,
@@ -75,6 +80,7 @@ void http_session::flush() {
   if (unwritten() == 0) {
     shrink(out_);
     shrink(out_body_);
+    unsent_.clear();
     sending_.resize(0);
     written_ = 0;
     bool waited = write_deadline_ != clock::time_point::max();
