@@ -140,10 +140,10 @@ TEST_CASE("other verbs and paths, as Barco's brokers answer them (122)") {
   CHECK(other.answer.content_type == text_type);
   CHECK(other.header("X-Content-Type-Options") == "nosniff");
   CHECK(other.header("Allow") == "GET, OPTIONS, POST");
-  auto options = b.call(http_verb::options, "/v1/topic/t/messages");
-  CHECK(options.status() == 200);
-  CHECK(options.body().empty());
-  CHECK(options.header("Allow") == "GET, OPTIONS, POST");
+  auto listed = b.call(http_verb::options, "/v1/topic/t/messages");
+  CHECK(listed.status() == 200);
+  CHECK(listed.body().empty());
+  CHECK(listed.header("Allow") == "GET, OPTIONS, POST");
   auto head_of = b.call(head, "/status");
   CHECK(head_of.status() == 405);
   CHECK(head_of.header("Allow") == "GET, OPTIONS");
