@@ -177,6 +177,30 @@ class BarcoTest(BarcoCase):
             self.assertEqual(self.curl(version, "-X", "POST", f"{consumer}/goodbye?consumerId=c{number}"), (200, "OK"))
         self.assertEqual(self.curl("-X", "POST", f"http://127.0.0.1:{brokers.consumer_port}//v1/consumer/poll?consumerId=c0")[0], 307)
 
+    def test_lines_of_three_requests(self):  # case 16 and 21
+        broker = self.start()
+        brokers = self.brokers_of(broker)
+        produce = f"http://127.0.0.1:{brokers.producer_port}/v1/topic/t/messages?partitionKey="
+        for request in range(3):
+            lines = [f'{{"n":{3 * request + i}}}' for i in range(3)]
+            body = f"{lines[0]}\n\n{lines[1]}\n{lines[2]}"
+            self.assertEqual(self.curl("--data-binary", body, "-H", "Content-Type: application/x-ndjson", produce + "k"), (200, "OK"))
+        for key in ("a", "hui", "orders"):
+            for n in range(4):
+                self.assertEqual(self.curl("-d", f'{{"{key}":{n}}}', produce + key), (200, "OK"))
+        consumer = f"http://127.0.0.1:{brokers.consumer_port}/v1/consumer"
+        self.curl("-X", "PUT", f"{consumer}/register?consumerId=c&topic=t&onNewGroup=startFromEarliest")
+        values = []
+        while True:
+            status, body = self.curl("-X", "POST", "-H", "Accept: application/json", f"{consumer}/poll?consumerId=c")
+            if status == 204:
+                break
+            values += [value for chunk in json.loads(body) for value in chunk["values"]]
+        self.assertEqual([v["n"] for v in values if "n" in v], list(range(9)))
+        self.assertEqual(len(values), 9 + 12)
+        for key in ("a", "hui", "orders"):
+            self.assertEqual([v[key] for v in values if key in v], list(range(4)))
+
     def test_other_clients_of_http2(self):
         broker = self.start()
         status = f"http://127.0.0.1:{self.brokers_of(broker).consumer_port}/status"

@@ -413,3 +413,15 @@ TEST_CASE("topics that only users may read are refused") {
   CHECK(got.body() == "Topic secret can be read by users only");
   CHECK(f.poll_json().status() == 409);
 }
+
+TEST_CASE("what is published to a stream is consumed as a topic") {
+  consumer_fixture f;
+  f.join("consumerId=c1&topic=orders&onNewGroup=startFromEarliest");
+  CHECK(f.es.publish("orders", R"({"item": "chair"})").status() == 201);
+  auto home = f.w.node->placement.home_of("orders").value;
+  auto got = f.poll_json().json();
+  REQUIRE(got.size() == 1);
+  CHECK(got[0]["topic"] == "orders");
+  CHECK(got[0]["rangeIndex"] == home);
+  CHECK(got[0]["values"][0]["item"] == "chair");
+}
