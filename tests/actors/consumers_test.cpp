@@ -122,7 +122,7 @@ TEST_CASE("a registration is on disk before it is answered") {
   CHECK(poll(w, "c1").error() == errc::not_found);
 }
 
-TEST_CASE("registered consumers are still registered after a restart") {
+TEST_CASE("85: registrations and positions are in force after a restart") {
   world w;
   join(w, "c1").value();
   join(w, "c2").value();
@@ -161,7 +161,7 @@ TEST_CASE("a member without partitions is told so") {
   CHECK((*poll(w, "a"))->outcome == poll_outcome::delivered);
 }
 
-TEST_CASE("latest means: at registration, not at the first poll") {
+TEST_CASE("77: latest means: at registration, not at the first poll") {
   world w;
   produce(w, "t", 0, {"1", "2"}).value();
   join(w, "c1", {"t"}, start_policy::latest).value();
@@ -169,7 +169,7 @@ TEST_CASE("latest means: at registration, not at the first poll") {
   CHECK(data_of(take(w, "c1")) == lines{"3"});
 }
 
-TEST_CASE("a single record that was there before counts as later") {
+TEST_CASE("7: a single record that was there before counts as later") {
   world w;
   produce(w, "t", 0, {"1"}).value();
   join(w, "c1", {"t"}, start_policy::latest).value();

@@ -36,7 +36,7 @@ class BarcoTest(BarcoCase):
             self.assertEqual(last.get(key, -1) + 1, int(number), f"{key}: {number} after {last.get(key)}")
             last[key] = int(number)
 
-    def test_two_consumers_share_and_take_over(self):
+    def test_two_consumers_share_and_take_over(self):  # cases 104, 106, 113
         brokers = self.brokers_of(self.start())
         first = self.consumer(brokers, "c1", "g", ["orders"])
         second = self.consumer(brokers, "c2", "g", ["orders"])
@@ -69,7 +69,7 @@ class BarcoTest(BarcoCase):
         for producer in producers:
             producer.close()
 
-    def test_a_restart_in_between(self):
+    def test_a_restart_in_between(self):  # cases 30, 133
         broker = self.start()
         brokers = self.brokers_of(broker)
         consumer = self.consumer(brokers, "c1", "g", ["orders"])
@@ -91,7 +91,7 @@ class BarcoTest(BarcoCase):
         self.in_order(got)
         self.assertEqual(len(got), 80)  # what was committed does not come again
 
-    def test_large_answers_have_their_length(self):
+    def test_large_answers_have_their_length(self):  # case 128
         brokers = self.brokers_of(self.start())
         consumer = self.consumer(brokers, "c1", "g", ["large"], policy=1)
         producer = self.producer(brokers)
@@ -106,10 +106,12 @@ class BarcoTest(BarcoCase):
         self.assertEqual(got, records)
         consumer.connections[0].ping()
 
-    def test_timestamps_and_placing(self):
+    def test_timestamps_and_placing(self):  # cases 33, 109, 126
         brokers = self.brokers_of(self.start())
         consumer = self.consumer(brokers, "c1", "g", ["t"], policy=1)
         producer = self.producer(brokers)
+        for stream in [producer.begin("many", f"k{i}", [b"1"]) for i in range(64)]:
+            producer.end(stream)
         before = time.time()
         producer.produce("t", "k", [b'{"a":1}', b'{"a":2}'], timestamp=1_700_000_000_000_000)
         producer.produce("t", "日本", [b"not json"])
@@ -125,7 +127,7 @@ class BarcoTest(BarcoCase):
         self.assertGreaterEqual(arrived[5][0][0] // 1000, int(before * 1000))
         self.assertEqual({item[1] for item in items}, {-2**63})
 
-    def test_bad_frames_cost_their_own_connection_at_most(self):
+    def test_bad_frames_cost_their_own_connection_at_most(self):  # case 124, and what crashes the original
         brokers = self.brokers_of(self.start())
         good = self.producer(brokers)
         head = bytes([1]) + b"k" + bytes([1]) + b"t"

@@ -38,7 +38,7 @@ TEST_CASE("members beyond the number of partitions are idle") {
   CHECK(five[4].empty());
 }
 
-TEST_CASE("one member owns all partitions of six brokers") {
+TEST_CASE("75: one member owns all partitions of six brokers") {
   topics t{"t"};
   CHECK(assign({{"a", &t}}, 24)[0].size() == 24);
 }

@@ -67,7 +67,7 @@ TEST_CASE("a new connection may bring other topics") {
   CHECK(all.assigned("g").front().second.front().topic == "b");
 }
 
-TEST_CASE("two connections of one id and group are one member") {
+TEST_CASE("66, 67: two connections of one id and group are one member") {
   membership all{4, 2min};
   all.join(bound("c1"), start);
   CHECK(all.join(bound("c1"), start).outcome == join_outcome::already);

@@ -12,7 +12,7 @@ constexpr reader_id b{2};
 
 } // namespace
 
-TEST_CASE("the next poll of the same reader commits what it was handed") {
+TEST_CASE("79: the next poll of a reader commits what it was handed, once") {
   reader_positions at{"g"};
   CHECK(at.open("t", {5}) == change{put_position{"g", "t", {5}}});
   CHECK(at.begin("t", a) == event_number{5});
@@ -23,7 +23,7 @@ TEST_CASE("the next poll of the same reader commits what it was handed") {
   CHECK(at.commit(a).empty());
 }
 
-TEST_CASE("another reader begins at what is committed") {
+TEST_CASE("93: another reader begins at what is committed") {
   reader_positions at{"g"};
   at.load("t", {20});
   at.begin("t", a);
