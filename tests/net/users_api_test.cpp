@@ -1,10 +1,8 @@
 // Users over HTTP: made, changed, removed, and what counts for whom at once.
 #include "actors/core/limits.hpp"
-#include "actors/login_actor.hpp"
-#include "tests/support/dialect_fixture.hpp"
+#include "tests/support/users_fixture.hpp"
 
 #include <catch2/catch_test_macros.hpp>
-#include <sodium/utils.h>
 
 using namespace callboard;
 using namespace callboard::test;
@@ -19,57 +17,6 @@ constexpr auto erase = http_verb::delete_;
 const headers json_body{{"Content-Type", "application/json"}};
 const std::string anna_json =
   R"({"loginName":"anna","fullName":"Anna B","groups":["x"],"password":"pw"})";
-
-std::string base64(const std::string& text) {
-  std::string out(
-    sodium_base64_ENCODED_LEN(text.size(), sodium_base64_VARIANT_ORIGINAL),
-    '\0');
-  sodium_bin2base64(out.data(), out.size(),
-                    reinterpret_cast<const unsigned char*>(text.data()),
-                    text.size(), sodium_base64_VARIANT_ORIGINAL);
-  out.resize(out.find('\0'));
-  return out;
-}
-
-/// Requests with a login and a password, and the usual users.
-struct users_fixture : dialect_fixture {
-  explicit users_fixture(access_options options = {})
-      : dialect_fixture(std::move(options)) {
-    user_command what{.login = "admin"};
-    what.full_name = "Administrator";
-    what.groups = std::vector<std::string>{"$admins"};
-    what.password.hash = admin_hash();
-    w.vt->ask<user_reply>(w.broker.routes->partitions[0], user_atom_v, what)
-      .value();
-    settle();
-  }
-
-  /// The hash of `changeit`, made once: it takes its time.
-  static const std::string& admin_hash() {
-    static const auto hash = hash_password("changeit").value();
-    return hash;
-  }
-
-  static headers of(const std::string& credentials) {
-    return {{"Authorization", "Basic " + base64(credentials)},
-            {"Content-Type", "application/json"}};
-  }
-
-  seen_answer as(const std::string& credentials, http_verb verb,
-                 std::string_view target, std::string body = {}) {
-    return call_as({}, verb, target, of(credentials), std::move(body));
-  }
-
-  seen_answer admin(http_verb verb, std::string_view target,
-                    std::string body = {}) {
-    return as("admin:changeit", verb, target, std::move(body));
-  }
-
-  /// Whether these credentials open a door that needs some.
-  unsigned knock(const std::string& credentials) {
-    return as(credentials, http_verb::get, "/subscriptions").status();
-  }
-};
 
 std::string relations(const nlohmann::json& user) {
   std::string out;
@@ -347,65 +294,6 @@ TEST_CASE("bodies must be JSON, and make sense") {
                    {"Accept", "image/png"}})
           .status()
         == 406);
-}
-
-TEST_CASE("users are made, told of and changed in XML as well") {
-  users_fixture f;
-  auto xml = [&](http_verb verb, std::string_view target,
-                 std::string body = {}) {
-    return f.call_as({}, verb, target,
-                     {{"Authorization", "Basic " + base64("admin:changeit")},
-                      {"Accept", "text/xml"},
-                      {"Content-Type", "text/xml; charset=utf-8"}},
-                     std::move(body));
-  };
-  const std::string head = R"(<?xml version="1.0" encoding="utf-8"?>)";
-  auto made = xml(post, "/users",
-                  "<User><LoginName>anna</LoginName><FullName>Anna B</FullName>"
-                  "<Groups><string>x</string></Groups>"
-                  "<Password>pw</Password></User>");
-  CHECK(made.status() == 201);
-  CHECK(made.answer.content_type == "text/xml; charset=utf-8");
-  CHECK(made.header("Location") == "http://h:2113/users/anna");
-  CHECK(made.body()
-        == head
-             + "<UpdateResult><LoginName>anna</LoginName>"
-               "<Success>true</Success><Error>Success</Error></UpdateResult>");
-  CHECK(f.knock("anna:pw") == 200);
-  auto one = xml(get, "/users/anna");
-  CHECK(one.status() == 200);
-  CHECK(one.body().starts_with(
-    head
-    + "<UserDetailsResult><Success>true</Success><Error>Success</Error><Data>"
-      "<LoginName>anna</LoginName><FullName>Anna B</FullName>"
-      "<Groups><string>x</string></Groups><Disabled>false</Disabled>"
-      "<DateLastUpdated>"));
-  CHECK(one.body().ends_with(
-    "<RelLink><Href>http://h:2113/users/anna/command/disable</Href>"
-    "<Rel>disable</Rel></RelLink></Links></Data></UserDetailsResult>"));
-  auto all = xml(get, "/users");
-  CHECK(all.body().starts_with(
-    head
-    + "<AllUserDetailsResult><Success>true</Success>"
-      "<Error>Success</Error><Data><UserData><LoginName>admin<"));
-  auto none = xml(get, "/users/nobody");
-  CHECK(none.status() == 404);
-  CHECK(none.body()
-        == head
-             + "<UserDetailsResult><Success>false</Success>"
-               "<Error>NotFound</Error></UserDetailsResult>");
-  CHECK(xml(put, "/users/anna", "<User><Groups /></User>").status() == 200);
-  CHECK(f.admin(get, "/users/anna").json()["data"]["groups"].empty());
-  CHECK(xml(post, "/users/anna/command/reset-password",
-            "<P><NewPassword>p2</NewPassword></P>")
-          .status()
-        == 200);
-  CHECK(f.knock("anna:p2") == 200);
-  auto refused = xml(post, "/users", "{}");
-  CHECK(refused.status() == 400);
-  CHECK(refused.body()
-        == "The body is not XML with an element for each member.");
-  CHECK(xml(erase, "/users/nobody").status() == 404);
 }
 
 TEST_CASE("in insecure mode everybody administers users") {
