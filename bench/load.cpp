@@ -16,7 +16,6 @@
 // load polls   --port=9252 --pid=N --binary_port=9254 [--messages=1000000]
 //              [--bytes=100] [--accept=*/*]
 // load receive --port=9251 --consumer_port=9252 [--rate=1000] [--seconds=4]
-//              [--wait=20]
 //
 // publish: a closed loop, or with --rate an open one: latencies count from the
 // time a request was meant to be sent. consume: fills a stream, then consumers

@@ -328,12 +328,11 @@ int receive(const load_target& target, int argc, char** argv) {
   auto consumer = std::uint16_t(number(argc, argv, "consumer_port", 9252));
   auto rate = number(argc, argv, "rate", 1000);
   auto seconds = number(argc, argv, "seconds", 4);
-  auto wait = option(argc, argv, "wait", "20");
   latencies took;
   poller client{consumer};
   client.ask(register_request("bench", target.name, true));
   auto poll = plain_request("POST", "/v1/consumer/poll?consumerId=bench",
-                            "Prefer: wait=" + wait + "\r\n", {});
+                            "Prefer: wait=20\r\n", {});
   auto messages = rate * seconds;
   // The time at which a message was meant to be sent is in the message.
   std::thread producing{[&] {
@@ -386,8 +385,6 @@ int receive(const load_target& target, int argc, char** argv) {
         took.add(bench_clock::now()
                  - bench_clock::time_point{std::chrono::nanoseconds{sent}});
       });
-    else if (wait == "0")
-      std::this_thread::sleep_for(1ms);
   }
   producing.join();
   std::printf("receive at %u/s: p50 %.2f ms, p99 %.2f ms, %llu of %u\n", rate,

@@ -1,48 +1,16 @@
 // The consumer port: numbers are those of barco-http.md 8.
 #include "net/barco_poll.hpp"
-#include "tests/support/barco_fixture.hpp"
-#include "tests/support/consumers.hpp"
+#include "tests/support/consumer_fixture.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 #include <zstd.h>
 
 using namespace callboard;
 using namespace callboard::test;
-using namespace std::chrono_literals;
 
 namespace {
 
 constexpr auto post = http_verb::post;
-
-struct consumer_fixture : barco_fixture {
-  consumer_fixture() : barco_fixture(add_consumer_routes) {}
-
-  std::uint64_t begin(const connection& from, std::string_view target,
-                      const headers& more) {
-    auto number = barco_fixture::begin(from, http_verb::post, target, more);
-    es.settle();
-    return number;
-  }
-
-  seen_answer post(std::string_view target, const headers& more = {},
-                   std::string body = {}) {
-    return call(first, http_verb::post, target, more, std::move(body));
-  }
-
-  seen_answer join(const std::string& query) {
-    return call(first, http_verb::put, "/v1/consumer/register?" + query);
-  }
-
-  seen_answer poll_json(const std::string& id = "c1") {
-    return post("/v1/consumer/poll?consumerId=" + id,
-                {{"Accept", "application/json"}});
-  }
-
-  void settle() { es.settle(); }
-
-  world& w = es.w;
-  connection first = es.client;
-};
 
 std::uint64_t number_at(std::string_view bytes, std::size_t at,
                         std::size_t size) {
@@ -351,77 +319,4 @@ TEST_CASE("goodbye without a commit gives back what was read") {
         == 200);
   f.join("consumerId=c2&topic=t");
   CHECK(f.poll_json("c2").status() == 200);
-}
-
-TEST_CASE("a poll may wait, and wakes at once") {
-  consumer_fixture f;
-  f.join("consumerId=c1&topic=t");
-  auto begin = [&] {
-    return f.begin(f.first, "/v1/consumer/poll?consumerId=c1",
-                   {{"Accept", "application/json"}, {"Prefer", "wait=20"}});
-  };
-  auto number = begin();
-  CHECK_FALSE(f.first->answer_to(number));
-  SECTION("for what is produced") {
-    produce(f.w, "t", 2, {"1"}).value();
-    f.settle();
-    REQUIRE(f.first->answer_to(number));
-    CHECK(f.first->answer_to(number)->answer.status == http_status::ok);
-  }
-  SECTION("until the time is over") {
-    f.w.vt->advance(21s);
-    f.settle();
-    REQUIRE(f.first->answer_to(number));
-    CHECK(f.first->answer_to(number)->answer.status == http_status::no_content);
-  }
-  SECTION("or the server stops") {
-    f.first->stop();
-    f.settle();
-    CHECK(f.first->answer_to(number));
-  }
-  SECTION("or its client goes away, and loses nothing") {
-    f.first->go();
-    f.settle();
-    produce(f.w, "t", 2, {"1"}).value();
-    CHECK(f.poll_json().status() == 200);
-  }
-}
-
-TEST_CASE("status tells the port and is a sign of life") {
-  consumer_fixture f;
-  auto got = f.call(f.first, http_verb::get, "/status");
-  CHECK(got.status() == 200);
-  CHECK(got.body() == "Consumer server listening on 9252\n");
-  f.join("consumerId=c1&topic=t");
-  for (int i = 0; i < 3; ++i) {
-    f.w.vt->advance(100s);
-    f.call(f.first, http_verb::get, "/status?consumerId=c1");
-  }
-  CHECK(f.poll_json().status() == 204);
-  f.w.vt->advance(121s);
-  CHECK(f.poll_json().status() == 409);
-}
-
-TEST_CASE("topics that only users may read are refused") {
-  consumer_fixture f;
-  f.es.post("/streams/secret/metadata",
-            {{"Content-Type", "application/json"},
-             {"ES-EventId", to_string(world::id(77))}},
-            R"({"$acl":{"$r":"$admins"}})");
-  auto got = f.join("consumerId=c1&topic=t&topic=secret");
-  CHECK(got.status() == 403);
-  CHECK(got.body() == "Topic secret can be read by users only");
-  CHECK(f.poll_json().status() == 409);
-}
-
-TEST_CASE("what is published to a stream is consumed as a topic") {
-  consumer_fixture f;
-  f.join("consumerId=c1&topic=orders&onNewGroup=startFromEarliest");
-  CHECK(f.es.publish("orders", R"({"item": "chair"})").status() == 201);
-  auto home = f.w.node->placement.home_of("orders").value;
-  auto got = f.poll_json().json();
-  REQUIRE(got.size() == 1);
-  CHECK(got[0]["topic"] == "orders");
-  CHECK(got[0]["rangeIndex"] == home);
-  CHECK(got[0]["values"][0]["item"] == "chair");
 }

@@ -1,0 +1,81 @@
+// Consumers that wait, are silent, may not read, or read a stream.
+#include "tests/support/consumer_fixture.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace callboard;
+using namespace callboard::test;
+using namespace std::chrono_literals;
+
+TEST_CASE("a poll may wait, and wakes at once") {
+  consumer_fixture f;
+  f.join("consumerId=c1&topic=t");
+  auto begin = [&] {
+    return f.begin(f.first, "/v1/consumer/poll?consumerId=c1",
+                   {{"Accept", "application/json"}, {"Prefer", "wait=20"}});
+  };
+  auto number = begin();
+  CHECK_FALSE(f.first->answer_to(number));
+  SECTION("for what is produced") {
+    produce(f.w, "t", 2, {"1"}).value();
+    f.settle();
+    REQUIRE(f.first->answer_to(number));
+    CHECK(f.first->answer_to(number)->answer.status == http_status::ok);
+  }
+  SECTION("until the time is over") {
+    f.w.vt->advance(21s);
+    f.settle();
+    REQUIRE(f.first->answer_to(number));
+    CHECK(f.first->answer_to(number)->answer.status == http_status::no_content);
+  }
+  SECTION("or the server stops") {
+    f.first->stop();
+    f.settle();
+    CHECK(f.first->answer_to(number));
+  }
+  SECTION("or its client goes away, and loses nothing") {
+    f.first->go();
+    f.settle();
+    produce(f.w, "t", 2, {"1"}).value();
+    CHECK(f.poll_json().status() == 200);
+  }
+}
+
+TEST_CASE("status tells the port and is a sign of life") {
+  consumer_fixture f;
+  auto got = f.call(f.first, http_verb::get, "/status");
+  CHECK(got.status() == 200);
+  CHECK(got.body() == "Consumer server listening on 9252\n");
+  f.join("consumerId=c1&topic=t");
+  for (int i = 0; i < 3; ++i) {
+    f.w.vt->advance(100s);
+    f.call(f.first, http_verb::get, "/status?consumerId=c1");
+  }
+  CHECK(f.poll_json().status() == 204);
+  f.w.vt->advance(121s);
+  CHECK(f.poll_json().status() == 409);
+}
+
+TEST_CASE("topics that only users may read are refused") {
+  consumer_fixture f;
+  f.es.post("/streams/secret/metadata",
+            {{"Content-Type", "application/json"},
+             {"ES-EventId", to_string(world::id(77))}},
+            R"({"$acl":{"$r":"$admins"}})");
+  auto got = f.join("consumerId=c1&topic=t&topic=secret");
+  CHECK(got.status() == 403);
+  CHECK(got.body() == "Topic secret can be read by users only");
+  CHECK(f.poll_json().status() == 409);
+}
+
+TEST_CASE("what is published to a stream is consumed as a topic") {
+  consumer_fixture f;
+  f.join("consumerId=c1&topic=orders&onNewGroup=startFromEarliest");
+  CHECK(f.es.publish("orders", R"({"item": "chair"})").status() == 201);
+  auto home = f.w.node->placement.home_of("orders").value;
+  auto got = f.poll_json().json();
+  REQUIRE(got.size() == 1);
+  CHECK(got[0]["topic"] == "orders");
+  CHECK(got[0]["rangeIndex"] == home);
+  CHECK(got[0]["values"][0]["item"] == "chair");
+}
