@@ -147,10 +147,10 @@ TEST_CASE("other verbs and paths, as Barco's brokers answer them (122)") {
   auto head_of = b.call(head, "/status");
   CHECK(head_of.status() == 405);
   CHECK(head_of.header("Allow") == "GET, OPTIONS");
-  auto unknown = b.call(post, "/v1/nothing");
-  CHECK(unknown.status() == 404);
-  CHECK(unknown.body() == "404 page not found\n");
-  CHECK(unknown.answer.content_type == text_type);
+  auto nowhere = b.call(post, "/v1/nothing");
+  CHECK(nowhere.status() == 404);
+  CHECK(nowhere.body() == "404 page not found\n");
+  CHECK(nowhere.answer.content_type == text_type);
   auto status = b.get("/status");
   CHECK(status.status() == 200);
   CHECK(status.body() == "Producer server listening on 9251\n");
