@@ -241,7 +241,7 @@ TEST_CASE("a PING is answered") {
   CHECK(pair.client.pongs == 2);
 }
 
-TEST_CASE("a client that expects 100-continue gets it before its body") {
+TEST_CASE("100-continue comes before the body over HTTP/2 too") {
   h2_pair pair;
   auto id =
     pair.client.request("POST", "/", {{"expect", "100-Continue"}}, {}, false);
