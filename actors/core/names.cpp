@@ -47,7 +47,12 @@ std::string_view home_stream(std::string_view stream) noexcept {
     else if (stream.starts_with(group_prefix))
       stream.remove_prefix(group_prefix.size());
     else
-      return stream.substr(0, stream.find("::"));
+      break;
+  auto end = stream.find("::");
+  // What is made of `a:` and `::` reads as made of `a`.
+  if (end == std::string_view::npos && stream.ends_with(':'))
+    end = stream.size() - 1;
+  return stream.substr(0, end);
 }
 
 std::optional<marked_name> read_mark(std::string_view name,

@@ -68,8 +68,9 @@ TEST_CASE("keys spread evenly over the partitions of a single node") {
 
 TEST_CASE("what belongs to a stream lies with it, whatever the names are") {
   ring four{4};
-  for (std::string stream : {"orders", "a::b", "$ce-x", "$$weird",
-                             "x::", "::", "日本", "$persistentsubscription-y"})
+  for (std::string stream :
+       {"orders", "a::b", "a:", ":", "a:@2", "$ce-x", "$$weird",
+        "x::", "::", "日本", "$persistentsubscription-y"})
     for (std::string group : {"g", "a::b", "-parked", "::"}) {
       INFO(stream << " " << group);
       auto home = four.home_of(stream);
