@@ -293,9 +293,10 @@ int polls(const load_target& target, int argc, char** argv) {
     100
     * produce_binary_for(binary, target.name, 8, 8, 100, bytes, 120s, wanted);
   poller client{target.port};
-  client.ask(register_request("bench", target.name, true));
-  auto poll = plain_request("POST", "/v1/consumer/poll?consumerId=bench",
-                            "Accept: " + accept + "\r\n", {});
+  client.ask(register_request(target.name, target.name, true));
+  auto poll =
+    plain_request("POST", "/v1/consumer/poll?consumerId=" + target.name,
+                  "Accept: " + accept + "\r\n", {});
   std::uint64_t got = 0;
   std::uint64_t asked = 0;
   auto cpu = cpu_seconds(target.pid);
@@ -330,9 +331,10 @@ int receive(const load_target& target, int argc, char** argv) {
   auto seconds = number(argc, argv, "seconds", 4);
   latencies took;
   poller client{consumer};
-  client.ask(register_request("bench", target.name, true));
-  auto poll = plain_request("POST", "/v1/consumer/poll?consumerId=bench",
-                            "Prefer: wait=20\r\n", {});
+  client.ask(register_request(target.name, target.name, true));
+  auto poll =
+    plain_request("POST", "/v1/consumer/poll?consumerId=" + target.name,
+                  "Prefer: wait=20\r\n", {});
   auto messages = rate * seconds;
   // The time at which a message was meant to be sent is in the message.
   std::thread producing{[&] {
