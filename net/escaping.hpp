@@ -72,13 +72,20 @@ public:
 
 private:
   static constexpr std::size_t room_bytes = 1024;
+  // Longer plain text goes past the room: one copy less.
+  static constexpr std::size_t long_run_bytes = 8 * block_bytes;
   // One block with nothing but escapes, and what a copy writes too much.
   static constexpr std::size_t margin = block_bytes * 6 + block_bytes;
 
   /// `size` bytes from `at` on, with readable ones behind them; `rest` begins
   /// with the same bytes. False: it is not clean, and written to its end.
   bool blocks(const char* at, std::size_t size, std::string_view rest) {
-    for (std::size_t done = 0; done < size; done += block_bytes) {
+    for (std::size_t done = 0; done < size;) {
+      if (auto plain = plain_blocks(at + done, size - done); plain > 0) {
+        put_plain(at + done, plain);
+        done += plain;
+        continue;
+      }
       auto length = std::min(size - done, block_bytes);
       auto asked = (1U << length) - 1;
       auto block = load_block(at + done);
@@ -88,8 +95,32 @@ private:
       put(at + done, length, to_bits(Rules::marks(block)) & asked);
       if (to_ > room_ + room_bytes - margin)
         flush();
+      done += block_bytes;
     }
     return true;
+  }
+
+  void put_plain(const char* from, std::size_t size) {
+    auto left = static_cast<std::size_t>(room_ + room_bytes - margin - to_);
+    if (size > left || size >= long_run_bytes)
+      flush();
+    if (size >= long_run_bytes) {
+      out_.append(from, size);
+      return;
+    }
+    std::memcpy(to_, from, size);
+    to_ += size;
+  }
+
+  /// Bytes of whole blocks at the front that are copied as they are.
+  static std::size_t plain_blocks(const char* at, std::size_t size) {
+    std::size_t plain = 0;
+    for (; plain + block_bytes <= size; plain += block_bytes) {
+      auto block = load_block(at + plain);
+      if ((beyond_ascii(block) | to_bits(Rules::marks(block))) != 0)
+        break;
+    }
+    return plain;
   }
 
   /// Most text is ASCII, which needs no look at its end.
