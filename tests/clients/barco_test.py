@@ -203,6 +203,23 @@ class BarcoTest(BarcoCase):
         for key in ("a", "hui", "orders"):
             self.assertEqual([v[key] for v in values if key in v], list(range(4)))
 
+    def test_the_examples(self):
+        broker = self.start()
+        here = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "examples", "barco")
+        environment = {**os.environ, "DISCOVERY_PORT": str(broker.discovery), "ROUNDS": "2", "WAIT": "1"}
+
+        def run(*words, **how):
+            return subprocess.run(words, capture_output=True, text=True, timeout=60, env=environment, check=True, **how).stdout
+
+        produced = run(os.path.join(here, "produce.sh"), "127.0.0.1", "orders", "k", input='{"n":1}\n{"n":2}\nplain\n')
+        self.assertEqual(produced, "OK")
+        consumed = run(os.path.join(here, "consume.sh"), "127.0.0.1", "orders").splitlines()
+        self.assertEqual(consumed, ['{"n":1}', '{"n":2}', '"plain"'])
+        said = run("/usr/bin/python3", os.path.join(here, "consume.py"), "--discovery-port", str(broker.discovery), "--polls", "2")
+        *records, goodbye = said.splitlines()
+        self.assertEqual([json.loads(one)["value"] for one in records], [{"n": 1}, {"n": 2}, "plain"])
+        self.assertEqual(goodbye, "OK")
+
     def test_other_clients_of_http2(self):
         broker = self.start()
         status = f"http://127.0.0.1:{self.brokers_of(broker).consumer_port}/status"
