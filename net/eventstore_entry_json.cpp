@@ -227,12 +227,13 @@ void json_entry_writer::write(const feed_entry& entry) {
     rich && style_.embed == embed_level::try_harder && !entry.shown->is_json
       ? indented_object(entry.shown->data)
       : std::nullopt;
-  auto& form = form_of({.rich = rich,
-                        .link_metadata = rich && body_ && entry.through_link,
-                        .retries = entry.retry_count.has_value(),
-                        .content = shows_content(entry),
-                        .acks = !group_uri_.empty(),
-                        .nested = style_.nested});
+  entry_shape shape{.rich = rich,
+                    .link_metadata = rich && body_ && entry.through_link,
+                    .retries = entry.retry_count.has_value(),
+                    .content = shows_content(entry),
+                    .acks = !group_uri_.empty(),
+                    .nested = style_.nested};
+  auto& form = form_of(shape);
   form.write(out_, [&](hole what) {
     switch (what) {
       case hole::event_id: return append_id(out_, entry.shown->id);

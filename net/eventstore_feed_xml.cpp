@@ -240,10 +240,11 @@ public:
   void write(const feed_entry& entry, bool with_content) {
     find_uri(entry);
     auto& record = *entry.record;
-    auto& form = form_of({.retries = entry.retry_count.has_value(),
-                          .acks = !group_uri_.empty(),
-                          .content = with_content && has_content(entry),
-                          .prefixed = prefixed_});
+    entry_shape shape{.retries = entry.retry_count.has_value(),
+                      .acks = !group_uri_.empty(),
+                      .content = with_content && has_content(entry),
+                      .prefixed = prefixed_};
+    auto& form = form_of(shape);
     form.write(out_, [&](hole what) {
       switch (what) {
         case hole::number: return append_number(out_, entry.number.value);
