@@ -104,6 +104,15 @@ caf::result<bool> consumer_group_state::commit(reader_id who) {
   return recorded(core->commit(who));
 }
 
+void consumer_group_state::release(reader_id who) {
+  if (ending != errc::none)
+    return;
+  if (asked_reader)
+    released.insert(who); // it may be for this one that is being read
+  else
+    core->forget(who);
+}
+
 caf::result<slice_reply_ptr> consumer_group_state::poll(slice_poll& what) {
   if (ending != errc::none)
     return caf::make_error(ending);
@@ -197,6 +206,8 @@ void consumer_group_state::ask_reader(const running_poll_ptr& poll,
   auto go_on = [this, poll] {
     asked_reader = false;
     ++poll->next;
+    for (auto who : std::exchange(released, {}))
+      core->forget(who);
     if (ending == errc::none)
       read_next();
     end_if_done();
@@ -299,10 +310,7 @@ consumer_group_actor::behavior_type consumer_group_behavior(
     [&state, failed](commit_atom, const group_reader& who) {
       return guarded([&] { return state.commit(who.reader); }, failed);
     },
-    [&](release_atom, const group_reader& who) {
-      if (state.ending == errc::none)
-        state.core->forget(who.reader);
-    },
+    [&](release_atom, const group_reader& who) { state.release(who.reader); },
     [&](failed_atom, const caf::error& why) { state.failed(to_errc(why)); },
   };
 }

@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace callboard {
@@ -41,6 +42,7 @@ struct consumer_group_state {
   caf::result<bool> open(const open_readers& what);
   caf::result<slice_reply_ptr> poll(slice_poll& what);
   caf::result<bool> commit(reader_id who);
+  void release(reader_id who);
   void failed(errc why);
   void crashed(const std::exception& error);
   void end_if_done();
@@ -72,7 +74,8 @@ struct consumer_group_state {
   std::optional<reader_positions> core;
   std::deque<running_poll_ptr> reading;
   bool asked_reader = false;
-  std::size_t outstanding = 0; // records on their way
+  std::set<reader_id> released; // while a reader is asked
+  std::size_t outstanding = 0;  // records on their way
   errc ending = errc::none;
 };
 

@@ -371,3 +371,26 @@ TEST_CASE("a registration that was lost was never made") {
   CHECK(poll(w, "c1").error() == errc::not_found);
   CHECK(join(w, "c1")->outcome == join_outcome::joined);
 }
+
+TEST_CASE("what is given back while more is being read comes again") {
+  world w;
+  produce(w, "t", 0, {"1", "2"}).value();
+  w.flush_store();
+  w.crash(); // a reader has to be asked
+  auto partition = w.broker.routes->partitions[0];
+  auto stream = topic_stream(w.node->placement, "t", {0});
+  w.vt
+    ->ask<bool>(partition, open_atom_v,
+                open_readers{"g", {stream}, start_policy::earliest})
+    .value();
+  slice_poll what{"g", {7}, {}, {stream}, 1'000, 10, true};
+  caf::scoped_actor self{w.vt->sys};
+  auto pending = self->request(partition, caf::infinite, poll_atom_v, what);
+  caf::anon_send(partition, release_atom_v, group_reader{"g", {7}});
+  w.vt->run();
+  pending.receive(
+    [](slice_reply_ptr& reply) { CHECK(reply->chunks.size() == 1); },
+    [](caf::error&) { FAIL("an error"); });
+  auto again = w.vt->ask<slice_reply_ptr>(partition, poll_atom_v, what).value();
+  CHECK(again->chunks.size() == 1);
+}
