@@ -29,8 +29,8 @@ std::string accepted_type(std::optional<std::string_view> accept,
   return name(choose_response_type(accept, std::nullopt, offered));
 }
 
-std::string format(std::string_view value,
-                   std::span<const media_type> offered = atom) {
+std::string named(std::string_view value,
+                  std::span<const media_type> offered = atom) {
   return name(choose_response_type("text/html", value, offered));
 }
 
@@ -117,21 +117,21 @@ TEST_CASE("a comma in quotes separates nothing") {
 }
 
 TEST_CASE("format= overrides Accept") {
-  CHECK(format("json") == "application/json");
-  CHECK(format("xml") == "text/xml");
-  CHECK(format("atom") == "application/atom+xml");
-  CHECK(format("atomxj") == "application/vnd.kurrent.atom+json");
-  CHECK(format("text") == "none");
-  CHECK(format("atomsvc") == "none");
-  CHECK(format("unknown") == "none");
-  CHECK(format("JSON") == "none");
-  CHECK(format("") == "none");
+  CHECK(named("json") == "application/json");
+  CHECK(named("xml") == "text/xml");
+  CHECK(named("atom") == "application/atom+xml");
+  CHECK(named("atomxj") == "application/vnd.kurrent.atom+json");
+  CHECK(named("text") == "none");
+  CHECK(named("atomsvc") == "none");
+  CHECK(named("unknown") == "none");
+  CHECK(named("JSON") == "none");
+  CHECK(named("") == "none");
 }
 
 TEST_CASE("competing reads know no format") {
   for (auto f : {"json", "xml", "atom", "atomxj", "text", "atomsvc"}) {
     INFO(f);
-    CHECK(format(f, competing) == "none");
+    CHECK(named(f, competing) == "none");
   }
 }
 
