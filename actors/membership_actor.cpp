@@ -7,6 +7,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace callboard {
@@ -29,9 +30,7 @@ errc membership_state::begin() {
   for (auto& [key, row] : *rows) {
     auto known = before.extract(key);
     if (known.empty()) {
-      auto& actor = actors[key] =
-        self->spawn(consumer_behavior, row.group, node, partitions);
-      self->send(actor, join_atom_v, reader_id{node->random() | 1});
+      start(key, row.group, new_reader());
     } else {
       actors.insert(std::move(known));
     }
@@ -146,11 +145,8 @@ void membership_state::finish_join(const join_request& what,
                                    caf::typed_response_promise<join_reply> to) {
   join_reply reply{outcome, {}};
   if (outcome == join_outcome::joined || outcome == join_outcome::already) {
-    reply.reader = {node->random() | 1};
-    auto& actor = actors[what.key];
-    if (!actor)
-      actor = self->spawn(consumer_behavior, what.group, node, partitions);
-    self->send(actor, join_atom_v, reply.reader);
+    reply.reader = new_reader();
+    start(what.key, what.group, reply.reader);
   }
   if (outcome == join_outcome::joined)
     deal(what.group);
@@ -272,6 +268,37 @@ void membership_state::end(const consumer_key& key) {
   count();
 }
 
+/// Who polls for the consumer from now on; its actor, if it has none yet.
+void membership_state::start(const consumer_key& key, const std::string& group,
+                             reader_id reader) {
+  auto& actor = actors[key];
+  if (!actor)
+    actor =
+      self->spawn<caf::monitored>(consumer_behavior, group, node, partitions);
+  self->send(actor, join_atom_v, reader);
+}
+
+reader_id membership_state::new_reader() const {
+  return {node->random() | 1}; // 0 stands for the latest one
+}
+
+/// An actor ended: if nobody told it to, it failed, and another one goes on
+/// with what is committed.
+void membership_state::ended(const caf::actor_addr& who) {
+  auto found = std::find_if(actors.begin(), actors.end(),
+                            [&](auto& one) { return one.second == who; });
+  if (found == actors.end())
+    return;
+  auto key = found->first;
+  actors.erase(found);
+  if (!core)
+    return; // `begin` starts it
+  if (auto* row = core->find(key)) {
+    start(key, row->group, new_reader());
+    deal(row->group);
+  }
+}
+
 void membership_state::count() {
   node->counts.consumers_registered = actors.size();
 }
@@ -291,6 +318,8 @@ membership_behavior(membership_actor::stateful_pointer<membership_state> self,
   state.node = std::move(node);
   state.table = std::move(table);
   state.silence_max = silence_max;
+  self->set_down_handler(
+    [self](caf::down_msg& down) { self->state.ended(down.source); });
   self->set_exit_handler([self](caf::exit_msg& why) {
     self->state.stop();
     self->quit(why.reason);

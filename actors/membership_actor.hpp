@@ -52,6 +52,10 @@ struct membership_state {
   /// The actor of a registered consumer; null if it is not registered.
   consumer_actor serving(const consumer_key& key);
   void deal(const std::string& group);
+  void start(const consumer_key& key, const std::string& group,
+             reader_id reader);
+  reader_id new_reader() const;
+  void ended(const caf::actor_addr& who);
   void end(const consumer_key& key);
   void count();
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <set>
+#include <stdexcept>
 
 using namespace callboard;
 using namespace callboard::test;
@@ -393,4 +394,20 @@ TEST_CASE("what is given back while more is being read comes again") {
     [](caf::error&) { FAIL("an error"); });
   auto again = w.vt->ask<slice_reply_ptr>(partition, poll_atom_v, what).value();
   CHECK(again->chunks.size() == 1);
+}
+
+TEST_CASE("a consumer whose actor failed is served again") {
+  world w;
+  produce(w, "t", 0, {"1"}).value();
+  join(w, "c1").value();
+  auto clock = w.node->now;
+  int asked = 0;
+  w.node->now = [&] {
+    if (++asked == 2) // the first one asks for the sign of life
+      throw std::runtime_error("planted");
+    return clock();
+  };
+  CHECK(poll(w, "c1").error() == errc::unavailable);
+  w.node->now = clock;
+  CHECK(data_of(take(w, "c1")) == lines{"1"});
 }
