@@ -72,8 +72,9 @@ void append_compressed(std::string& out, const std::string& payload) {
   out.replace(at, 4, length);
 }
 
+/// An event of the other dialect is JSON because its publisher said so.
 void append_value(std::string& out, const event& record) {
-  if (record.is_json && !record.data.empty())
+  if (record.is_json && is_json_value(record.data))
     out.append(record.data);
   else
     append_json_string(out, record.data);

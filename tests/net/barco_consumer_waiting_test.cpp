@@ -79,3 +79,10 @@ TEST_CASE("what is published to a stream is consumed as a topic") {
   CHECK(got[0]["rangeIndex"] == home);
   CHECK(got[0]["values"][0]["item"] == "chair");
 }
+
+TEST_CASE("an event that only claims to be JSON does not break a poll") {
+  consumer_fixture f;
+  f.join("consumerId=c1&topic=orders&onNewGroup=startFromEarliest");
+  CHECK(f.es.publish("orders", "{broken").status() == 201);
+  CHECK(f.poll_json().json()[0]["values"][0] == "{broken");
+}
