@@ -91,6 +91,8 @@ void producer_session::receive() {
       socket_.read_some(boost::asio::buffer(input.data(), input.size()), ec);
     if (ec == boost::asio::error::would_block)
       break;
+    if (ec == boost::asio::error::eof)
+      return drain(); // it may still read
     if (ec)
       return close();
     total += bytes;

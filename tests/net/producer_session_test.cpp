@@ -96,6 +96,8 @@ public:
     boost::asio::write(socket_, boost::asio::buffer(bytes));
   }
 
+  void end_sending() { socket_.shutdown(tcp::socket::shutdown_send); }
+
   std::string receive(std::size_t bytes) {
     std::string out(bytes, '\0');
     boost::asio::read(socket_, boost::asio::buffer(out));
@@ -204,4 +206,16 @@ TEST_CASE("a bad frame ends its connection alone") {
   good.send(frame);
   CHECK(good.receive(13) == plain(frame_opcode::produced, 9));
   CHECK(f.sessions() == 1);
+}
+
+TEST_CASE("who sends no more still gets the answers") {
+  producer_fixture f;
+  f.at_once = false;
+  client c{f.port()};
+  c.send(startup + frame + plain(frame_opcode::heartbeat, 3));
+  c.receive(26);
+  c.end_sending();
+  f.on_thread([] {}); // a turn in which the end can be read
+  f.on_thread([&] { f.store(std::nullopt); });
+  CHECK(c.rest() == plain(frame_opcode::produced, 9));
 }
