@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <set>
-#include <stdexcept>
 
 using namespace callboard;
 using namespace callboard::test;
@@ -371,43 +370,4 @@ TEST_CASE("a registration that was lost was never made") {
   w.log->at_once = true;
   CHECK(poll(w, "c1").error() == errc::not_found);
   CHECK(join(w, "c1")->outcome == join_outcome::joined);
-}
-
-TEST_CASE("what is given back while more is being read comes again") {
-  world w;
-  produce(w, "t", 0, {"1", "2"}).value();
-  w.flush_store();
-  w.crash(); // a reader has to be asked
-  auto partition = w.broker.routes->partitions[0];
-  auto stream = topic_stream(w.node->placement, "t", {0});
-  w.vt
-    ->ask<bool>(partition, open_atom_v,
-                open_readers{"g", {stream}, start_policy::earliest})
-    .value();
-  slice_poll what{"g", {7}, {}, {stream}, 1'000, 10, true};
-  caf::scoped_actor self{w.vt->sys};
-  auto pending = self->request(partition, caf::infinite, poll_atom_v, what);
-  caf::anon_send(partition, release_atom_v, group_reader{"g", {7}});
-  w.vt->run();
-  pending.receive(
-    [](slice_reply_ptr& reply) { CHECK(reply->chunks.size() == 1); },
-    [](caf::error&) { FAIL("an error"); });
-  auto again = w.vt->ask<slice_reply_ptr>(partition, poll_atom_v, what).value();
-  CHECK(again->chunks.size() == 1);
-}
-
-TEST_CASE("a consumer whose actor failed is served again") {
-  world w;
-  produce(w, "t", 0, {"1"}).value();
-  join(w, "c1").value();
-  auto clock = w.node->now;
-  int asked = 0;
-  w.node->now = [&] {
-    if (++asked == 2) // the first one asks for the sign of life
-      throw std::runtime_error("planted");
-    return clock();
-  };
-  CHECK(poll(w, "c1").error() == errc::unavailable);
-  w.node->now = clock;
-  CHECK(data_of(take(w, "c1")) == lines{"1"});
 }
