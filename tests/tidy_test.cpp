@@ -27,6 +27,8 @@ const std::vector<layer> layers = {
    R"((persistence|net)/|actors/(?!core/)|caf/|lmdb|boost/(asio|beast)|nlohmann|<(thread|mutex|iostream)>)"},
   {"persistence",
    R"((net)/|actors/(?!core/)|caf/|boost/(asio|beast)|nlohmann)"},
+  {"actors/replication",
+   R"((net)/|actors/(?!core/|replication/)|caf/|lmdb|boost/(asio|beast)|nlohmann)"},
   {"actors", R"((net)/|lmdb|boost/(asio|beast)|nlohmann)"},
   {"net",
    R"(persistence/|lmdb|actors/(?!core/|interfaces|messages|node|session_actor))"},

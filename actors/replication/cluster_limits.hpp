@@ -1,0 +1,36 @@
+// Bounds of what the nodes of a cluster hold, send and wait for.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace callboard::limits {
+
+using namespace std::chrono_literals;
+
+/// Nodes of a cluster, and how many of them vote.
+inline constexpr std::size_t cluster_nodes_max = 9;
+inline constexpr std::size_t cluster_voters_max = 5;
+
+/// A follower that hears nothing from a leader for so long, and up to twice
+/// that, asks for votes.
+inline constexpr std::chrono::milliseconds election_timeout = 800ms;
+inline constexpr std::chrono::milliseconds heartbeat_interval = 100ms;
+
+/// A leader without its majority keeps at most so many entries that nobody has:
+/// a follower's log is compared one entry a round trip.
+inline constexpr std::size_t uncommitted_entries_max = 256;
+
+/// Entries sent to a follower and not answered yet.
+inline constexpr std::size_t in_flight_entries_max = 256;
+
+/// Entries of one message to a follower have together, unless one alone is
+/// larger.
+inline constexpr std::size_t replication_bytes_max = std::size_t{1} << 20;
+
+/// Newest entries that are kept in memory for followers that lag.
+inline constexpr std::size_t tail_entries_max = 20'000;
+inline constexpr std::size_t tail_bytes_max = std::size_t{64} << 20;
+
+} // namespace callboard::limits

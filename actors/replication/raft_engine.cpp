@@ -1,0 +1,68 @@
+// Conversions; each allocation here is freed as the table in the header says.
+#include "actors/replication/raft_engine.hpp"
+
+#include <new>
+#include <stdexcept>
+
+namespace callboard::engine {
+
+namespace {
+
+raft_entry to_engine(const log_entry& e, void* batch) {
+  raft_entry out{};
+  out.term = e.term;
+  out.type = static_cast<raft_entry_type>(e.kind);
+  out.batch = batch;
+  if (e.payload) {
+    out.buf.base = const_cast<char*>(e.payload->data());
+    out.buf.len = e.payload->size();
+  }
+  return out;
+}
+
+} // namespace
+
+std::vector<raft_entry> to_engine(std::span<const log_entry> entries,
+                                  void* batch) {
+  std::vector<raft_entry> out;
+  out.reserve(entries.size());
+  for (auto& e : entries)
+    out.push_back(to_engine(e, batch));
+  return out;
+}
+
+raft_configuration decode(const std::string& bytes) {
+  raft_configuration out;
+  raft_configuration_init(&out);
+  raft_buffer buffer{const_cast<char*>(bytes.data()), bytes.size()};
+  if (raft_configuration_decode(&buffer, &out) != 0)
+    throw std::runtime_error("raft: configuration cannot be decoded");
+  return out;
+}
+
+std::string encode(const raft_configuration& configuration) {
+  raft_buffer buffer{};
+  if (raft_configuration_encode(&configuration, &buffer) != 0)
+    throw std::bad_alloc{};
+  std::string out{static_cast<char*>(buffer.base), buffer.len};
+  raft_free(buffer.base);
+  return out;
+}
+
+raft_snapshot_metadata metadata_of(const log_snapshot& snapshot) {
+  return {snapshot.index, snapshot.term, decode(snapshot.configuration),
+          snapshot.configuration_index};
+}
+
+raft_event event_at(raft_ms now, raft_event_type type) {
+  raft_event event{};
+  event.time = now;
+  event.type = type;
+  return event;
+}
+
+std::string address_of(raft_id id) {
+  return "member-" + std::to_string(id);
+}
+
+} // namespace callboard::engine

@@ -1,0 +1,37 @@
+// Our types to the engine's and back, and who frees what (version 0.22.1).
+//
+//   SUBMIT, APPEND_ENTRIES     all entries share one `batch`; the engine frees
+//                              it if it ignores them; if it returns ENTRIES, we
+//                              do; if SUBMIT fails, we do
+//   payload of commands        never read: a 1-byte batch stands for it
+//   configurations in events   the engine takes them
+//   INSTALL_SNAPSHOT           taken, but leaked if one is being installed
+#pragma once
+
+#include "actors/replication/raft_types.hpp"
+
+#include <span>
+#include <string>
+#include <vector>
+
+namespace callboard::engine {
+
+/// Entries that share `batch`. Valid while `entries` is.
+std::vector<raft_entry> to_engine(std::span<const log_entry> entries,
+                                  void* batch);
+
+/// The caller owns the result. Throws `std::runtime_error` on damaged bytes.
+raft_configuration decode(const std::string& bytes);
+
+std::string encode(const raft_configuration& configuration);
+
+/// The caller owns the configuration in it.
+raft_snapshot_metadata metadata_of(const log_snapshot& snapshot);
+
+raft_event event_at(raft_ms now, raft_event_type type);
+
+/// The address under which the engine knows a member. A broker takes host:port
+/// from its configuration instead.
+std::string address_of(raft_id id);
+
+} // namespace callboard::engine

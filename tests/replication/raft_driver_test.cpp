@@ -1,0 +1,128 @@
+// What the driver promises beyond the engine, each guard by an example.
+#include "actors/replication/raft_driver.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <array>
+
+using namespace callboard;
+
+namespace {
+
+constexpr std::array<raft_id, 1> alone{1};
+constexpr std::array<raft_id, 3> three{1, 2, 3};
+
+stored_log first_log(std::span<const raft_id> voters) {
+  return {{1, 0},
+          nullptr,
+          1,
+          {{1, entry_kind::configuration,
+            std::make_shared<const std::string>(encode_voters(voters))}}};
+}
+
+log_entry command(const char* text) {
+  return {0, entry_kind::command, std::make_shared<const std::string>(text)};
+}
+
+/// A member whose disk is a vector and is always fast enough.
+struct member {
+  stored_log disk;
+  raft_driver driver;
+  std::vector<std::string> applied;
+  std::vector<peer_message> sent;
+
+  member(raft_id id, stored_log log)
+      : disk(std::move(log)),
+        driver({.self = id, .seed = unsigned(id), .session = 1},
+               [this](entry_index i) -> std::optional<log_entry> {
+                 return disk.entries.at(i - disk.first);
+               }) {
+    disk.state = state_for_start(id, disk);
+    perform(driver.start(0, disk));
+  }
+
+  void perform(raft_effects effects) {
+    for (auto& message : effects.send)
+      sent.push_back(message);
+    for (auto& [index, entry] : effects.apply)
+      if (entry.kind == entry_kind::command)
+        applied.push_back(*entry.payload);
+    for (auto& job : effects.store) {
+      if (job.state)
+        disk.state = *job.state;
+      if (job.first != 0)
+        disk.entries.resize(job.first - disk.first);
+      for (auto& e : job.entries)
+        disk.entries.push_back(e);
+      perform(driver.stored(0));
+    }
+  }
+};
+
+} // namespace
+
+TEST_CASE("a sole voter leads at once, in a term that it never led before") {
+  member m{1, first_log(alone)};
+  CHECK(m.driver.is_leader());
+  auto led = m.driver.term();
+  CHECK(led == 2);
+  member again{1, m.disk};
+  CHECK(again.driver.is_leader());
+  CHECK(again.driver.term() > led);
+}
+
+TEST_CASE("a command is applied once it is stored, and again after a restart") {
+  member m{1, first_log(alone)};
+  auto effects = m.driver.submit(0, {command("a"), command("b")}).value();
+  CHECK(effects.apply.empty());
+  REQUIRE(effects.store.size() == 1);
+  m.perform(std::move(effects));
+  CHECK(m.applied == std::vector<std::string>{"a", "b"});
+  member again{1, m.disk};
+  CHECK(again.applied == std::vector<std::string>{"a", "b"});
+}
+
+TEST_CASE("a follower refuses commands") {
+  member m{1, first_log(three)};
+  CHECK(m.driver.submit(0, {command("a")}).error() == errc::unavailable);
+}
+
+TEST_CASE("a leader that cannot commit stops taking commands") {
+  member m{1, first_log(alone)};
+  auto fill = std::vector<log_entry>(1024, command("x"));
+  REQUIRE(m.driver.submit(0, fill).has_value()); // never reported as stored
+  CHECK(m.driver.submit(0, {command("y")}).error() == errc::too_many_in_flight);
+}
+
+TEST_CASE("a vote is sent only when it is durable") {
+  member candidate{2, first_log(three)};
+  candidate.perform(candidate.driver.timeout(5000)); // pre-vote
+  REQUIRE(candidate.sent.size() == 2);
+  auto request = candidate.sent.front();
+  request.header.request_vote.term = 2; // as if the pre-vote had succeeded
+  request.header.request_vote.pre_vote = false;
+  auto log = first_log(three);
+  raft_driver voter{{.self = request.to, .session = 1},
+                    [&](entry_index i) { return log.entries.at(i - 1); }};
+  voter.start(0, log);
+  auto effects = voter.receive(5000, request);
+  REQUIRE(effects.store.size() == 1);
+  CHECK(effects.store[0].state->vote == 2);
+  CHECK(effects.send.empty());
+  CHECK(voter.stored(5001).send.size() == 1);
+}
+
+TEST_CASE("a message that is repeated or overtaken is dropped") {
+  member a{1, first_log(three)};
+  a.perform(a.driver.timeout(5000));
+  REQUIRE(!a.sent.empty());
+  auto message = a.sent.front();
+  auto log = first_log(three);
+  raft_driver b{{.self = message.to, .session = 1},
+                [&](entry_index i) { return log.entries.at(i - 1); }};
+  b.start(0, log);
+  CHECK(b.receive(5000, message).send.size() == 1);
+  CHECK(b.receive(5000, message).send.empty());
+  message.session = 2; // its sender started again
+  CHECK(b.receive(5000, message).send.size() == 1);
+}
