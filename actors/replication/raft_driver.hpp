@@ -71,8 +71,7 @@ public:
 
   /// `snapshot` is durable; the log may lose its entries but the last
   /// `trailing`. Must exceed `in_flight_entries_max`.
-  raft_effects compacted(raft_ms now, snapshot_ptr snapshot,
-                         unsigned trailing);
+  raft_effects compacted(raft_ms now, snapshot_ptr snapshot, unsigned trailing);
 
   bool is_leader() const noexcept;
   entry_term term() const noexcept;

@@ -23,8 +23,7 @@ bool raft_driver::accept(const peer_message& message) {
   return true;
 }
 
-raft_effects raft_driver::receive(raft_ms now,
-                                  const peer_message& message) {
+raft_effects raft_driver::receive(raft_ms now, const peer_message& message) {
   raft_effects out;
   if (!accept(message))
     return out;
