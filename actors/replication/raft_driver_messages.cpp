@@ -1,4 +1,5 @@
 // Messages of the driver: what is let in, and how what goes out is filled.
+#include "actors/replication/cluster_limits.hpp"
 #include "actors/replication/raft_driver.hpp"
 #include "actors/replication/raft_engine.hpp"
 
@@ -90,6 +91,7 @@ void raft_driver::send_entries(peer_message whole, raft_effects& out) {
     auto size = e.payload ? e.payload->size() : 0;
     // A configuration that is not first gets a wrong index on the follower.
     bool full = bytes + size > options_.message_bytes_max
+                || part.entries.size() == limits::in_flight_entries_max
                 || e.kind == entry_kind::configuration;
     if (full && !part.entries.empty()) {
       auto last_term = part.entries.back().term;

@@ -1,7 +1,10 @@
 // Conversions; each allocation here is freed as the table in the header says.
 #include "actors/replication/raft_engine.hpp"
 
+#include "persistence/bytes.hpp"
+
 #include <new>
+#include <set>
 #include <stdexcept>
 
 namespace callboard::engine {
@@ -20,6 +23,13 @@ raft_entry to_engine(const log_entry& e, void* batch) {
   return out;
 }
 
+std::uint64_t little_endian(std::string_view bytes) {
+  std::uint64_t out = 0;
+  for (auto at = bytes.size(); at > 0; --at)
+    out = out << 8 | std::uint8_t(bytes[at - 1]);
+  return out;
+}
+
 } // namespace
 
 std::vector<raft_entry> to_engine(std::span<const log_entry> entries,
@@ -31,11 +41,30 @@ std::vector<raft_entry> to_engine(std::span<const log_entry> entries,
   return out;
 }
 
+bool is_configuration(std::string_view bytes) {
+  byte_reader in{bytes};
+  if (in.byte() != 1) // the engine's version of the encoding
+    return false;
+  std::set<raft_id> ids;
+  std::set<std::string_view> addresses;
+  for (auto servers = little_endian(in.take(8)); servers > 0; --servers) {
+    auto id = little_endian(in.take(8));
+    auto left = bytes.substr(bytes.size() - in.left());
+    auto address = in.take(left.find('\0'));
+    in.byte(); // its zero
+    auto role = in.byte();
+    if (!in.good() || id == 0 || !ids.insert(id).second
+        || !addresses.insert(address).second || role > RAFT_SPARE)
+      return false;
+  }
+  return in.good();
+}
+
 raft_configuration decode(const std::string& bytes) {
   raft_configuration out;
   raft_configuration_init(&out);
   raft_buffer buffer{const_cast<char*>(bytes.data()), bytes.size()};
-  if (raft_configuration_decode(&buffer, &out) != 0)
+  if (!is_configuration(bytes) || raft_configuration_decode(&buffer, &out) != 0)
     throw std::runtime_error("raft: configuration cannot be decoded");
   return out;
 }

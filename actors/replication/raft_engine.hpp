@@ -12,6 +12,7 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace callboard::engine {
@@ -19,6 +20,10 @@ namespace callboard::engine {
 /// Entries that share `batch`. Valid while `entries` is.
 std::vector<raft_entry> to_engine(std::span<const log_entry> entries,
                                   void* batch);
+
+/// True for what `raft_configuration_decode` reads without error and without
+/// leaving `bytes`: it checks no bounds itself.
+bool is_configuration(std::string_view bytes);
 
 /// The caller owns the result. Throws `std::runtime_error` on damaged bytes.
 raft_configuration decode(const std::string& bytes);
