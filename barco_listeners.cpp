@@ -21,40 +21,20 @@ std::uint16_t port_of(const std::vector<tcp_acceptor>& acceptors) {
   return acceptors.front().local_endpoint().port();
 }
 
-using counters_of_threads = std::vector<std::shared_ptr<http_counters>>;
-
-/// Those of one listener, which `all` then has too.
-counters_of_threads make_counters(listening& all) {
-  counters_of_threads out;
-  for (std::size_t i = 0; i < all.threads.size(); ++i) {
-    out.push_back(std::make_shared<http_counters>());
-    all.counts.push_back(out.back());
-  }
-  return out;
-}
-
-/// For each thread.
-std::vector<barco_ptr> make_services(const std::shared_ptr<barco_state>& state,
-                                     const listening& at,
-                                     const listened_node& of) {
-  std::vector<barco_ptr> out;
-  for (auto& thread : at.threads) {
-    auto access = std::make_shared<access_control>(
-      access_sources{thread.asker, of.broker.login, of.broker.routes,
-                     of.node->placement},
-      access_options{.everybody_is_admin = of.settings.insecure}, at.epochs);
-    out.push_back(std::make_shared<const barco_services>(barco_services{
-      thread.broker, of.node, state, of.broker.members, std::move(access)}));
-  }
-  return out;
+http_handler serve_routes(routes_of add, const barco_ptr& services) {
+  auto routes = std::make_shared<barco_router>();
+  add(*routes, services);
+  return serve_by(std::move(routes));
 }
 
 std::shared_ptr<producer_server>
 serve_binary(const listening_thread& on, tcp_acceptor acceptor,
-             const barco_ptr& services,
              const std::shared_ptr<http_budgets>& budgets) {
   auto shared = std::make_shared<producer_service>();
-  shared->sink = store_frames(services, on.context->get_executor());
+  shared->sink = [handlers = on.handlers](const produce_frame& frame,
+                                          auto then) {
+    handlers->binary(frame, std::move(then));
+  };
   shared->budgets = budgets;
   auto out =
     std::make_shared<producer_server>(std::move(acceptor), std::move(shared));
@@ -88,29 +68,69 @@ open_barco open_barco_ports(const listening& at,
           .binary = open(ports.binary, "--barco-binary")};
 }
 
-barco_servers serve_barco(open_barco ports, listening& at,
-                          const listened_node& of) {
-  auto others = make_counters(at);
-  auto consumers = make_counters(at);
+barco_counters count_barco(listening& at) {
+  barco_counters out;
+  for (auto* some : {&out.others, &out.consumers})
+    for (std::size_t i = 0; i < at.threads.size(); ++i) {
+      some->push_back(std::make_shared<http_counters>());
+      at.counts.push_back(some->back());
+    }
+  return out;
+}
+
+std::shared_ptr<barco_state> make_barco_state(const listening& at,
+                                              const listened_node& of,
+                                              const barco_counters& counts,
+                                              const barco_ports& ports) {
   auto state = std::make_shared<barco_state>();
   state->settings = of.settings.barco;
-  state->ports = ports.ports();
+  state->ports = ports;
   state->counts = at.counts;
-  state->consumer_connections.assign(consumers.begin(), consumers.end());
+  state->consumer_connections.assign(counts.consumers.begin(),
+                                     counts.consumers.end());
   state->budgets = at.budgets;
-  state->ready = [n = of.node] { return n->log->refusal() == errc::none; };
-  auto services = make_services(state, at, of);
+  state->ready = of.ready;
+  return state;
+}
 
+barco_ptr make_barco_services(const std::shared_ptr<barco_state>& state,
+                              const listening& at, const listened_node& of,
+                              const serving_thread& thread,
+                              const running_broker& broker) {
+  auto access = std::make_shared<access_control>(
+    access_sources{thread.asker, broker.login, broker.routes,
+                   of.node->placement},
+    access_options{.everybody_is_admin = of.settings.insecure}, at.epochs);
+  return std::make_shared<const barco_services>(barco_services{
+    thread.broker, of.node, state, broker.members, std::move(access)});
+}
+
+void answer_alone(thread_handlers& to, const barco_ptr& services) {
+  to.discovery = serve_routes(add_discovery_routes, services);
+  to.metrics = serve_routes(add_barco_metrics_routes, services);
+}
+
+void answer(thread_handlers& to, const barco_ptr& services,
+            const http_executor& executor) {
+  answer_alone(to, services);
+  to.producer = serve_routes(add_producer_routes, services);
+  to.consumer = serve_routes(add_consumer_routes, services);
+  to.binary = store_frames(services, executor);
+}
+
+barco_servers serve_barco(open_barco ports, const listening& at,
+                          const listened_node& of,
+                          const barco_counters& counts) {
   barco_servers out;
-  auto serve = [&](std::vector<tcp_acceptor> acceptors, routes_of add,
-                   const counters_of_threads& counts, http_options options) {
+  auto serve = [&](std::vector<tcp_acceptor> acceptors,
+                   http_handler thread_handlers::* which,
+                   const std::vector<std::shared_ptr<http_counters>>& counted,
+                   http_options options) {
     options.budgets = at.budgets;
     for (std::size_t i = 0; i < acceptors.size(); ++i) {
-      auto routes = std::make_shared<barco_router>();
-      add(*routes, services[i]);
-      options.counts = counts[i];
-      out.http.push_back(start_server(at.threads[i], std::move(acceptors[i]),
-                                      serve_by(std::move(routes)), options));
+      options.counts = counted[i];
+      out.http.push_back(
+        start_server(at.threads[i], std::move(acceptors[i]), which, options));
     }
   };
   http_options usual{.sizes = {.body_bytes_max = of.settings.body_bytes_max}};
@@ -121,13 +141,15 @@ barco_servers serve_barco(open_barco ports, listening& at,
     }};
   auto both = usual;
   both.h2c = true;
-  serve(std::move(ports.discovery), add_discovery_routes, others, both);
-  serve(std::move(ports.metrics), add_barco_metrics_routes, others, usual);
-  serve(std::move(ports.producer), add_producer_routes, others, producer);
+  using handlers = thread_handlers;
+  serve(std::move(ports.discovery), &handlers::discovery, counts.others, both);
+  serve(std::move(ports.metrics), &handlers::metrics, counts.others, usual);
+  serve(std::move(ports.producer), &handlers::producer, counts.others,
+        producer);
   for (std::size_t i = 0; i < ports.binary.size(); ++i)
-    out.binary.push_back(serve_binary(at.threads[i], std::move(ports.binary[i]),
-                                      services[i], at.budgets));
-  serve(std::move(ports.consumer), add_consumer_routes, consumers, both);
+    out.binary.push_back(
+      serve_binary(at.threads[i], std::move(ports.binary[i]), at.budgets));
+  serve(std::move(ports.consumer), &handlers::consumer, counts.consumers, both);
   return out;
 }
 

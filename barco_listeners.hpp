@@ -3,6 +3,7 @@
 
 #include "listening.hpp"
 #include "net/barco_options.hpp"
+#include "net/barco_services.hpp"
 #include "net/producer_server.hpp"
 
 #include <memory>
@@ -24,6 +25,33 @@ struct open_barco {
 /// Throws `listen_failure`, which names the option of the port.
 open_barco open_barco_ports(const listening& at, const barco_options& settings);
 
+/// What its listeners count, joined to the counters of `at`, a thread each.
+struct barco_counters {
+  std::vector<std::shared_ptr<http_counters>> consumers;
+  std::vector<std::shared_ptr<http_counters>> others;
+};
+
+barco_counters count_barco(listening& at);
+
+/// What all threads share. `counts` are among those of `at` already.
+std::shared_ptr<barco_state> make_barco_state(const listening& at,
+                                              const listened_node& of,
+                                              const barco_counters& counts,
+                                              const barco_ports& ports);
+
+/// How one thread asks the actors of `broker`.
+barco_ptr make_barco_services(const std::shared_ptr<barco_state>& state,
+                              const listening& at, const listened_node& of,
+                              const serving_thread& thread,
+                              const running_broker& broker);
+
+/// Discovery and metrics, which need no actors.
+void answer_alone(thread_handlers& to, const barco_ptr& services);
+
+/// All of it.
+void answer(thread_handlers& to, const barco_ptr& services,
+            const http_executor& executor);
+
 /// What serves them, one a thread.
 struct barco_servers {
   std::vector<std::shared_ptr<http_server>> http;
@@ -31,8 +59,9 @@ struct barco_servers {
 };
 
 /// Serves them, in Barco's order of start: discovery, metrics, producers,
-/// consumers. Their counters join those of `at`.
-barco_servers serve_barco(open_barco ports, listening& at,
-                          const listened_node& of);
+/// consumers.
+barco_servers serve_barco(open_barco ports, const listening& at,
+                          const listened_node& of,
+                          const barco_counters& counts);
 
 } // namespace callboard

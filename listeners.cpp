@@ -1,7 +1,6 @@
-// What is opened and served in which order.
+// What is opened and served in which order, and who answers.
 #include "listeners.hpp"
 
-#include "barco_listeners.hpp"
 #include "net/admin_api.hpp"
 #include "net/asio_coordinator.hpp"
 #include "net/eventstore_api.hpp"
@@ -11,11 +10,57 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <future>
 #include <sstream>
+#include <string_view>
 #include <utility>
 
 namespace callboard {
+
+using namespace std::string_view_literals;
+
+namespace {
+
+/// The broker of a node that does not lead: it knows nothing.
+broker_actor::behavior_type absent_broker() {
+  auto nothing = caf::make_error(errc::unavailable);
+  return {
+    [=](groups_atom) -> caf::result<group_infos> { return nothing; },
+    [=](describe_atom) -> caf::result<group_infos> { return nothing; },
+    [=](restart_atom) -> caf::result<bool> { return nothing; },
+    [=](read_atom, all_request&) -> caf::result<all_page_ptr> {
+      return nothing;
+    },
+    [=](read_atom, const streams_request&) -> caf::result<stream_list_ptr> {
+      return nothing;
+    },
+    [](wake_atom) {},
+    [](tick_atom) {},
+  };
+}
+
+/// Every node answers these for itself, and everybody may ask.
+bool is_about_node(const http_request& request) {
+  constexpr std::array own{"ping"sv, "info"sv, "gossip"sv, "metrics"sv,
+                           "cluster"sv};
+  constexpr std::array whole{"health"sv, "stats"sv};
+  auto among = [&](auto& names) {
+    return std::find(names.begin(), names.end(), request.segment(0))
+           != names.end();
+  };
+  auto count = request.segment_count();
+  return (count == 1 && among(own)) || (count > 0 && among(whole));
+}
+
+void answer_nobody(http_request&, const http_exchange& exchange) {
+  auto answer = plain_status(http_status::service_unavailable);
+  answer.add_header("Retry-After", "1");
+  exchange.answer(std::move(answer));
+}
+
+} // namespace
 
 std::vector<tcp_acceptor> open_port(const listening& at,
                                     const std::string& address,
@@ -38,10 +83,15 @@ std::vector<tcp_acceptor> open_port(const listening& at,
 
 std::shared_ptr<http_server> start_server(const listening_thread& on,
                                           tcp_acceptor acceptor,
-                                          http_handler handler,
+                                          http_handler thread_handlers::* which,
                                           http_options options) {
   auto out = std::make_shared<http_server>(
-    std::move(acceptor), std::move(handler), std::move(options));
+    std::move(acceptor),
+    [handlers = on.handlers, which](http_request& request,
+                                    const http_exchange& exchange) {
+      ((*handlers).*which)(request, exchange);
+    },
+    std::move(options));
   boost::asio::post(*on.context, [out] { out->start(); });
   return out;
 }
@@ -49,92 +99,168 @@ std::shared_ptr<http_server> start_server(const listening_thread& on,
 listeners::listeners(const listened_node& of) : of_(of) {
   prepare_threads();
   try {
-    auto http =
-      open_port(all_, of_.settings.http_address, of_.settings.http_port,
-                "choose another address with --http");
-    auto at = http.front().local_endpoint();
+    http_ = open_port(all_, of_.settings.http_address, of_.settings.http_port,
+                      "choose another address with --http");
+    auto at = http_.front().local_endpoint();
     port_ = at.port();
-    make_services(at);
+    std::ostringstream own_address;
+    own_address << at;
+    own_address_ = own_address.str();
     if (of_.settings.barco.on()) {
-      auto barco = open_barco_ports(all_, of_.settings.barco);
-      barco_ = barco.ports();
-      auto served = serve_barco(std::move(barco), all_, of_);
-      servers_ = std::move(served.http);
-      producers_ = std::move(served.binary);
+      open_barco_.emplace(open_barco_ports(all_, of_.settings.barco));
+      barco_ = open_barco_->ports();
+      barco_counters_ = count_barco(all_);
+      barco_state_ = make_barco_state(all_, of_, barco_counters_, *barco_);
     }
-    serve_http(std::move(http));
   } catch (...) {
-    stop();
-    end_actors();
+    end_askers();
     throw;
   }
+  answer_alone();
 }
 
 listeners::~listeners() {
   stop();
-  end_actors();
+  end_askers();
 }
 
 void listeners::prepare_threads() {
   auto& io = asio_coordinator::of(of_.sys);
+  absent_ = of_.sys.spawn(absent_broker);
   for (std::size_t i = 0; i < io.size(); ++i) {
-    all_.threads.push_back({&io.context(i), of_.sys.spawn(asker_behavior),
-                            std::make_shared<eventstore_services>(),
-                            std::make_shared<http_counters>()});
+    all_.threads.push_back({&io.context(i), std::make_shared<http_counters>()});
     all_.counts.push_back(all_.threads.back().counts);
   }
 }
 
-/// `at`: where HTTP is served.
-void listeners::make_services(const boost::asio::ip::tcp::endpoint& at) {
+/// What asks the actors of `broker` on one thread.
+serving_thread listeners::serve_thread(const running_broker& broker) {
   auto& settings = of_.settings;
   access_options access{.anonymous_streams =
                           settings.anonymous.value_or(settings.on_loopback()),
                         .trusted_header = settings.trusted_auth,
                         .everybody_is_admin = settings.insecure};
-  std::ostringstream own_address;
-  own_address << at;
-  for (auto& thread : all_.threads) {
-    auto& services = *thread.broker;
-    services.system = &of_.sys;
-    services.asker = thread.asker;
-    services.partitions = of_.broker.routes;
-    services.broker = of_.broker.broker;
-    services.placement = of_.node->placement;
-    services.urls = {.advertised = settings.advertised,
-                     .tls = of_.tls != nullptr,
-                     .own_address = own_address.str()};
-    services.access = std::make_shared<access_control>(
-      access_sources{thread.asker, of_.broker.login, of_.broker.routes,
-                     of_.node->placement},
-      access, all_.epochs);
-  }
+  serving_thread out{of_.sys.spawn(asker_behavior),
+                     std::make_shared<eventstore_services>()};
+  auto& services = *out.broker;
+  services.system = &of_.sys;
+  services.asker = out.asker;
+  services.partitions = broker.routes;
+  services.broker = broker.broker;
+  services.placement = of_.node->placement;
+  services.urls = {.advertised = settings.advertised,
+                   .tls = of_.tls != nullptr,
+                   .own_address = own_address_};
+  services.access = std::make_shared<access_control>(
+    access_sources{out.asker, broker.login, broker.routes, of_.node->placement},
+    access, all_.epochs);
+  return out;
 }
 
-void listeners::serve_http(std::vector<tcp_acceptor> acceptors) {
+http_handler listeners::make_eventstore(const serving_thread& thread,
+                                        const running_broker& broker,
+                                        bool leads) const {
   auto& settings = of_.settings;
-  for (std::size_t i = 0; i < acceptors.size(); ++i) {
-    auto& thread = all_.threads[i];
-    auto table = std::make_shared<router>(thread.broker->access->make_door());
+  auto table = std::make_shared<router>(
+    leads ? thread.broker->access->make_door() : door{});
+  if (leads)
     add_eventstore_routes(*table, thread.broker);
-    auto admin = std::make_shared<admin_services>();
-    admin->broker = thread.broker;
-    admin->node = of_.node;
-    admin->http = all_.counts;
-    admin->ready = [n = of_.node] { return n->log->refusal() == errc::none; };
-    admin->names_for_anonymous = settings.on_loopback();
-    admin->scavenger = of_.broker.scavenger;
-    admin->shut_down = [] { ::kill(::getpid(), SIGTERM); };
-    tell_settings(*admin, settings, port_);
-    add_admin_routes(*table, std::move(admin));
+  auto admin = std::make_shared<admin_services>();
+  admin->broker = thread.broker;
+  admin->node = of_.node;
+  admin->http = all_.counts;
+  admin->ready = of_.ready;
+  admin->names_for_anonymous = settings.on_loopback();
+  admin->scavenger = broker.scavenger;
+  admin->shut_down = [] { ::kill(::getpid(), SIGTERM); };
+  tell_settings(*admin, settings, port_);
+  add_admin_routes(*table, std::move(admin));
+  return serve_by(std::move(table));
+}
+
+void listeners::on_each_thread(const std::function<void(std::size_t)>& run) {
+  std::vector<std::future<void>> done;
+  for (std::size_t i = 0; i < all_.threads.size(); ++i) {
+    auto finished = std::make_shared<std::promise<void>>();
+    done.push_back(finished->get_future());
+    boost::asio::post(*all_.threads[i].context, [&run, i, finished] {
+      run(i);
+      finished->set_value();
+    });
+  }
+  for (auto& one : done)
+    one.wait();
+}
+
+/// What needs no actors.
+void listeners::answer_alone() {
+  running_broker nobody;
+  nobody.broker = absent_;
+  for (std::size_t i = 0; i < all_.threads.size(); ++i)
+    serving_.push_back(serve_thread(nobody));
+  on_each_thread([&](std::size_t i) {
+    auto& handlers = *all_.threads[i].handlers;
+    handlers.eventstore = [alone = make_eventstore(serving_[i], nobody, false)](
+                            http_request& request,
+                            const http_exchange& exchange) {
+      if (is_about_node(request))
+        return alone(request, exchange);
+      answer_nobody(request, exchange);
+    };
+    handlers.producer = handlers.consumer = answer_nobody;
+    handlers.binary = [](const produce_frame&, auto then) {
+      then(
+        producer_refusal{frame_error::server, "No node leads at the moment"});
+    };
+    if (barco_)
+      callboard::answer_alone(
+        handlers,
+        make_barco_services(barco_state_, all_, of_, serving_[i], nobody));
+  });
+}
+
+void listeners::lead(const running_broker& broker) {
+  std::vector<serving_thread> serving;
+  for (std::size_t i = 0; i < all_.threads.size(); ++i)
+    serving.push_back(serve_thread(broker));
+  on_each_thread([&](std::size_t i) {
+    auto& thread = all_.threads[i];
+    thread.handlers->eventstore = make_eventstore(serving[i], broker, true);
+    if (barco_)
+      answer(*thread.handlers,
+             make_barco_services(barco_state_, all_, of_, serving[i], broker),
+             thread.context->get_executor());
+  });
+  end_askers();
+  serving_ = std::move(serving);
+}
+
+void listeners::leave() {
+  auto served = std::exchange(serving_, {});
+  answer_alone();
+  for (auto& thread : served)
+    end(thread.asker);
+}
+
+void listeners::start() {
+  if (open_barco_) {
+    auto served =
+      serve_barco(std::move(*open_barco_), all_, of_, barco_counters_);
+    servers_ = std::move(served.http);
+    producers_ = std::move(served.binary);
+    open_barco_.reset();
+  }
+  auto& settings = of_.settings;
+  for (std::size_t i = 0; i < http_.size(); ++i)
     servers_.push_back(start_server(
-      thread, std::move(acceptors[i]), serve_by(std::move(table)),
+      all_.threads[i], std::move(http_[i]), &thread_handlers::eventstore,
       {.sizes = {.body_bytes_max = settings.body_bytes_max},
        .tls = of_.tls,
        .budgets = all_.budgets,
-       .header_block = cors_headers("GET, POST, PUT, DELETE, OPTIONS"),
-       .counts = thread.counts}));
-  }
+       .header_block = cors_headers("GET, POST, PUT, DELETE, "
+                                    "OPTIONS"),
+       .counts = all_.threads[i].counts}));
+  http_.clear();
 }
 
 void listeners::stop() {
@@ -154,12 +280,15 @@ void listeners::stop() {
   servers_.clear();
 }
 
-void listeners::end_actors() {
+void listeners::end_askers() {
+  for (auto& thread : std::exchange(serving_, {}))
+    end(thread.asker);
+}
+
+void listeners::end(const caf::actor& asker) {
   caf::scoped_actor waiting{of_.sys};
-  for (auto& thread : std::exchange(all_.threads, {})) {
-    waiting->send_exit(thread.asker, caf::exit_reason::user_shutdown);
-    waiting->wait_for(thread.asker);
-  }
+  waiting->send_exit(asker, caf::exit_reason::user_shutdown);
+  waiting->wait_for(asker);
 }
 
 } // namespace callboard

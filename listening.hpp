@@ -7,6 +7,7 @@
 #include "net/http_server.hpp"
 #include "net/metrics.hpp"
 #include "net/options.hpp"
+#include "net/producer_session.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <caf/actor_system.hpp>
@@ -24,16 +25,28 @@ struct listened_node {
   const options& settings;
   caf::actor_system& sys;
   node_ptr node;
-  const running_broker& broker;
   std::shared_ptr<tls_identity> tls; // null: in the clear
+  /// Whether everything can be answered. Any thread.
+  std::function<bool()> ready;
 };
 
-/// One io thread: how its requests ask, and what they count.
+/// What answers the requests of each listener on one thread; only read and
+/// changed there.
+struct thread_handlers {
+  http_handler eventstore;
+  http_handler discovery;
+  http_handler metrics; // of the Barco dialect
+  http_handler producer;
+  http_handler consumer;
+  producer_sink binary;
+};
+
+/// One io thread: who answers its requests, and what they count.
 struct listening_thread {
   boost::asio::io_context* context = nullptr;
-  caf::actor asker;
-  std::shared_ptr<eventstore_services> broker;
   std::shared_ptr<http_counters> counts;
+  std::shared_ptr<thread_handlers> handlers =
+    std::make_shared<thread_handlers>();
 };
 
 /// Of all listeners and threads.
@@ -42,6 +55,12 @@ struct listening {
   std::shared_ptr<http_budgets> budgets = std::make_shared<http_budgets>();
   std::shared_ptr<access_shared> epochs = std::make_shared<access_shared>();
   http_counts counts{};
+};
+
+/// Of one thread, while this node's actors answer.
+struct serving_thread {
+  caf::actor asker;
+  std::shared_ptr<eventstore_services> broker;
 };
 
 /// An address that cannot be listened on; `what` is one line that says what to
@@ -57,10 +76,11 @@ std::vector<tcp_acceptor> open_port(const listening& at,
                                     std::uint16_t port,
                                     const std::string& remedy);
 
-/// Serves, from the next turn of the thread on.
+/// Serves, from the next turn of the thread on, with what `which` of the
+/// thread's handlers is at that time.
 std::shared_ptr<http_server> start_server(const listening_thread& on,
                                           tcp_acceptor acceptor,
-                                          http_handler handler,
+                                          http_handler thread_handlers::* which,
                                           http_options options);
 
 } // namespace callboard

@@ -5,6 +5,7 @@
 #include "actors/core/clock.hpp"
 #include "actors/core/limits.hpp"
 #include "actors/login_actor.hpp"
+#include "cluster_member.hpp"
 #include "data_commands.hpp"
 #include "listeners.hpp"
 #include "net/asio_coordinator.hpp"
@@ -16,6 +17,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <optional>
 #include <random>
@@ -69,6 +71,9 @@ wal::visitor replay_into(store& db, std::size_t partitions) {
     };
 }
 
+/// Of three nodes with a token each; more nodes only hold more copies.
+constexpr std::size_t cluster_partitions = 12;
+
 } // namespace
 
 struct server::impl {
@@ -76,18 +81,30 @@ struct server::impl {
 
   bool load_identity(failure& why);
   stored_users known_users() const;
-  result<void> open_storage(std::string& diagnosis);
+  bool open_folder(failure& why);
+  bool open_storage(failure& why);
+  result<void> open_store();
+  bool open_log(failure& why);
+  void make_journal();
   result<void> start_actors();
+  bool lead_alone(failure& why);
+  bool join_cluster(failure& why);
+  void lead();
+  void leave();
   bool wakes_journal_later();
+  journal_events events();
+  bool ready() const;
 
   options settings;
   std::shared_ptr<tls_identity> tls; // null: in the clear
   std::optional<data_folder> folder;
   std::optional<broker_clock> clock;
+  std::atomic<std::uint64_t> clock_ahead_ms{0}; // of what `clock` says
   node_ptr node = std::make_shared<node_services>();
   std::unique_ptr<wal> log;
-  wal_journal* journal = nullptr;              // the node owns it
-  std::shared_ptr<const routing_table> routes; // of the journal's events
+  wal_journal* alone = nullptr; // the node's journal, one of the two
+  std::unique_ptr<cluster_member> member;
+  std::atomic<std::shared_ptr<const routing_table>> routes; // of its events
   std::unique_ptr<config> cfg;
   std::unique_ptr<caf::actor_system> sys;
   running_broker broker;
@@ -105,33 +122,95 @@ bool server::impl::load_identity(failure& why) {
   return tls != nullptr;
 }
 
-result<void> server::impl::open_storage(std::string& diagnosis) {
-  auto opened = data_folder::open(settings.data, {});
-  if (!opened)
-    return opened.error();
+/// The directory, if it is that of this node.
+bool server::impl::open_folder(failure& why) {
+  auto& cluster = settings.cluster;
+  node_identity mine;
+  if (cluster.on()) {
+    auto secret = read_secret(cluster.secret_file, why);
+    if (!secret)
+      return false;
+    mine = {.partitions = cluster.peers.size() > 1 ? cluster_partitions : 4,
+            .cluster_id = cluster_id_of(*secret),
+            .member = cluster.self(host_name())->id};
+  }
+  auto opened = data_folder::open(settings.data, mine);
+  if (!opened) {
+    why = explain(opened.error(), settings.data, {});
+    return false;
+  }
   folder.emplace(std::move(*opened));
-  auto partitions = folder->identity().partitions;
+  auto& found = folder->identity();
+  auto refuse = [&](const std::string& text) {
+    why = {3, "callboard: " + settings.data + " " + text};
+    return false;
+  };
+  if (found.member != 0 && !cluster.on())
+    return refuse("is that of node " + std::to_string(found.member)
+                  + " of a cluster: name its nodes with --peers");
+  if (found.member == 0 && cluster.on())
+    return refuse("is that of a node that stands alone: choose another "
+                  "directory with --data");
+  if (found.member != mine.member)
+    return refuse("is that of node " + std::to_string(found.member)
+                  + ", not of node " + std::to_string(mine.member)
+                  + ": choose another directory with --data, or say --node-id "
+                  + std::to_string(found.member));
+  if (cluster.on() && found.cluster_id != mine.cluster_id)
+    return refuse("is that of another cluster, one with another secret: choose "
+                  "another directory with --data, or the right file with "
+                  "--cluster-secret-file");
+  return true;
+}
+
+result<void> server::impl::open_store() {
   auto db = store::open({.folder = folder->store(),
-                         .partitions = partitions,
+                         .partitions = folder->identity().partitions,
                          .disk_bytes_max = settings.max_disk_bytes,
                          .recent_bytes_max = limits::recent_bytes_max,
                          .flush_bytes = limits::flush_bytes});
   if (!db)
     return db.error();
-  auto files = wal::open({folder->wal(), limits::wal_file_bytes},
-                         replay_into(**db, partitions), diagnosis);
-  if (!files)
-    return files.error();
   node->db = std::move(*db);
-  node->placement = ring{partitions};
+  return {};
+}
+
+bool server::impl::open_log(failure& why) {
+  if (settings.cluster.on()) {
+    member = cluster_member::open(settings, *folder, *node->db, why);
+    return member != nullptr;
+  }
+  std::string diagnosis;
+  auto files =
+    wal::open({folder->wal(), limits::wal_file_bytes},
+              replay_into(*node->db, node->db->partitions()), diagnosis);
+  if (files)
+    log = std::move(*files);
+  else
+    why = explain(files.error(), settings.data, diagnosis);
+  return files.has_value();
+}
+
+bool server::impl::open_storage(failure& why) {
+  if (!open_folder(why))
+    return false;
+  if (auto opened = open_store(); !opened) {
+    why = explain(opened.error(), settings.data, {});
+    return false;
+  }
+  if (!open_log(why))
+    return false;
+  node->placement = ring{node->db->partitions()};
   node->random = random_bits;
   node->wall = wall_clock;
   // Later than all that was recorded: it is the order of all events too.
   clock.emplace(node->db->last_time() + 1, wall_clock(),
                 std::chrono::steady_clock::now());
-  node->now = [this] { return clock->now(std::chrono::steady_clock::now()); };
-  log = std::move(*files);
-  return {};
+  node->now = [this] {
+    return clock->now(std::chrono::steady_clock::now())
+           + clock_ahead_ms.load(std::memory_order_relaxed);
+  };
+  return true;
 }
 
 stored_users server::impl::known_users() const {
@@ -149,28 +228,48 @@ stored_users server::impl::known_users() const {
   return open ? stored_users::of_loopback : stored_users::own;
 }
 
-result<void> server::impl::start_actors() {
-  auto partitions = node->placement.partitions();
+/// None is called before there are routes.
+journal_events server::impl::events() {
+  return {.flushed =
+            [this](partition_id p, log_index index) {
+              if (auto to = routes.load())
+                tell_flushed(*to, p, index);
+            },
+          .failed =
+            [this](partition_id p, errc why) {
+              if (auto to = routes.load())
+                tell_failed(*to, p, why);
+            },
+          .wakes_later = [this] { return wakes_journal_later(); }};
+}
+
+void server::impl::make_journal() {
+  if (member) {
+    node->log = member->make_journal(events());
+    node->db->on_flushed([this](const std::vector<log_index>& indexes) {
+      member->log().release(indexes);
+    });
+    return;
+  }
   std::vector<log_index> last;
-  for (std::size_t p = 0; p < partitions; ++p)
+  for (std::size_t p = 0; p < node->db->partitions(); ++p)
     last.push_back(node->db->applied({p}));
-  // Nothing is appended before `routes` is set, so no event comes before.
-  auto to_journal = std::make_unique<wal_journal>(
-    std::move(log), std::move(last),
-    journal_events{
-      [this](partition_id p, log_index i) { tell_flushed(*routes, p, i); },
-      [this](partition_id p, errc why) { tell_failed(*routes, p, why); },
-      [this] { return wakes_journal_later(); }});
-  journal = to_journal.get();
-  node->log = std::move(to_journal);
-  node->db->on_flushed([this](const std::vector<log_index>& indexes) {
-    journal->release(indexes);
-  });
-  cfg = std::make_unique<config>(settings.threads);
-  sys = std::make_unique<caf::actor_system>(*cfg);
+  auto made =
+    std::make_unique<wal_journal>(std::move(log), std::move(last), events());
+  alone = made.get();
+  node->log = std::move(made);
+  node->db->on_flushed(
+    [this](const std::vector<log_index>& indexes) { alone->release(indexes); });
+}
+
+result<void> server::impl::start_actors() {
+  // Later than all that was recorded, by whomever.
+  auto last = node->db->last_time() + 1;
+  if (auto now = node->now(); now < last)
+    clock_ahead_ms += last.value - now.value;
   broker =
     start_broker(*sys, node,
-                 {.partitions = partitions,
+                 {.partitions = node->db->partitions(),
                   .consumer_silence_max = settings.barco.consumer_wait_max});
   routes = broker.routes;
   return ensure_users(*sys, node, broker,
@@ -179,12 +278,57 @@ result<void> server::impl::start_actors() {
                         : settings.admin_password);
 }
 
+void server::impl::lead() {
+  if (auto started = start_actors(); !started) {
+    spdlog::error("cannot begin to lead error={}", to_string(started.error()));
+    return; // it will lose the leadership for the same reason
+  }
+  listening->lead(broker);
+}
+
+void server::impl::leave() {
+  listening->leave();
+  stop_broker(*sys, broker);
+  routes = nullptr;
+  listening->end_askers();
+}
+
+bool server::impl::ready() const {
+  if (!member)
+    return node->log->refusal() == errc::none;
+  auto now = member->log().status();
+  return now.leader != 0 && !now.recovering;
+}
+
+bool server::impl::lead_alone(failure& why) {
+  if (auto started = start_actors(); !started) {
+    why = explain(started.error(), settings.data, {});
+    return false;
+  }
+  listening->lead(broker);
+  listening->start();
+  return true;
+}
+
+bool server::impl::join_cluster(failure& why) {
+  listening->start();
+  return member->start({.lead = [this] { lead(); },
+                        .leave = [this] { leave(); },
+                        .follow = [](std::optional<node_id>) {}},
+                       {}, why);
+}
+
 /// What one turn of an io thread decides reaches the disk with one flush.
 bool server::impl::wakes_journal_later() {
   auto* worker = io_worker::current();
   if (worker == nullptr)
     return false;
-  worker->at_turn_end([this] { journal->wake(); });
+  worker->at_turn_end([this] {
+    if (member)
+      member->log().wake();
+    else
+      alone->wake();
+  });
   return true;
 }
 
@@ -195,37 +339,40 @@ std::unique_ptr<server> server::start(const options& settings, failure& why) {
     self.settings.threads = std::max(1U, std::thread::hardware_concurrency());
   if (!self.load_identity(why))
     return nullptr;
-  std::string diagnosis;
-  if (auto opened = self.open_storage(diagnosis); !opened) {
-    why = explain(opened.error(), settings.data, diagnosis);
+  if (!self.open_storage(why))
     return nullptr;
-  }
   if (auto refused = refuse_to_serve(settings, self.known_users())) {
     why = {2, *refused};
     return nullptr;
   }
-  if (auto started = self.start_actors(); !started) {
-    why = explain(started.error(), settings.data, {});
-    return nullptr;
-  }
+  self.cfg = std::make_unique<config>(self.settings.threads);
+  self.sys = std::make_unique<caf::actor_system>(*self.cfg);
+  self.make_journal();
   try {
-    self.listening = std::make_unique<listeners>(listened_node{
-      self.settings, *self.sys, self.node, self.broker, self.tls});
+    self.listening = std::make_unique<listeners>(
+      listened_node{self.settings, *self.sys, self.node, self.tls,
+                    [&self] { return self.ready(); }});
   } catch (const listen_failure& error) {
     why = {4, error.what()};
     return nullptr;
   }
-  return out;
+  bool serves = self.member ? self.join_cluster(why) : self.lead_alone(why);
+  return serves ? std::move(out) : nullptr;
 }
 
 server::server(std::unique_ptr<impl> self) : impl_(std::move(self)) {}
 
 server::~server() {
   auto& self = *impl_;
+  // 0. Another node leads.
+  if (self.member)
+    self.member->retire();
   // 1. No new requests; those in progress are answered.
   if (self.listening)
     self.listening->stop();
   // 2. The actors end, those that others need last.
+  if (self.member)
+    self.member->stop_roles();
   if (self.sys && self.broker.routes)
     stop_broker(*self.sys, self.broker);
   self.listening.reset();
@@ -233,9 +380,11 @@ server::~server() {
   // end, and then nothing wakes the journal any more.
   if (self.node->db)
     self.node->db->on_flushed({});
-  if (self.journal)
-    self.journal->stop();
-  self.routes.reset();
+  if (self.alone)
+    self.alone->stop();
+  if (self.member)
+    self.member->stop();
+  self.routes = nullptr;
   self.sys.reset();
   self.node->log.reset();
   // 5. LMDB has it all, so the next start replays nothing; the files close.

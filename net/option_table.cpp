@@ -98,8 +98,8 @@ std::vector<setting> own_settings() {
 const std::vector<setting>& setting_table() {
   static const std::vector<setting> all = [] {
     auto out = own_settings();
-    for (auto& one : barco_settings())
-      out.push_back(std::move(one));
+    for (auto& more : {barco_settings(), cluster_settings()})
+      out.insert(out.end(), more.begin(), more.end());
     return out;
   }();
   return all;

@@ -27,6 +27,9 @@ const std::vector<setting>& setting_table();
 /// Those of the Barco dialect.
 std::vector<setting> barco_settings();
 
+/// Those of a node's place in a cluster.
+std::vector<setting> cluster_settings();
+
 /// What Barco's own variables say that are no settings of ours: listening on
 /// all interfaces, unless `--barco` says where. Returns the variable that did.
 std::optional<std::string> listen_as_barco_would(

@@ -7,9 +7,11 @@
 #include <CLI/CLI.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <toml++/toml.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <sstream>
 
 namespace callboard {
@@ -23,32 +25,64 @@ std::string environment_name(const std::string& name) {
   return out;
 }
 
+/// What the tables of the file are short for: `[cluster] peers` is `peers`.
+std::string name_in_table(const std::string& table, const std::string& key) {
+  if (table == "cluster" && key == "listen")
+    return "cluster";
+  if (table == "cluster" && key == "secret-file")
+    return "cluster-secret-file";
+  return key;
+}
+
+using file_settings =
+  std::map<std::string, std::pair<std::string, std::string>>;
+
+/// One line of the file, or all of a table. Returns what is wrong with it.
+std::optional<std::string> read_node(const std::string& path,
+                                     const std::string& table, std::string name,
+                                     const toml::node& node,
+                                     file_settings& into) {
+  auto where = path + ":" + std::to_string(node.source().begin.line);
+  auto written = name;
+  std::replace(name.begin(), name.end(), '_', '-');
+  if (table.empty() && name == "cluster" && node.is_table()) {
+    for (auto&& [key, inner] : *node.as_table())
+      if (auto wrong =
+            read_node(path, name, std::string{key.str()}, inner, into))
+        return wrong;
+    return std::nullopt;
+  }
+  name = name_in_table(table, name);
+  bool known = std::any_of(setting_table().begin(), setting_table().end(),
+                           [&](auto& one) { return one.name == name; });
+  if (!known)
+    return where + ": there is no setting '" + written
+           + "'; `callboard config` lists all";
+  std::ostringstream text;
+  if (auto* string = node.as_string())
+    text << string->get();
+  else if (auto* integer = node.as_integer())
+    text << integer->get();
+  else if (auto* boolean = node.as_boolean())
+    text << on_off(boolean->get());
+  else if (auto* list = node.as_table(); list && name == "peers") {
+    for (auto&& [id, at] : *list)
+      text << (text.tellp() > 0 ? "," : "") << id.str() << '='
+           << at.value_or(std::string{});
+  } else
+    return where + ": '" + name + "' must be a text, a number or a boolean";
+  into[name] = {text.str(), where};
+  return std::nullopt;
+}
+
 /// The file's settings as texts. Returns a line about what is wrong with it.
-std::optional<std::string>
-read_file(const std::string& path,
-          std::map<std::string, std::pair<std::string, std::string>>& into) {
+std::optional<std::string> read_file(const std::string& path,
+                                     file_settings& into) {
   try {
     auto file = toml::parse_file(path);
-    for (auto&& [key, node] : file) {
-      std::string name{key.str()};
-      std::replace(name.begin(), name.end(), '_', '-');
-      auto where = path + ":" + std::to_string(node.source().begin.line);
-      bool known = std::any_of(setting_table().begin(), setting_table().end(),
-                               [&](auto& one) { return one.name == name; });
-      if (!known)
-        return where + ": there is no setting '" + std::string{key.str()}
-               + "'; `callboard config` lists all";
-      std::ostringstream text;
-      if (auto* string = node.as_string())
-        text << string->get();
-      else if (auto* integer = node.as_integer())
-        text << integer->get();
-      else if (auto* boolean = node.as_boolean())
-        text << on_off(boolean->get());
-      else
-        return where + ": '" + name + "' must be a text, a number or a boolean";
-      into[name] = {text.str(), where};
-    }
+    for (auto&& [key, node] : file)
+      if (auto wrong = read_node(path, {}, std::string{key.str()}, node, into))
+        return wrong;
   } catch (const toml::parse_error& error) {
     std::ostringstream line;
     line << path << ":" << error.source().begin.line << ": "
@@ -63,7 +97,7 @@ std::optional<std::string>
 fill(options& to, const std::map<std::string, std::string>& flags,
      const std::string& file_flag,
      const std::function<const char*(const char*)>& environment) {
-  std::map<std::string, std::pair<std::string, std::string>> file;
+  file_settings file;
   auto* file_variable = environment("CALLBOARD_CONFIG");
   auto path = !file_flag.empty()
                 ? file_flag
@@ -103,10 +137,18 @@ fill(options& to, const std::map<std::string, std::string>& flags,
     return "--tls-cert and --tls-key belong together: only "
            + std::string{to.tls_key.empty() ? "--tls-cert" : "--tls-key"}
            + " is set";
-  return std::nullopt;
+  return check_cluster(to.cluster, host_name());
 }
 
 } // namespace
+
+std::string host_name() {
+  std::string out(256, '\0');
+  if (::gethostname(out.data(), out.size() - 1) != 0)
+    return {};
+  out.resize(std::strlen(out.c_str()));
+  return out;
+}
 
 bool options::on_loopback() const {
   boost::system::error_code bad;

@@ -4,6 +4,7 @@
 #include "actors/core/limits.hpp"
 #include "net/advertised_address.hpp"
 #include "net/barco_options.hpp"
+#include "net/cluster_options.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -37,6 +38,7 @@ struct options {
   advertised_address advertised;
   std::size_t body_bytes_max = limits::body_bytes_max;
   barco_options barco;
+  cluster_options cluster;
   std::map<std::string, std::string> from; // name → where its value came from
 
   bool on_loopback() const;
@@ -83,6 +85,9 @@ std::vector<option_description> list_options(const options& settings);
 
 /// Of `admin` and `ops` where nobody else can reach them.
 inline constexpr std::string_view loopback_password = "changeit";
+
+/// Of this machine; empty if it has none.
+std::string host_name();
 
 /// Whom a data directory knows.
 enum class stored_users : std::uint8_t {

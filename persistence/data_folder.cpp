@@ -1,6 +1,8 @@
 // flock, and a file of `key value` lines.
 #include "persistence/data_folder.hpp"
 
+#include "persistence/whole_file.hpp"
+
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -28,24 +30,13 @@ std::string random_id() {
   return out.str();
 }
 
-/// Durable under its final name, or not there at all.
-bool write_whole(const fs::path& path, const std::string& text) {
-  auto temporary = path;
-  temporary += ".new";
-  int fd =
-    ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd < 0)
-    return false;
-  bool good = ::write(fd, text.data(), text.size()) == ssize_t(text.size())
-              && ::fsync(fd) == 0;
-  good = ::close(fd) == 0 && good;
-  if (!good || ::rename(temporary.c_str(), path.c_str()) != 0)
-    return false;
-  int folder = ::open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY);
-  good = folder >= 0 && ::fsync(folder) == 0;
-  if (folder >= 0)
-    ::close(folder);
-  return good;
+std::string text_of(const node_identity& identity) {
+  std::ostringstream out;
+  out << "format " << format_version << "\npartitions " << identity.partitions
+      << "\ncluster " << identity.cluster_id << '\n';
+  if (identity.member != 0)
+    out << "member " << identity.member << '\n';
+  return out.str();
 }
 
 } // namespace
@@ -68,6 +59,8 @@ result<node_identity> data_folder::inspect(const fs::path& path) {
       in >> out.partitions;
     else if (key == "cluster")
       in >> out.cluster_id;
+    else if (key == "member")
+      in >> out.member;
     else
       return errc::unknown_format;
   if (version != format_version || out.partitions == 0
@@ -93,12 +86,10 @@ result<data_folder> data_folder::open(const fs::path& path,
   auto known = inspect(path);
   if (!known && known.error() == errc::not_found) {
     auto identity = if_new;
-    identity.cluster_id = random_id();
-    if (!write_whole(path / "node",
-                     "format " + std::to_string(format_version)
-                       + "\npartitions " + std::to_string(identity.partitions)
-                       + "\ncluster " + identity.cluster_id + "\n"))
-      return errc::storage_failed;
+    if (identity.cluster_id.empty())
+      identity.cluster_id = random_id();
+    if (auto done = write_whole(path / "node", text_of(identity)); !done)
+      return done.error();
     known = identity;
   }
   if (!known)

@@ -4,6 +4,7 @@
 #include "actors/core/error.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -14,7 +15,10 @@ namespace callboard {
 /// directory is first used.
 struct node_identity {
   std::size_t partitions = 4; // fixed for ever: keys would move
-  std::string cluster_id;     // 32 hex digits, random
+  std::string cluster_id;     // 32 hex digits; random if not given
+  std::uint64_t member = 0;   // of a cluster; 0: it stands alone
+
+  friend bool operator==(const node_identity&, const node_identity&) = default;
 };
 
 /// A data directory that this process alone uses, for as long as this lives.
@@ -23,6 +27,7 @@ struct node_identity {
 ///     DIR/node    identity and format version, as text
 ///     DIR/wal/    persistence/wal.hpp
 ///     DIR/store/  persistence/store.hpp
+///     DIR/member  of a cluster's node: actors/replication/member_file.hpp
 class data_folder {
 public:
   /// Makes the directory and `node` if they are missing. Errors: locked (by a
@@ -39,6 +44,8 @@ public:
   std::filesystem::path wal() const { return path_ / "wal"; }
 
   std::filesystem::path store() const { return path_ / "store"; }
+
+  std::filesystem::path member() const { return path_ / "member"; }
 
 private:
   struct closer {

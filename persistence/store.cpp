@@ -169,6 +169,10 @@ result<std::unique_ptr<store>> store::open(const store_options& options) {
   return std::unique_ptr<store>{new store{std::move(self)}};
 }
 
+std::size_t store::partitions() const noexcept {
+  return impl_->options.partitions;
+}
+
 log_index store::applied(partition_id p) const {
   return impl_->of(p).applied();
 }

@@ -54,6 +54,8 @@ public:
   store(const store&) = delete;
   store& operator=(const store&) = delete;
 
+  std::size_t partitions() const noexcept;
+
   /// Index of the last record applied, in memory or LMDB. 0: none.
   log_index applied(partition_id p) const;
 

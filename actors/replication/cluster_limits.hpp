@@ -33,4 +33,12 @@ inline constexpr std::size_t replication_bytes_max = std::size_t{1} << 20;
 inline constexpr std::size_t tail_entries_max = 20'000;
 inline constexpr std::size_t tail_bytes_max = std::size_t{64} << 20;
 
+/// Of one batch of the journal, unless a record alone is larger; and what a
+/// leader has submitted and is not committed yet.
+inline constexpr std::size_t batch_bytes_max = std::size_t{4} << 20;
+inline constexpr std::size_t in_flight_bytes_max = std::size_t{64} << 20;
+
+/// The member file is written once for so many bytes that LMDB got.
+inline constexpr std::size_t base_bytes_min = std::size_t{8} << 20;
+
 } // namespace callboard::limits

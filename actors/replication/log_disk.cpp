@@ -1,0 +1,191 @@
+// One member file and one frame for all that waits.
+#include "actors/replication/log_disk.hpp"
+
+#include "actors/core/limits.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <utility>
+
+namespace callboard {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto retry_interval = 200ms;
+constexpr partition_id the_log{0};
+
+journal_entry to_wal(entry_index index, const log_entry& entry) {
+  journal_entry out{the_log, {index}, entry.term, {}};
+  auto size = entry.payload ? entry.payload->size() : 0;
+  out.body.reserve(size + 1);
+  out.body.push_back(static_cast<char>(entry.kind));
+  if (entry.payload)
+    out.body.append(*entry.payload);
+  return out;
+}
+
+/// Takes one entry of the wal in behind `base`.
+result<void> take(stored_member& into, const wal_format::entry_view& entry) {
+  auto base = into.state.base.index;
+  auto index = entry.index.value;
+  if (entry.partition != the_log || entry.body.empty())
+    return errc::corrupt;
+  auto kind = static_cast<entry_kind>(entry.body.front());
+  if (kind != entry_kind::command && kind != entry_kind::barrier
+      && kind != entry_kind::configuration)
+    return errc::corrupt;
+  if (index <= base)
+    return {};
+  if (index > base + into.entries.size() + 1)
+    return errc::corrupt; // entries in between are gone
+  into.entries.resize(index - base - 1);
+  into.entries.push_back(
+    {entry.term, kind,
+     std::make_shared<const std::string>(entry.body.substr(1))});
+  return {};
+}
+
+} // namespace
+
+result<stored_member> open_log(const std::filesystem::path& folder,
+                               member_state state, std::string& diagnosis) {
+  stored_member out;
+  out.state = std::move(state);
+  auto files = wal::open(
+    {folder, limits::wal_file_bytes},
+    [&](auto& entry) { return take(out, entry); }, diagnosis);
+  if (!files)
+    return files.error();
+  out.files = std::move(*files);
+  return out;
+}
+
+stored_log log_of(const stored_member& from) {
+  return {from.state.vote,
+          std::make_shared<const log_snapshot>(from.state.base),
+          from.state.base.index + 1, from.entries};
+}
+
+log_disk::log_disk(std::unique_ptr<wal> files,
+                   std::filesystem::path member_file, member_state state,
+                   std::function<void(std::size_t)> done)
+    : files_(std::move(files)), member_file_(std::move(member_file)),
+      state_(std::move(state)), done_(std::move(done)),
+      base_(state_.base.index), thread_([this] { run(); }) {}
+
+log_disk::~log_disk() {
+  stop();
+}
+
+void log_disk::stop() {
+  {
+    std::lock_guard lock{mutex_};
+    if (std::exchange(stopping_, true))
+      return;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+void log_disk::put(step what) {
+  {
+    std::lock_guard lock{mutex_};
+    queue_.push_back(std::move(what));
+  }
+  wake_.notify_one();
+}
+
+void log_disk::run() {
+  std::unique_lock lock{mutex_};
+  for (;;) {
+    wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    if (queue_.empty())
+      return;
+    auto steps = std::exchange(queue_, {});
+    lock.unlock();
+    auto written = write(steps);
+    while (!written) {
+      if (refusal_.exchange(written.error()) == errc::none)
+        spdlog::error("the log cannot be written error={}",
+                      to_string(written.error()));
+      ++failures_;
+      lock.lock();
+      wake_.wait_for(lock, retry_interval, [this] { return stopping_; });
+      if (stopping_)
+        return;
+      lock.unlock();
+      written = write(steps);
+    }
+    if (refusal_.exchange(errc::none) != errc::none)
+      spdlog::info("the log can be written again");
+    done_(steps.size());
+    lock.lock();
+  }
+}
+
+result<void> log_disk::write(const std::deque<step>& steps) {
+  if (auto done = write_state(steps); !done)
+    return done;
+  auto started = std::chrono::steady_clock::now();
+  std::vector<journal_entry> some;
+  std::size_t bytes = 0;
+  auto append = [&]() -> result<void> {
+    if (some.empty())
+      return {};
+    if (auto done = files_->append(some); !done)
+      return done;
+    ++flushes_;
+    entries_ += some.size();
+    bytes_ += bytes;
+    some.clear();
+    bytes = 0;
+    return {};
+  };
+  for (auto& one : steps)
+    for (std::size_t i = 0; i < one.entries.size(); ++i) {
+      auto size = one.entries[i].payload ? one.entries[i].payload->size() : 0;
+      if (bytes + size > limits::wal_group_bytes_max)
+        if (auto done = append(); !done)
+          return done;
+      some.push_back(to_wal(one.first + i, one.entries[i]));
+      bytes += size;
+    }
+  auto done = append();
+  flush_us_ +=
+    std::uint64_t((std::chrono::steady_clock::now() - started) / 1us);
+  return done;
+}
+
+/// Before the entries: what follows a vote must not be there without it.
+result<void> log_disk::write_state(const std::deque<step>& steps) {
+  auto next = state_;
+  bool changed = false;
+  for (auto& one : steps) {
+    changed = changed || one.vote || one.base || one.recovering;
+    next.vote = one.vote.value_or(next.vote);
+    next.base = one.base.value_or(next.base);
+    next.recovering = one.recovering.value_or(next.recovering);
+  }
+  if (!changed)
+    return {};
+  if (auto done = save_member(member_file_, next); !done)
+    return done;
+  state_ = std::move(next);
+  base_ = state_.base.index;
+  return {};
+}
+
+void log_disk::tidy() {
+  files_->release({{base_}});
+  auto ready = files_->prepare(limits::wal_spares);
+  no_spare_ = ready ? errc::none : ready.error();
+}
+
+journal_counts log_disk::counts() const noexcept {
+  return {flushes_, entries_, bytes_, failures_, flush_us_};
+}
+
+} // namespace callboard

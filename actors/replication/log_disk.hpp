@@ -1,0 +1,102 @@
+// The durable half of a member: its log in the wal, and its member file.
+#pragma once
+
+#include "actors/replication/member_file.hpp"
+#include "actors/replication/raft_driver.hpp"
+#include "persistence/wal.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace callboard {
+
+/// A member as its disk has it.
+struct stored_member {
+  member_state state;
+  std::vector<log_entry> entries; // behind `state.base`
+  std::unique_ptr<wal> files;
+};
+
+/// Reads the log behind `state.base`. An index that was seen before replaces
+/// the tail from there. In the wal the log is partition 0; an entry's body is
+/// its kind and its payload. Errors: corrupt (`diagnosis` says where; entries
+/// are missing, or damaged), and those of the wal.
+result<stored_member> open_log(const std::filesystem::path& folder,
+                               member_state state, std::string& diagnosis);
+
+/// What a driver starts from.
+stored_log log_of(const stored_member& from);
+
+/// Makes storage steps durable, in order, on a thread of its own; whatever
+/// queued up while the last flush ran shares the next one. After an error it
+/// tries again until it succeeds: a step is never given up. Thread-safe.
+class log_disk {
+public:
+  /// What happens to one step: state and base go to the member file, entries to
+  /// the wal.
+  struct step {
+    std::optional<hard_state> vote;
+    std::optional<log_snapshot> base;
+    std::optional<bool> recovering;
+    entry_index first = 0; // of `entries`
+    std::vector<log_entry> entries;
+  };
+
+  /// `done`: so many more steps are durable; on the thread of the disk.
+  log_disk(std::unique_ptr<wal> files, std::filesystem::path member_file,
+           member_state state, std::function<void(std::size_t)> done);
+
+  ~log_disk(); // stops
+
+  void put(step what);
+
+  /// Makes what waits durable, unless the disk refuses, and ends the thread.
+  void stop();
+
+  /// Why the last attempt failed, or none.
+  errc refusal() const noexcept { return refusal_; }
+
+  /// Why no spare file can be made, or none.
+  errc no_spare() const noexcept { return no_spare_; }
+
+  /// Recycles what the base made needless, and keeps spare files ready. On one
+  /// thread at a time, which is not that of the disk.
+  void tidy();
+
+  journal_counts counts() const noexcept;
+
+private:
+  void run();
+  result<void> write(const std::deque<step>& steps);
+  result<void> write_state(const std::deque<step>& steps);
+
+  std::unique_ptr<wal> files_;
+  std::filesystem::path member_file_;
+  member_state state_; // as it is on disk
+  std::function<void(std::size_t)> done_;
+  std::atomic<entry_index> base_;
+  std::atomic<errc> refusal_{errc::none};
+  std::atomic<errc> no_spare_{errc::none};
+  std::atomic<std::uint64_t> flushes_{0};
+  std::atomic<std::uint64_t> entries_{0};
+  std::atomic<std::uint64_t> bytes_{0};
+  std::atomic<std::uint64_t> failures_{0};
+  std::atomic<std::uint64_t> flush_us_{0};
+
+  std::mutex mutex_; // what follows
+  std::condition_variable wake_;
+  std::deque<step> queue_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+} // namespace callboard

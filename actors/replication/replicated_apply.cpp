@@ -1,0 +1,242 @@
+// What is committed, and who applies it; leading and following.
+#include "actors/core/limits.hpp"
+#include "actors/replication/cluster_limits.hpp"
+#include "actors/replication/replicated_journal.hpp"
+#include "persistence/codec.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace callboard {
+
+namespace {
+
+std::vector<batch_entry> entries_of(const committed_entry& what) {
+  auto entries = decode_batch(*what.entry.payload);
+  if (!entries)
+    throw std::runtime_error("entry " + std::to_string(what.index)
+                             + " of the log cannot be read");
+  return std::move(*entries);
+}
+
+} // namespace
+
+void replicated_journal::committed(const committed_entry& what) {
+  auto bytes = what.entry.payload ? what.entry.payload->size() : 0;
+  log_positions::partition_ends ends;
+  if (what.entry.kind == entry_kind::command)
+    for (auto& one : entries_of(what))
+      if (!ends.empty() && ends.back().first == one.partition)
+        ends.back().second = one.index;
+      else
+        ends.emplace_back(one.partition, one.index);
+  while (!in_flight_.empty() && in_flight_.front().index <= what.index) {
+    in_flight_bytes_ -= in_flight_.front().bytes;
+    in_flight_.pop_front();
+  }
+  if (what.entry.kind == entry_kind::barrier && driver_->is_leader()
+      && what.entry.term == driver_->term())
+    barrier_term_ = what.entry.term;
+  if (!actors_own_store_)
+    apply(what);
+  else if (!ends.empty()) {
+    unapplied_.push_back(what);
+    for (auto& [partition, index] : ends)
+      if (leads_)
+        to_tell_[partition] = index;
+  }
+  positions_.add(what.index, what.entry.term, bytes, std::move(ends));
+}
+
+void replicated_journal::tell_actors() {
+  for (auto& [partition, index] : std::exchange(to_tell_, {}))
+    outlets_.actors.flushed(partition, index);
+  // What the actors were told of is theirs to apply, until they have.
+  auto has = [this](auto& one) {
+    return db_.applied(one.partition) >= one.index;
+  };
+  while (!unapplied_.empty()) {
+    auto entries = entries_of(unapplied_.front());
+    if (!std::all_of(entries.begin(), entries.end(), has))
+      return;
+    unapplied_.pop_front();
+  }
+}
+
+void replicated_journal::apply(const committed_entry& what) {
+  if (what.entry.kind != entry_kind::command)
+    return;
+  for (auto& one : entries_of(what)) {
+    auto applied = db_.applied(one.partition);
+    if (one.index <= applied)
+      continue; // LMDB was ahead of the log's base, or an actor was here
+    if (one.index.value != applied.value + 1)
+      throw std::runtime_error(
+        "records of partition " + std::to_string(one.partition.value)
+        + " are missing before entry " + std::to_string(what.index));
+    auto record = decode(one.body);
+    if (!record)
+      throw std::runtime_error("a record in entry " + std::to_string(what.index)
+                               + " cannot be read");
+    db_.apply(one.partition, one.index, *record, one.body.size());
+  }
+}
+
+bool replicated_journal::may_submit() const {
+  // While a flush runs what comes waits for the next one, all together.
+  return steps_.size() < 2 && in_flight_bytes_ < limits::in_flight_bytes_max
+         && in_flight_.size() < limits::uncommitted_entries_max;
+}
+
+void replicated_journal::submit() {
+  while (may_submit()) {
+    auto batch = take_batch();
+    if (batch.empty())
+      return;
+    auto payload = std::make_shared<const std::string>(encode_batch(batch));
+    auto effects = driver_->submit(now(), {{0, entry_kind::command, payload}});
+    if (!effects) { // it is handing its leadership over, or lost it
+      for (auto& one : batch)
+        outlets_.actors.failed(one.partition, errc::unavailable);
+      return;
+    }
+    in_flight_.push_back({driver_->last_index(), payload->size()});
+    in_flight_bytes_ += payload->size();
+    perform(std::move(*effects));
+  }
+}
+
+/// What follows on what was submitted; the rest was decided on top of what was
+/// lost.
+std::vector<journal_entry> replicated_journal::take_batch() {
+  std::vector<journal_entry> out;
+  std::size_t bytes = 0;
+  std::size_t taken = 0;
+  std::lock_guard lock{mutex_};
+  while (
+    !queue_.empty()
+    && (out.empty()
+        || bytes + queue_.front().body.size() <= limits::batch_bytes_max)) {
+    auto next = std::move(queue_.front());
+    queue_.pop_front();
+    taken += next.body.size();
+    auto& last = last_[next.partition.value];
+    if (next.index.value != last.value + 1)
+      continue;
+    last = next.index;
+    bytes += next.body.size();
+    out.push_back(std::move(next));
+  }
+  waiting_ -= taken;
+  return out;
+}
+
+void replicated_journal::fail_waiting() {
+  std::set<partition_id> touched;
+  {
+    std::lock_guard lock{mutex_};
+    for (auto& one : std::exchange(queue_, {})) {
+      touched.insert(one.partition);
+      waiting_ -= one.body.size();
+    }
+  }
+  for (auto partition : touched)
+    outlets_.actors.failed(partition, errc::unavailable);
+}
+
+void replicated_journal::watch_role() {
+  bool leads = driver_->is_leader() && barrier_term_ == driver_->term();
+  if (leads_ && !leads) {
+    spdlog::info("leads no more term={}", driver_->term());
+    leads_ = serving_ = false;
+    in_flight_.clear();
+    in_flight_bytes_ = 0;
+    to_tell_.clear();
+    for (std::size_t p = 0; p < last_.size(); ++p)
+      outlets_.actors.failed({p}, errc::unavailable);
+    told_leader_ = driver_->leader();
+    outlets_.role(false, told_leader_);
+  } else if (!leads_ && leads && !actors_own_store_)
+    begin_leading();
+  else if (auto leader = driver_->leader();
+           !leads_ && leader != told_leader_ && leader != status_.self) {
+    told_leader_ = leader;
+    spdlog::info("follows leader={} term={}", leader, driver_->term());
+    outlets_.role(false, leader);
+  }
+}
+
+void replicated_journal::begin_leading() {
+  spdlog::info("leads term={}", driver_->term());
+  last_.clear();
+  for (std::size_t p = 0; p < db_.partitions(); ++p)
+    last_.push_back(db_.applied({p}));
+  leads_ = serving_ = actors_own_store_ = true;
+  told_leader_ = status_.self;
+  outlets_.role(true, told_leader_);
+}
+
+/// A member whose disk is empty, and whose peers remember more than the
+/// beginning of a log, has lost it: it may have forgotten a vote.
+void replicated_journal::begin_recovery() {
+  spdlog::warn("this node knows nothing of what the others remember: it does "
+               "not vote before it has caught up");
+  recovering_ = true;
+  driver_->set_recovering(true);
+  steps_.push_back(log_snapshot{});
+  disk_->put({.recovering = true});
+}
+
+/// Recovered once it has all that its leader had when it was first heard.
+void replicated_journal::watch_recovery(const peer_message& message) {
+  auto& header = message.header;
+  if (fresh_ && !recovering_) {
+    fresh_ = driver_->last_index() <= 1;
+    bool others_know = (header.type == RAFT_REQUEST_VOTE
+                        && header.request_vote.last_log_index > 1)
+                       || (header.type == RAFT_APPEND_ENTRIES
+                           && header.append_entries.prev_log_index > 1);
+    if (fresh_ && others_know)
+      begin_recovery();
+  }
+  if (!recovering_)
+    return;
+  if (recovered_at_ == 0 && header.type == RAFT_APPEND_ENTRIES) {
+    auto& append = header.append_entries;
+    recovered_at_ =
+      std::max<entry_index>({append.prev_log_index + message.entries.size(),
+                             append.leader_commit, 1});
+  }
+  if (recovered_at_ == 0 || driver_->commit_index() < recovered_at_)
+    return;
+  spdlog::info("has caught up, and votes again index={}", recovered_at_);
+  recovering_ = false;
+  driver_->set_recovering(false);
+  steps_.push_back(log_snapshot{});
+  disk_->put({.recovering = false});
+}
+
+void replicated_journal::advance_base(const std::vector<log_index>& flushed) {
+  positions_.flushed(flushed);
+  if (positions_.bytes() < limits::base_bytes_min)
+    return;
+  auto next = driver_->describe_applied(); // its configuration
+  if (next.configuration_index > positions_.index())
+    return; // a moment later
+  positions_.forget_bytes();
+  next.index = positions_.index();
+  next.term = positions_.term();
+  {
+    std::lock_guard lock{status_mutex_};
+    base_ = next;
+  }
+  steps_.push_back(next);
+  disk_->put({.base = std::move(next)});
+}
+
+} // namespace callboard

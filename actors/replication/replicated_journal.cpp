@@ -1,0 +1,276 @@
+// The thread around the driver: what comes in, what must be done for it.
+#include "actors/replication/replicated_journal.hpp"
+
+#include "actors/replication/cluster_limits.hpp"
+#include "actors/replication/message_codec.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <exception>
+#include <utility>
+
+namespace callboard {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr raft_id nobody = UINT64_MAX;
+
+/// For so long a leader may be unable to record.
+constexpr auto disk_patience = 1s;
+
+} // namespace
+
+replicated_journal::replicated_journal(stored_member from,
+                                       std::filesystem::path member_file,
+                                       raft_options options, store& db,
+                                       replication_outlets outlets)
+    : options_(std::move(options)), db_(db), outlets_(std::move(outlets)),
+      from_(log_of(from)), recovering_(from.state.recovering),
+      fresh_(from.state.starts == 1 && from.state.base.index <= 1
+             && from.entries.empty()) {
+  status_.self = from.state.self;
+  base_ = from.state.base;
+  disk_ =
+    std::make_unique<log_disk>(std::move(from.files), std::move(member_file),
+                               from.state, [this](std::size_t count) {
+                                 {
+                                   std::lock_guard lock{mutex_};
+                                   input_.steps_done += count;
+                                 }
+                                 wake();
+                               });
+}
+
+void replicated_journal::start() {
+  thread_ = std::thread{[this] { run(); }};
+}
+
+replicated_journal::~replicated_journal() {
+  stop();
+}
+
+void replicated_journal::stop() {
+  {
+    std::lock_guard lock{mutex_};
+    if (std::exchange(input_.stopping, true))
+      return;
+  }
+  wake();
+  if (thread_.joinable())
+    thread_.join();
+  disk_->stop();
+}
+
+void replicated_journal::append(journal_entry entry) {
+  waiting_ += entry.body.size();
+  bool was_empty = false;
+  {
+    std::lock_guard lock{mutex_};
+    was_empty = queue_.empty();
+    queue_.push_back(std::move(entry));
+  }
+  auto& later = outlets_.actors.wakes_later;
+  if (was_empty && !(later && later()))
+    wake();
+}
+
+errc replicated_journal::refusal() const noexcept {
+  return serving_ ? disk_->refusal() : errc::unavailable;
+}
+
+errc replicated_journal::publishing_refusal() const noexcept {
+  auto why = refusal();
+  return why == errc::none ? disk_->no_spare() : why;
+}
+
+void replicated_journal::received(std::string message) {
+  bool was_empty = false;
+  {
+    std::lock_guard lock{mutex_};
+    was_empty = input_.messages.empty();
+    input_.messages.push_back(std::move(message));
+  }
+  if (was_empty)
+    wake();
+}
+
+void replicated_journal::command(std::function<void()> what) {
+  {
+    std::lock_guard lock{mutex_};
+    input_.commands.push_back(std::move(what));
+  }
+  wake();
+}
+
+void replicated_journal::actors_ended() {
+  command([this] {
+    actors_own_store_ = false;
+    for (auto& one : std::exchange(unapplied_, {}))
+      apply(one);
+    told_leader_ = nobody; // who leads now is news again
+    watch_role();
+  });
+}
+
+void replicated_journal::release(const std::vector<log_index>& flushed) {
+  command([this, flushed] { advance_base(flushed); });
+  disk_->tidy();
+}
+
+void replicated_journal::transfer(raft_id to) {
+  command([this, to] {
+    if (leads_)
+      if (auto done = driver_->transfer(now(), to))
+        perform(std::move(*done));
+  });
+}
+
+replication_status replicated_journal::status() const {
+  std::lock_guard lock{status_mutex_};
+  return status_;
+}
+
+log_snapshot replicated_journal::base() const {
+  std::lock_guard lock{status_mutex_};
+  return base_;
+}
+
+raft_ms replicated_journal::now() const {
+  return raft_ms(clock::now().time_since_epoch() / 1ms);
+}
+
+/// The mutex is held.
+bool replicated_journal::has_work() const {
+  return input_.stopping || !input_.messages.empty() || !input_.commands.empty()
+         || input_.steps_done > 0
+         || (!queue_.empty() && (!leads_ || may_submit()));
+}
+
+void replicated_journal::run() try {
+  driver_.emplace(options_, [](entry_index) { return std::nullopt; });
+  driver_->set_recovering(recovering_);
+  perform(driver_->start(now(), from_));
+  from_ = {};
+  watch_role();
+  std::unique_lock lock{mutex_};
+  for (;;) {
+    auto wait = wake_at_.value_or(now() + 1000);
+    auto from_now = wait - std::min(wait, now());
+    wake_.wait_for(lock, std::chrono::milliseconds{from_now},
+                   [this] { return has_work(); });
+    if (input_.stopping)
+      return;
+    auto in = std::exchange(input_, {});
+    lock.unlock();
+    turn(std::move(in));
+    lock.lock();
+  }
+} catch (const std::exception& error) {
+
+  // A broken invariant: what is on disk is right, what is in memory is not.
+  spdlog::critical("replication failed error={}: ending the process",
+                   error.what());
+  std::abort();
+}
+
+void replicated_journal::turn(input in) {
+  steps_done(in.steps_done);
+  for (auto& bytes : in.messages)
+    take_message(bytes);
+  if (wake_at_ && now() >= *wake_at_) {
+    wake_at_.reset();
+    perform(driver_->timeout(now()));
+  }
+  for (auto& what : in.commands)
+    what();
+  watch_role();
+  if (leads_)
+    submit();
+  else
+    fail_waiting();
+  tell_actors();
+  watch_disk();
+  publish_status();
+}
+
+void replicated_journal::take_message(const std::string& bytes) {
+  auto message = decode_message(bytes);
+  if (!message) {
+    spdlog::error("a message of another node cannot be read error={}",
+                  to_string(message.error()));
+    return;
+  }
+  // A follower whose store cannot keep up takes no more for now.
+  bool full =
+    !actors_own_store_ && db_.unflushed_bytes() > limits::unflushed_bytes_max;
+  if (full && !message->entries.empty())
+    return;
+  watch_recovery(*message);
+  perform(driver_->receive(now(), *message));
+}
+
+void replicated_journal::steps_done(std::size_t count) {
+  for (; count > 0; --count) {
+    auto base = std::move(steps_.front());
+    steps_.pop_front();
+    if (!base)
+      perform(driver_->stored(now()));
+    else if (base->index > 0)
+      perform(driver_->compacted(
+        now(), std::make_shared<const log_snapshot>(std::move(*base))));
+  }
+}
+
+void replicated_journal::perform(raft_effects effects) {
+  for (auto& step : effects.store) {
+    if (step.install) {
+      outlets_.snapshot_wanted();
+      continue;
+    }
+    steps_.emplace_back();
+    disk_->put({.vote = step.state,
+                .first = step.first,
+                .entries = std::move(step.entries)});
+  }
+  for (auto& message : effects.send)
+    outlets_.send(message.to, encode(message));
+  for (auto& one : effects.apply)
+    committed(one);
+  if (effects.wake_at)
+    wake_at_ = effects.wake_at;
+}
+
+void replicated_journal::watch_disk() {
+  auto failing =
+    disk_->refusal() != errc::none || db_.refusal() == errc::storage_full;
+  if (!leads_ || !failing) {
+    disk_failing_since_ = 0;
+    return;
+  }
+  if (disk_failing_since_ == 0)
+    disk_failing_since_ = now();
+  if (now() - disk_failing_since_ < raft_ms(disk_patience / 1ms))
+    return;
+  disk_failing_since_ = 0;
+  spdlog::error("this node cannot record: handing its leadership over");
+  if (auto done = driver_->transfer(now(), 0))
+    perform(std::move(*done));
+}
+
+void replicated_journal::publish_status() {
+  std::lock_guard lock{status_mutex_};
+  status_.leads = leads_;
+  status_.recovering = recovering_;
+  status_.leader = driver_->leader();
+  status_.term = driver_->term();
+  status_.committed = driver_->commit_index();
+  status_.applied = driver_->applied();
+  status_.last = driver_->last_index();
+  status_.peers = driver_->peers(now());
+}
+
+} // namespace callboard

@@ -1,0 +1,181 @@
+// The journal of a member of a cluster: what is flushed is on a majority.
+#pragma once
+
+#include "actors/replication/log_batch.hpp"
+#include "actors/replication/log_disk.hpp"
+#include "actors/replication/log_positions.hpp"
+#include "actors/replication/raft_driver.hpp"
+#include "persistence/store.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace callboard {
+
+/// What a member knows of the cluster; from one moment.
+struct replication_status {
+  raft_id self = 0;
+  bool leads = false;      // and its actors serve, or soon will
+  bool recovering = false; // see `member_state`
+  raft_id leader = 0;      // 0: none is known
+  entry_term term = 0;
+  entry_index committed = 0;
+  entry_index applied = 0;
+  entry_index last = 0;
+  std::vector<raft_peer> peers; // of a leader only
+};
+
+/// Whom the journal tells; all on its own thread, none may block.
+struct replication_outlets {
+  /// Of this node's actors, while it leads.
+  journal_events actors;
+  /// To another member; what cannot be sent is lost, and that is fine.
+  std::function<void(raft_id to, std::string message)> send;
+  /// It leads: everything committed is in the store, which from now on only
+  /// the actors apply to. Or it does not any more: end them, then call
+  /// `actors_ended`. Also called when a follower hears of another leader.
+  std::function<void(bool leads, raft_id leader)> role;
+  /// This member lags behind what its leader still has of the log.
+  std::function<void()> snapshot_wanted;
+};
+
+/// A raft group of one log for all partitions. A leader's actors append; what
+/// waits becomes one entry of the log, and `flushed` is told once that is
+/// committed. A follower applies what is committed to the store itself.
+///
+/// A leader that loses its leadership fails what waits: its outcome is unknown.
+class replicated_journal : public journal {
+public:
+  /// `db` has everything up to `from.state.base`, and outlives the journal.
+  replicated_journal(stored_member from, std::filesystem::path member_file,
+                     raft_options options, store& db,
+                     replication_outlets outlets);
+
+  ~replicated_journal() override; // stops
+
+  /// Begins. Call it once; `outlets` are called from now on.
+  void start();
+
+  void append(journal_entry entry) override;
+  errc refusal() const noexcept override;
+  errc publishing_refusal() const noexcept override;
+
+  std::size_t waiting_bytes() const noexcept override { return waiting_; }
+
+  journal_counts counts() const noexcept override { return disk_->counts(); }
+
+  // --- any thread ------------------------------------------------------------
+
+  /// Lets the journal take what was appended: see `journal_events`.
+  void wake() { wake_.notify_one(); }
+
+  /// What another member sent.
+  void received(std::string message);
+
+  /// The actors that served while it led have ended.
+  void actors_ended();
+
+  /// LMDB has everything up to these indexes (by partition number). Also
+  /// recycles the wal. On the flusher's thread.
+  void release(const std::vector<log_index>& flushed);
+
+  /// Hands leadership over, if it leads; to any that is close if `to` is 0.
+  void transfer(raft_id to);
+
+  replication_status status() const;
+
+  /// What a member that gets the store from here can begin behind: LMDB has
+  /// everything up to it.
+  log_snapshot base() const;
+
+  /// Ends the threads; what waits is not committed.
+  void stop();
+
+private:
+  using clock = std::chrono::steady_clock;
+
+  struct input {
+    std::vector<std::string> messages;
+    std::vector<std::function<void()>> commands;
+    std::size_t steps_done = 0;
+    bool stopping = false;
+  };
+
+  struct submitted {
+    entry_index index = 0;
+    std::size_t bytes = 0;
+  };
+
+  void run();
+  bool has_work() const;
+  bool may_submit() const;
+  void turn(input in);
+  void command(std::function<void()> what);
+  void take_message(const std::string& bytes);
+  void steps_done(std::size_t count);
+  void perform(raft_effects effects);
+  void committed(const committed_entry& what);
+  void tell_actors();
+  void apply(const committed_entry& what);
+  void submit();
+  std::vector<journal_entry> take_batch();
+  void fail_waiting();
+  void watch_role();
+  void begin_leading();
+  void watch_recovery(const peer_message& message);
+  void begin_recovery();
+  void watch_disk();
+  void advance_base(const std::vector<log_index>& flushed);
+  void publish_status();
+  raft_ms now() const;
+
+  raft_options options_;
+  store& db_;
+  replication_outlets outlets_;
+  std::unique_ptr<log_disk> disk_;
+
+  // Of the journal's thread.
+  stored_log from_;
+  std::optional<raft_driver> driver_;
+  std::optional<raft_ms> wake_at_;
+  std::deque<std::optional<log_snapshot>> steps_; // unfinished; a base's, or
+                                                  // the driver's
+  bool leads_ = false;
+  bool actors_own_store_ = false;
+  entry_term barrier_term_ = 0; // a leader's own, once it is applied
+  raft_id told_leader_ = 0;
+  std::vector<log_index> last_; // submitted; by partition
+  std::map<partition_id, log_index> to_tell_;
+  std::deque<committed_entry> unapplied_; // the actors' to apply
+  std::deque<submitted> in_flight_;
+  std::size_t in_flight_bytes_ = 0;
+  log_positions positions_;
+  entry_index recovered_at_ = 0;
+  bool recovering_ = false;
+  bool fresh_ = false; // its disk was empty when it started
+  raft_ms disk_failing_since_ = 0;
+
+  std::atomic<std::size_t> waiting_{0};
+  std::atomic<bool> serving_{false}; // = leads_
+
+  mutable std::mutex status_mutex_;
+  replication_status status_;
+  log_snapshot base_;
+
+  std::mutex mutex_; // what follows
+  std::condition_variable wake_;
+  std::deque<journal_entry> queue_;
+  input input_;
+  std::thread thread_;
+};
+
+} // namespace callboard

@@ -1,0 +1,269 @@
+// Opening what a member has, and changing roles.
+#include "cluster_member.hpp"
+
+#include "actors/replication/cluster_limits.hpp"
+#include "data_commands.hpp"
+
+#include <boost/asio/ip/address.hpp>
+#include <sodium.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <random>
+#include <utility>
+
+namespace callboard {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::uint8_t raft_kind = 1;
+
+/// Out of the way, but not lost: an operator may want to look at it.
+bool put_aside(const fs::path& path) {
+  std::error_code failed;
+  for (int n = 1; n < 1000; ++n) {
+    auto aside = path;
+    aside += ".damaged-" + std::to_string(n);
+    if (fs::exists(aside, failed))
+      continue;
+    fs::rename(path, aside, failed);
+    if (!failed)
+      spdlog::warn("put aside path={}", aside.string());
+    return !failed;
+  }
+  return false;
+}
+
+std::string first_configuration(const options& settings) {
+  std::vector<raft_id> voters;
+  for (auto& one : settings.cluster.peers)
+    voters.push_back(one.id);
+  return encode_voters(voters);
+}
+
+/// A member that knows nothing: where all logs begin.
+member_state new_member(const options& settings, raft_id self) {
+  member_state out;
+  out.self = self;
+  out.recovering = settings.cluster.join;
+  out.vote.term = 1;
+  out.base = {1, 1, 1, first_configuration(settings), {}};
+  return out;
+}
+
+raft_options driver_options(const member_state& state) {
+  raft_options out;
+  out.self = state.self;
+  out.seed = std::random_device{}();
+  out.session = state.starts;
+  return out;
+}
+
+} // namespace
+
+std::string cluster_id_of(const std::string& secret) {
+  unsigned char hash[16];
+  auto text = "callboard cluster " + secret;
+  crypto_generichash(hash, sizeof hash,
+                     reinterpret_cast<const unsigned char*>(text.data()),
+                     text.size(), nullptr, 0);
+  char hex[2 * sizeof hash + 1];
+  sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
+  return hex;
+}
+
+std::optional<std::string> read_secret(const std::string& file,
+                                       server::failure& why) {
+  if (file.empty())
+    return std::string{};
+  std::ifstream in{file, std::ios::binary};
+  std::string text{std::istreambuf_iterator<char>{in}, {}};
+  auto blank = [](unsigned char c) { return std::isspace(c) != 0; };
+  text.erase(std::find_if_not(text.rbegin(), text.rend(), blank).base(),
+             text.end());
+  text.erase(text.begin(), std::find_if_not(text.begin(), text.end(), blank));
+  if (text.empty()) {
+    why = {2, "callboard: " + file
+                + " cannot be read, or is empty; --cluster-secret-file needs a "
+                  "file with a secret, the same on all nodes"};
+    return std::nullopt;
+  }
+  return text;
+}
+
+cluster_member::cluster_member(const options& settings,
+                               const data_folder& folder, store& db)
+    : settings_(settings), folder_(folder), db_(db),
+      self_(folder.identity().member) {}
+
+std::unique_ptr<cluster_member> cluster_member::open(const options& settings,
+                                                     const data_folder& folder,
+                                                     store& db,
+                                                     server::failure& why) {
+  std::unique_ptr<cluster_member> out{new cluster_member{settings, folder, db}};
+  auto secret = read_secret(settings.cluster.secret_file, why);
+  if (!secret)
+    return nullptr;
+  out->secret_ = *secret;
+  auto state = load_member(folder.member());
+  if (!state) {
+    why = explain(state.error(), settings.data, folder.member().string());
+    return nullptr;
+  }
+  if (!*state)
+    *state = new_member(settings, out->self_);
+  std::string diagnosis;
+  auto log = open_log(folder.wal(), **state, diagnosis);
+  if (!log && log.error() == errc::corrupt) {
+    spdlog::error("the log is damaged: {}; this node gets it from the others",
+                  diagnosis);
+    if (!put_aside(folder.wal())) {
+      why = explain(errc::storage_failed, settings.data, {});
+      return nullptr;
+    }
+    (*state)->recovering = true;
+    log = open_log(folder.wal(), **state, diagnosis);
+  }
+  if (!log) {
+    why = explain(log.error(), settings.data, diagnosis);
+    return nullptr;
+  }
+  out->stored_ = std::move(*log);
+  auto& own = out->stored_.state;
+  ++own.starts;
+  own.vote = state_for_start(own.self, log_of(out->stored_));
+  if (auto saved = save_member(folder.member(), own); !saved) {
+    why = explain(saved.error(), settings.data, {});
+    return nullptr;
+  }
+  return out;
+}
+
+cluster_member::~cluster_member() {
+  stop();
+}
+
+std::unique_ptr<journal> cluster_member::make_journal(journal_events actors) {
+  auto options = driver_options(stored_.state);
+  auto out = std::make_unique<replicated_journal>(
+    std::move(stored_), folder_.member(), std::move(options), db_,
+    replication_outlets{
+      .actors = std::move(actors),
+      .send =
+        [this](raft_id to, std::string message) {
+          if (links_)
+            links_->send(to, raft_kind, std::move(message));
+        },
+      .role = [this](bool leads,
+                     raft_id leader) { role_changed(leads, leader); },
+      .snapshot_wanted =
+        [] { spdlog::error("this node lags too far behind"); }});
+  journal_ = out.get();
+  return out;
+}
+
+bool cluster_member::start(cluster_roles roles, std::string hello,
+                           server::failure& why) {
+  roles_ = std::move(roles);
+  auto& cluster = settings_.cluster;
+  cluster_link_options links;
+  links.self = self_;
+  links.cluster = folder_.identity().cluster_id;
+  links.secret = secret_;
+  links.hello = std::move(hello);
+  links.listen = {boost::asio::ip::make_address(cluster.address), cluster.port};
+  for (auto& one : cluster.peers)
+    if (one.id != self_)
+      links.peers.push_back({one.id, one.host, one.port});
+  try {
+    links_ = std::make_unique<cluster_link>(
+      std::move(links),
+      cluster_link_events{
+        .up = [](node_id, const std::string&) {},
+        .down = [](node_id) {},
+        .received =
+          [this](node_id from, std::uint8_t kind, std::string body) {
+            received(from, kind, std::move(body));
+          }});
+  } catch (const boost::system::system_error& error) {
+    why = {4, "callboard: cannot listen on " + cluster.listen + ": "
+                + error.code().message()
+                + "; choose another address with --cluster"};
+    return false;
+  }
+  thread_ = std::thread{[this] { change_roles(); }};
+  journal_->start();
+  return true;
+}
+
+void cluster_member::received(node_id, std::uint8_t kind, std::string body) {
+  if (kind == raft_kind)
+    journal_->received(std::move(body));
+}
+
+void cluster_member::role_changed(bool leads, raft_id leader) {
+  {
+    std::lock_guard lock{mutex_};
+    next_ = role{leads, leader};
+  }
+  wake_.notify_all();
+}
+
+void cluster_member::change_roles() {
+  std::unique_lock lock{mutex_};
+  for (;;) {
+    wake_.wait(lock, [this] { return stopping_ || next_; });
+    if (stopping_)
+      return;
+    auto next = *std::exchange(next_, std::nullopt);
+    bool left = leads_ && !next.leads;
+    bool led = !leads_ && next.leads;
+    leads_ = next.leads;
+    lock.unlock();
+    if (left) {
+      roles_.leave();
+      journal_->actors_ended();
+    }
+    if (led)
+      roles_.lead();
+    else if (!next.leads)
+      roles_.follow(next.leader == 0 ? std::optional<node_id>{}
+                                     : std::optional<node_id>{next.leader});
+    lock.lock();
+    wake_.notify_all();
+  }
+}
+
+void cluster_member::retire() {
+  if (!journal_ || !links_ || settings_.cluster.peers.size() < 2)
+    return;
+  constexpr auto wait_max = std::chrono::seconds{2};
+  std::unique_lock lock{mutex_};
+  if (!leads_)
+    return;
+  journal_->transfer(0);
+  wake_.wait_for(lock, wait_max, [this] { return !leads_; });
+}
+
+void cluster_member::stop_roles() {
+  {
+    std::lock_guard lock{mutex_};
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable())
+    thread_.join();
+}
+
+void cluster_member::stop() {
+  stop_roles();
+  if (journal_)
+    journal_->stop();
+  links_.reset();
+}
+
+} // namespace callboard

@@ -1,0 +1,102 @@
+// A node's part in a cluster: its log, its links, and who leads.
+#pragma once
+
+#include "actors/replication/replicated_journal.hpp"
+#include "net/barco_options.hpp"
+#include "net/cluster_link.hpp"
+#include "net/options.hpp"
+#include "persistence/data_folder.hpp"
+#include "server.hpp"
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+namespace callboard {
+
+/// What a node that leads does, and stops doing. Called one at a time, on a
+/// thread that may block.
+struct cluster_roles {
+  std::function<void()> lead;
+  std::function<void()> leave;                        // only after `lead`
+  std::function<void(std::optional<node_id>)> follow; // nothing: nobody leads
+};
+
+/// The journal, the links to the other nodes, and the thread that changes
+/// roles.
+class cluster_member {
+public:
+  /// Opens the log that belongs to `db`. What is damaged is put aside, and
+  /// comes from the other nodes again; null, and `why`, if that cannot be.
+  static std::unique_ptr<cluster_member> open(const options& settings,
+                                              const data_folder& folder,
+                                              store& db, server::failure& why);
+
+  ~cluster_member(); // stops
+  cluster_member(const cluster_member&) = delete;
+  cluster_member& operator=(const cluster_member&) = delete;
+
+  /// The journal of this node, for its owner; tells `actors` while it leads.
+  std::unique_ptr<journal> make_journal(journal_events actors);
+
+  /// Reaches out to the other nodes. False, and `why`: it cannot listen.
+  bool start(cluster_roles roles, std::string hello, server::failure& why);
+
+  /// Hands leadership over, if it leads; blocks until that is so or can not be.
+  void retire();
+
+  /// No role changes any more.
+  void stop_roles();
+
+  /// The journal's threads end, then the links.
+  void stop();
+
+  replicated_journal& log() { return *journal_; }
+
+  cluster_link& links() { return *links_; }
+
+private:
+  cluster_member(const options& settings, const data_folder& folder, store& db);
+
+  void change_roles();
+  void role_changed(bool leads, raft_id leader);
+  void received(node_id from, std::uint8_t kind, std::string body);
+
+  struct role {
+    bool leads = false;
+    raft_id leader = 0;
+  };
+
+  const options& settings_;
+  const data_folder& folder_;
+  store& db_;
+  node_id self_;
+  std::string secret_;
+  stored_member stored_;
+  replicated_journal* journal_ = nullptr;
+  std::unique_ptr<cluster_link> links_;
+  cluster_roles roles_;
+
+  std::mutex mutex_; // what follows
+  std::condition_variable wake_;
+  std::optional<role> next_; // the newest, if it is not in force
+  bool leads_ = false;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+/// What tells clusters apart: 32 hex digits of a hash of their secret.
+std::string cluster_id_of(const std::string& secret);
+
+/// The secret in a file, without spaces at its ends. Null, and `why`, if there
+/// is none.
+std::optional<std::string> read_secret(const std::string& file,
+                                       server::failure& why);
+
+} // namespace callboard
