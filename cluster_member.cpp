@@ -9,6 +9,8 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cctype>
+#include <chrono>
 #include <fstream>
 #include <iterator>
 #include <random>
@@ -53,6 +55,12 @@ member_state new_member(const options& settings, raft_id self) {
   out.vote.term = 1;
   out.base = {1, 1, 1, first_configuration(settings), {}};
   return out;
+}
+
+std::uint64_t wall_ms() {
+  auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::uint64_t(
+    std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
 }
 
 raft_options driver_options(const member_state& state) {
@@ -114,7 +122,8 @@ std::unique_ptr<cluster_member> cluster_member::open(const options& settings,
     why = explain(state.error(), settings.data, folder.member().string());
     return nullptr;
   }
-  if (!*state)
+  bool fresh = !*state;
+  if (fresh)
     *state = new_member(settings, out->self_);
   std::string diagnosis;
   auto log = open_log(folder.wal(), **state, diagnosis);
@@ -134,7 +143,9 @@ std::unique_ptr<cluster_member> cluster_member::open(const options& settings,
   }
   out->stored_ = std::move(*log);
   auto& own = out->stored_.state;
-  ++own.starts;
+  out->stored_.fresh = fresh;
+  // Also after its disk was lost: others ignore what an earlier start sent.
+  own.starts = std::max(own.starts + 1, wall_ms());
   own.vote = state_for_start(own.self, log_of(out->stored_));
   if (auto saved = save_member(folder.member(), own); !saved) {
     why = explain(saved.error(), settings.data, {});

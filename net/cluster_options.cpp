@@ -29,7 +29,7 @@ std::optional<std::uint64_t> read_number(std::string_view text,
   return out;
 }
 
-std::optional<cluster_member> read_peer(std::string_view text) {
+std::optional<peer_address> read_peer(std::string_view text) {
   auto equals = text.find('=');
   if (equals == text.npos)
     return std::nullopt;
@@ -40,7 +40,7 @@ std::optional<cluster_member> read_peer(std::string_view text) {
   std::string host{at->host};
   if (host.size() > 2 && host.front() == '[')
     host = host.substr(1, host.size() - 2);
-  return cluster_member{*id, std::move(host), *at->port};
+  return peer_address{*id, std::move(host), *at->port};
 }
 
 std::optional<std::string> set_node_id(options& to, const std::string& text) {
@@ -77,9 +77,9 @@ std::optional<std::string> set_host(std::string& to, const std::string& text,
 
 } // namespace
 
-std::optional<std::string> read_peers(std::vector<cluster_member>& to,
+std::optional<std::string> read_peers(std::vector<peer_address>& to,
                                       const std::string& text) {
-  std::vector<cluster_member> out;
+  std::vector<peer_address> out;
   for (std::string_view left{text}; !left.empty();) {
     auto comma = std::min(left.find(','), left.size());
     auto one = read_peer(left.substr(0, comma));
@@ -112,8 +112,7 @@ bool cluster_options::on_loopback() const {
                         [&](auto& one) { return local(one.host); });
 }
 
-const cluster_member*
-cluster_options::self(const std::string& host_name) const {
+const peer_address* cluster_options::self(const std::string& host_name) const {
   auto id = node_id;
   if (id == 0) {
     auto digits = host_name.find_last_not_of("0123456789");

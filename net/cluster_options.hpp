@@ -9,13 +9,12 @@
 namespace callboard {
 
 /// A node as `--peers` names it.
-struct cluster_member {
+struct peer_address {
   std::uint64_t id = 0;
   std::string host; // name or address
   std::uint16_t port = 0;
 
-  friend bool operator==(const cluster_member&,
-                         const cluster_member&) = default;
+  friend bool operator==(const peer_address&, const peer_address&) = default;
 };
 
 struct cluster_options {
@@ -23,8 +22,8 @@ struct cluster_options {
   std::string listen = "127.0.0.1:2114"; // ADDR:PORT for the other nodes
   std::string address = "127.0.0.1";     // the two parts of it
   std::uint16_t port = 2114;
-  std::string peers_text;            // as it was said, and what it means
-  std::vector<cluster_member> peers; // all nodes, this one too, by id
+  std::string peers_text;          // as it was said, and what it means
+  std::vector<peer_address> peers; // all nodes, this one too, by id
   std::string secret_file;
   bool join = false;           // of a cluster that exists: its nodes know more
   std::string advertise_http;  // HOST:PORT that clients of other nodes are told
@@ -38,11 +37,11 @@ struct cluster_options {
 
   /// The node among the peers that this process is: `node_id`, or the one whose
   /// number `host_name` ends with. Null: none of them.
-  const cluster_member* self(const std::string& host_name) const;
+  const peer_address* self(const std::string& host_name) const;
 };
 
 /// `1=127.0.0.1:2114,2=127.0.0.2:2114`. Returns what is wrong with it.
-std::optional<std::string> read_peers(std::vector<cluster_member>& to,
+std::optional<std::string> read_peers(std::vector<peer_address>& to,
                                       const std::string& text);
 
 /// What is wrong with the settings together, or nothing.

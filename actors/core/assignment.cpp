@@ -8,7 +8,7 @@
 namespace callboard {
 
 std::vector<std::vector<topic_slice>>
-assign(const std::vector<group_member>& members, std::size_t partitions) {
+assign(const std::vector<group_consumer>& members, std::size_t partitions) {
   std::map<std::string_view, std::vector<std::size_t>> readers; // by topic
   for (std::size_t m = 0; m < members.size(); ++m)
     for (auto& topic : *members[m].topics) {

@@ -19,7 +19,7 @@ struct topic_slice {
 };
 
 /// A member and the topics that it named; the views live as long as the call.
-struct group_member {
+struct group_consumer {
   std::string_view name;
   const std::vector<std::string>* topics = nullptr;
 };
@@ -32,6 +32,6 @@ struct group_member {
 /// Of two members with one name the first comes first; else the order in which
 /// they are given does not matter.
 std::vector<std::vector<topic_slice>>
-assign(const std::vector<group_member>& members, std::size_t partitions);
+assign(const std::vector<group_consumer>& members, std::size_t partitions);
 
 } // namespace callboard

@@ -125,7 +125,7 @@ membership::assignment membership::assigned(std::string_view group) const {
   if (found == groups_.end())
     return {};
   assignment out;
-  std::vector<group_member> members;
+  std::vector<group_consumer> members;
   for (auto& key : found->second) { // by id: in order of their names
     out.emplace_back(key, std::vector<topic_slice>{});
     members.push_back({key.id, &consumers_.find(key)->second.row.topics});

@@ -24,6 +24,7 @@ struct stored_member {
   member_state state;
   std::vector<log_entry> entries; // behind `state.base`
   std::unique_ptr<wal> files;
+  bool fresh = false; // the disk was empty
 };
 
 /// Reads the log behind `state.base`. An index that was seen before replaces
@@ -44,11 +45,11 @@ public:
   /// What happens to one step: state and base go to the member file, entries to
   /// the wal.
   struct step {
-    std::optional<hard_state> vote;
-    std::optional<log_snapshot> base;
-    std::optional<bool> recovering;
+    std::optional<hard_state> vote{};
+    std::optional<log_snapshot> base{};
+    std::optional<bool> recovering{};
     entry_index first = 0; // of `entries`
-    std::vector<log_entry> entries;
+    std::vector<log_entry> entries{};
   };
 
   /// `done`: so many more steps are durable; on the thread of the disk.

@@ -16,7 +16,7 @@ struct member_state {
   /// Its disk lost something that it may have acknowledged: it must not vote
   /// before it has caught up with a leader.
   bool recovering = false;
-  std::uint64_t starts = 0; // of the process: the session of its messages
+  std::uint64_t starts = 0; // grows with each: the session of its messages
   hard_state vote;
   /// Everything up to here is in LMDB; the log begins behind it. Its `state` is
   /// empty.

@@ -30,11 +30,12 @@ void replicated_journal::committed(const committed_entry& what) {
   auto bytes = what.entry.payload ? what.entry.payload->size() : 0;
   log_positions::partition_ends ends;
   if (what.entry.kind == entry_kind::command)
-    for (auto& one : entries_of(what))
+    for (auto& one : entries_of(what)) {
       if (!ends.empty() && ends.back().first == one.partition)
         ends.back().second = one.index;
       else
         ends.emplace_back(one.partition, one.index);
+    }
   while (!in_flight_.empty() && in_flight_.front().index <= what.index) {
     in_flight_bytes_ -= in_flight_.front().bytes;
     in_flight_.pop_front();

@@ -1,6 +1,7 @@
 // The thread around the driver: what comes in, what must be done for it.
 #include "actors/replication/replicated_journal.hpp"
 
+#include "actors/core/limits.hpp"
 #include "actors/replication/cluster_limits.hpp"
 #include "actors/replication/message_codec.hpp"
 
@@ -30,8 +31,7 @@ replicated_journal::replicated_journal(stored_member from,
                                        replication_outlets outlets)
     : options_(std::move(options)), db_(db), outlets_(std::move(outlets)),
       from_(log_of(from)), recovering_(from.state.recovering),
-      fresh_(from.state.starts == 1 && from.state.base.index <= 1
-             && from.entries.empty()) {
+      fresh_(from.fresh) {
   status_.self = from.state.self;
   base_ = from.state.base;
   disk_ =
@@ -151,7 +151,9 @@ bool replicated_journal::has_work() const {
 }
 
 void replicated_journal::run() try {
-  driver_.emplace(options_, [](entry_index) { return std::nullopt; });
+  driver_.emplace(options_, [this](entry_index i) { return loaded(i); });
+  loaded_ = from_.entries;
+  loaded_after_ = from_.first - 1;
   driver_->set_recovering(recovering_);
   perform(driver_->start(now(), from_));
   from_ = {};
@@ -219,9 +221,12 @@ void replicated_journal::steps_done(std::size_t count) {
     steps_.pop_front();
     if (!base)
       perform(driver_->stored(now()));
-    else if (base->index > 0)
+    else if (base->index > 0) {
+      unload(UINT64_MAX, base->index);
       perform(driver_->compacted(
-        now(), std::make_shared<const log_snapshot>(std::move(*base))));
+        now(), std::make_shared<const log_snapshot>(std::move(*base)),
+        limits::tail_entries_max));
+    }
   }
 }
 
@@ -231,6 +236,8 @@ void replicated_journal::perform(raft_effects effects) {
       outlets_.snapshot_wanted();
       continue;
     }
+    if (step.first > 0)
+      unload(step.first, 0);
     steps_.emplace_back();
     disk_->put({.vote = step.state,
                 .first = step.first,
@@ -242,6 +249,21 @@ void replicated_journal::perform(raft_effects effects) {
     committed(one);
   if (effects.wake_at)
     wake_at_ = effects.wake_at;
+}
+
+std::optional<log_entry> replicated_journal::loaded(entry_index index) const {
+  if (index <= loaded_after_ || index > loaded_after_ + loaded_.size())
+    return std::nullopt;
+  return loaded_[index - loaded_after_ - 1];
+}
+
+/// Entries from `from` on were replaced; those up to `up_to` are in LMDB.
+void replicated_journal::unload(entry_index from, entry_index up_to) {
+  if (from > loaded_after_)
+    loaded_.resize(
+      std::min<std::size_t>(loaded_.size(), from - loaded_after_ - 1));
+  if (up_to >= loaded_after_ + loaded_.size())
+    loaded_ = {};
 }
 
 void replicated_journal::watch_disk() {

@@ -31,7 +31,7 @@ struct replication_status {
   entry_index committed = 0;
   entry_index applied = 0;
   entry_index last = 0;
-  std::vector<raft_peer> peers; // of a leader only
+  std::vector<peer_state> peers;
 };
 
 /// Whom the journal tells; all on its own thread, none may block.
@@ -133,6 +133,8 @@ private:
   void begin_leading();
   void watch_recovery(const peer_message& message);
   void begin_recovery();
+  std::optional<log_entry> loaded(entry_index index) const;
+  void unload(entry_index from, entry_index up_to);
   void watch_disk();
   void advance_base(const std::vector<log_index>& flushed);
   void publish_status();
@@ -144,7 +146,9 @@ private:
   std::unique_ptr<log_disk> disk_;
 
   // Of the journal's thread.
-  stored_log from_;
+  stored_log from_;               // the start's: `loaded_` then
+  std::vector<log_entry> loaded_; // what the disk had behind `loaded_after_`
+  entry_index loaded_after_ = 0;
   std::optional<raft_driver> driver_;
   std::optional<raft_ms> wake_at_;
   std::deque<std::optional<log_snapshot>> steps_; // unfinished; a base's, or

@@ -68,7 +68,7 @@ TEST_CASE("every slice has one owner, whatever the order of the members") {
     }
     auto partitions = random() % 12 + 1;
     auto deal = [&] {
-      std::vector<group_member> members;
+      std::vector<group_consumer> members;
       for (auto& [name, named] : people)
         members.push_back({name, &named});
       std::map<topic_slice, std::string> owner;

@@ -1,0 +1,222 @@
+#include "tests/replication/journal_cluster.hpp"
+
+#include "persistence/codec.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <chrono>
+#include <thread>
+
+namespace callboard::test {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr partition_id home{0};
+
+record user_record(const std::string& login) {
+  record out;
+  out.at = {1};
+  out.changes.push_back(put_user{login, {}});
+  return out;
+}
+
+} // namespace
+
+bool eventually(const std::function<bool()>& holds) {
+  auto end = std::chrono::steady_clock::now() + 30s;
+  while (std::chrono::steady_clock::now() < end) {
+    if (holds())
+      return true;
+    std::this_thread::yield();
+  }
+  return holds();
+}
+
+void journal_node::start() {
+  auto opened = store::open({.folder = folder.path / "store", .partitions = 2});
+  REQUIRE(opened.has_value());
+  db = std::move(*opened);
+  auto state = load_member(folder.path / "member");
+  REQUIRE(state.has_value());
+  bool fresh = !*state;
+  if (fresh) {
+    state->emplace();
+    (*state)->self = id_;
+    (*state)->vote.term = 1;
+    (*state)->base = {1, 1, 1, encode_voters(cluster_.voters()), {}};
+  }
+  std::string diagnosis;
+  auto from = open_log(folder.path / "wal", **state, diagnosis);
+  REQUIRE(from.has_value());
+  from->fresh = fresh;
+  from->state.starts = ++starts_;
+  from->state.vote = state_for_start(id_, log_of(*from));
+  REQUIRE(save_member(folder.path / "member", from->state).has_value());
+  raft_options options;
+  options.self = id_;
+  options.seed = unsigned(id_);
+  options.session = starts_;
+  options.election_timeout_ms = 200;
+  options.heartbeat_ms = 40;
+  log = std::make_unique<replicated_journal>(
+    std::move(*from), folder.path / "member", options, *db,
+    replication_outlets{
+      .actors = {.flushed = [this](partition_id, log_index i) { flushed(i); },
+                 .failed = [this](partition_id, errc) { failed(); }},
+      .send =
+        [this](raft_id to, std::string m) {
+          cluster_.deliver(id_, to, std::move(m));
+        },
+      .role = [this](bool leads, raft_id) { role(leads); },
+      .snapshot_wanted = [] {}});
+  db->on_flushed([this](auto& indexes) { log->release(indexes); });
+  cluster_.reach(id_, log.get());
+  log->start();
+}
+
+void journal_node::stop() {
+  if (!log)
+    return;
+  cluster_.reach(id_, nullptr);
+  db->on_flushed({});
+  log->stop();
+  log.reset();
+  db.reset();
+  leads_ = false;
+}
+
+void journal_node::lose_disk() {
+  for (auto& entry : std::filesystem::directory_iterator{folder.path})
+    std::filesystem::remove_all(entry.path());
+}
+
+void journal_node::role(bool leads) {
+  std::lock_guard lock{mutex_};
+  if (leads_.exchange(leads) && !leads) {
+    pending_.clear();
+    log->actors_ended();
+  }
+  if (leads) {
+    last_ = flushed_ = db->applied(home);
+    failed_.clear();
+  }
+}
+
+void journal_node::flushed(log_index index) {
+  std::lock_guard lock{mutex_};
+  while (!pending_.empty() && pending_.begin()->first <= index) {
+    auto next = pending_.extract(pending_.begin());
+    db->apply(home, next.key(), next.mapped(), 10);
+  }
+  flushed_ = std::max(flushed_, index);
+}
+
+void journal_node::failed() {
+  std::lock_guard lock{mutex_};
+  for (auto& [index, what] : pending_)
+    failed_.insert(index);
+  pending_.clear();
+  last_ = db->applied(home);
+}
+
+std::optional<log_index> journal_node::append(const std::string& login) {
+  std::lock_guard lock{mutex_};
+  if (!leads_)
+    return std::nullopt;
+  auto what = user_record(login);
+  last_ = {last_.value + 1};
+  auto body = encode(what);
+  pending_.emplace(last_, std::move(what));
+  log->append({home, last_, 0, std::move(body)});
+  return last_;
+}
+
+std::optional<bool> journal_node::outcome(log_index index) {
+  std::lock_guard lock{mutex_};
+  if (index <= flushed_)
+    return true;
+  if (!leads_ || failed_.contains(index))
+    return false;
+  return std::nullopt;
+}
+
+bool journal_node::has_user(const std::string& login) const {
+  auto user = db->user(login);
+  return user && *user;
+}
+
+std::size_t journal_node::users() const {
+  auto all = db->users();
+  return all ? all->size() : 0;
+}
+
+journal_cluster::journal_cluster(std::size_t nodes) {
+  for (raft_id id = 1; id <= nodes; ++id)
+    nodes_.push_back(std::make_unique<journal_node>(*this, id));
+  for (auto& one : nodes_)
+    one->start();
+}
+
+journal_cluster::~journal_cluster() {
+  for (raft_id id = 1; id <= nodes_.size(); ++id)
+    cut(id, true);
+  for (auto& one : nodes_)
+    one->stop();
+}
+
+std::vector<raft_id> journal_cluster::voters() const {
+  std::vector<raft_id> out;
+  for (raft_id id = 1; id <= nodes_.size(); ++id)
+    out.push_back(id);
+  return out;
+}
+
+journal_node* journal_cluster::leader() {
+  journal_node* out = nullptr;
+  eventually([&] {
+    for (auto& one : nodes_)
+      if (one->leads())
+        out = one.get();
+    return out != nullptr;
+  });
+  return out;
+}
+
+bool journal_cluster::publish(const std::string& login) {
+  return eventually([&] {
+    auto* at = leader();
+    auto index = at ? at->append(login) : std::nullopt;
+    if (!index)
+      return false;
+    std::optional<bool> outcome;
+    eventually([&] { return (outcome = at->outcome(*index)).has_value(); });
+    return outcome.value_or(false);
+  });
+}
+
+void journal_cluster::cut(raft_id id, bool is_cut) {
+  std::lock_guard lock{mutex_};
+  if (is_cut)
+    cut_.insert(id);
+  else
+    cut_.erase(id);
+}
+
+void journal_cluster::deliver(raft_id from, raft_id to, std::string message) {
+  std::lock_guard lock{mutex_};
+  auto at = reachable_.find(to);
+  if (at != reachable_.end() && !cut_.contains(from) && !cut_.contains(to))
+    at->second->received(std::move(message));
+}
+
+void journal_cluster::reach(raft_id id, replicated_journal* at) {
+  std::lock_guard lock{mutex_};
+  if (at == nullptr)
+    reachable_.erase(id);
+  else
+    reachable_[id] = at;
+}
+
+} // namespace callboard::test

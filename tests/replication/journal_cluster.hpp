@@ -1,0 +1,99 @@
+// Three journals in one process: real threads and disks, a network of calls.
+#pragma once
+
+#include "actors/replication/replicated_journal.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace callboard::test {
+
+/// Polls until `holds`, or false when the time is over.
+bool eventually(const std::function<bool()>& holds);
+
+class journal_cluster;
+
+/// A node: its directory stays when it is stopped. While it leads, a stand-in
+/// for its actors appends records, and applies them once they are flushed.
+class journal_node {
+public:
+  journal_node(journal_cluster& cluster, raft_id id)
+      : cluster_(cluster), id_(id) {}
+
+  ~journal_node() { stop(); }
+
+  void start();
+  void stop();
+  void lose_disk();
+
+  bool leads() const { return leads_; }
+
+  /// Appends a record that puts a user; returns its index, nothing if the node
+  /// does not lead.
+  std::optional<log_index> append(const std::string& login);
+
+  /// Whether it is committed; nothing: not known yet. False: it may be lost.
+  std::optional<bool> outcome(log_index index);
+
+  bool has_user(const std::string& login) const;
+  std::size_t users() const;
+
+  temporary_folder folder;
+  std::unique_ptr<store> db;
+  std::unique_ptr<replicated_journal> log;
+
+private:
+  void role(bool leads);
+  void flushed(log_index index);
+  void failed();
+
+  journal_cluster& cluster_;
+  raft_id id_;
+  std::uint64_t starts_ = 0;
+  std::atomic<bool> leads_{false};
+  std::mutex mutex_; // what follows
+  std::map<log_index, record> pending_;
+  log_index last_;
+  log_index flushed_;
+  std::set<log_index> failed_;
+};
+
+class journal_cluster {
+public:
+  explicit journal_cluster(std::size_t nodes);
+  ~journal_cluster();
+
+  journal_node& node(raft_id id) { return *nodes_[id - 1]; }
+
+  std::vector<raft_id> voters() const;
+
+  /// Waits for a node that leads; null if there is none for long.
+  journal_node* leader();
+
+  /// Appends until it is committed somewhere, on whoever leads.
+  bool publish(const std::string& login);
+
+  void cut(raft_id id, bool is_cut);
+  void deliver(raft_id from, raft_id to, std::string message);
+
+  /// Null: nothing is delivered to it.
+  void reach(raft_id id, replicated_journal* at);
+
+private:
+  std::mutex mutex_; // what follows but the nodes
+  std::set<raft_id> cut_;
+  std::map<raft_id, replicated_journal*> reachable_;
+
+  std::vector<std::unique_ptr<journal_node>> nodes_;
+};
+
+} // namespace callboard::test

@@ -1,0 +1,167 @@
+// What a member writes, read again.
+#include "actors/replication/log_batch.hpp"
+#include "actors/replication/log_disk.hpp"
+#include "actors/replication/raft_driver.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <condition_variable>
+#include <fstream>
+
+using namespace callboard;
+using namespace callboard::test;
+
+namespace {
+
+log_entry entry(entry_term term, const std::string& payload) {
+  return {term, entry_kind::command,
+          std::make_shared<const std::string>(payload)};
+}
+
+member_state some_state() {
+  member_state out;
+  out.self = 2;
+  out.starts = 7;
+  out.vote = {3, 1};
+  out.base = {10, 2, 1, encode_voters(std::vector<raft_id>{1, 2, 3}), {}};
+  return out;
+}
+
+std::string text_of(const stored_member& member) {
+  std::string out;
+  for (auto& one : member.entries)
+    out += std::to_string(one.term) + *one.payload + " ";
+  return out;
+}
+
+/// A disk that can be waited for.
+class waited_disk {
+public:
+  waited_disk(const std::filesystem::path& folder, const member_state& state) {
+    std::string diagnosis;
+    auto log = open_log(folder / "wal", state, diagnosis);
+    REQUIRE(log.has_value());
+    found = text_of(*log);
+    disk.emplace(std::move(log->files), folder / "member", state,
+                 [this](std::size_t count) {
+                   {
+                     std::lock_guard lock{mutex_};
+                     done_ += count;
+                   }
+                   changed_.notify_one();
+                 });
+  }
+
+  void put_and_wait(std::vector<log_disk::step> steps) {
+    auto count = steps.size();
+    for (auto& one : steps)
+      disk->put(std::move(one));
+    std::unique_lock lock{mutex_};
+    REQUIRE(changed_.wait_for(lock, std::chrono::seconds{20},
+                              [&] { return done_ >= count; }));
+    done_ -= count;
+  }
+
+  std::string found;
+  std::optional<log_disk> disk;
+
+private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::size_t done_ = 0;
+};
+
+} // namespace
+
+TEST_CASE("a batch holds what the journal took") {
+  std::vector<journal_entry> entries{{{3}, {1}, 0, "one"},
+                                     {{3}, {2}, 0, std::string(1000, 'x')},
+                                     {{0}, {9}, 0, ""}};
+  auto bytes = encode_batch(entries);
+  auto read = decode_batch(bytes);
+  REQUIRE(read.has_value());
+  REQUIRE(read->size() == 3);
+  CHECK((*read)[1].partition == partition_id{3});
+  CHECK((*read)[1].index == log_index{2});
+  CHECK((*read)[1].body == entries[1].body);
+  CHECK((*read)[2].partition == partition_id{0});
+  CHECK(decode_batch(std::string{"\7", 1}).error() == errc::unknown_format);
+  CHECK(decode_batch({}).error() == errc::corrupt);
+  CHECK(
+    decode_batch(std::string_view{bytes}.substr(0, bytes.size() - 1)).error()
+    == errc::corrupt);
+}
+
+TEST_CASE("a member file says what was saved, or that it is damaged") {
+  temporary_folder folder;
+  auto file = folder.path / "member";
+  auto none = load_member(file);
+  REQUIRE(none.has_value());
+  CHECK(!*none);
+  REQUIRE(save_member(file, some_state()).has_value());
+  auto read = load_member(file);
+  REQUIRE(read.has_value());
+  REQUIRE(read->has_value());
+  CHECK((*read)->self == 2);
+  CHECK((*read)->starts == 7);
+  CHECK((*read)->vote.term == 3);
+  CHECK((*read)->vote.vote == 1);
+  CHECK((*read)->base.index == 10);
+  CHECK((*read)->base.configuration == some_state().base.configuration);
+  auto size = std::filesystem::file_size(file);
+  for (std::size_t at = 0; at < size; ++at) {
+    REQUIRE(save_member(file, some_state()).has_value());
+    std::fstream damage{file};
+    damage.seekg(std::streamoff(at));
+    auto byte = char(damage.get());
+    damage.seekp(std::streamoff(at));
+    damage.put(char(byte ^ 4));
+    damage.close();
+    INFO("byte " << at);
+    CHECK(load_member(file).error() == errc::corrupt);
+  }
+}
+
+TEST_CASE("a log is read back behind its base, with its tail replaced") {
+  temporary_folder folder;
+  auto state = some_state();
+  {
+    waited_disk on{folder.path, state};
+    on.put_and_wait({{.first = 11, .entries = {entry(3, "a"), entry(3, "b")}},
+                     {.first = 13, .entries = {entry(3, "c")}}});
+    on.put_and_wait(
+      {{.vote = hard_state{4, 3}, .first = 12, .entries = {entry(4, "B")}}});
+  }
+  auto saved = load_member(folder.path / "member");
+  REQUIRE(saved.has_value());
+  REQUIRE(saved->has_value());
+  CHECK((*saved)->vote.term == 4);
+  CHECK((*saved)->vote.vote == 3);
+  {
+    waited_disk again{folder.path, **saved};
+    CHECK(again.found == "3a 4B ");
+    auto base = state.base;
+    base.index = 11;
+    base.term = 3;
+    again.put_and_wait({{.base = base, .recovering = true}});
+  }
+  saved = load_member(folder.path / "member");
+  REQUIRE(saved.has_value());
+  CHECK((*saved)->recovering);
+  CHECK(waited_disk(folder.path, **saved).found == "4B ");
+}
+
+TEST_CASE("a log with a gap is damaged") {
+  temporary_folder folder;
+  auto state = some_state();
+  {
+    waited_disk on{folder.path, state};
+    on.put_and_wait({{.first = 11, .entries = {entry(3, "a")}},
+                     {.first = 12, .entries = {entry(3, "b")}}});
+  }
+  state.base.index = 5;
+  std::string diagnosis;
+  CHECK(open_log(folder.path / "wal", state, diagnosis).error()
+        == errc::corrupt);
+}

@@ -1,0 +1,86 @@
+// Journals that agree: who leads, what is committed, what a restart finds.
+#include "tests/replication/journal_cluster.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace callboard;
+using namespace callboard::test;
+
+namespace {
+
+std::string user(int n) {
+  return "user-" + std::to_string(n);
+}
+
+} // namespace
+
+TEST_CASE("a single voter records what it appends, over restarts") {
+  journal_cluster cluster{1};
+  for (int n = 0; n < 20; ++n)
+    REQUIRE(cluster.publish(user(n)));
+  cluster.node(1).stop();
+  cluster.node(1).start();
+  REQUIRE(cluster.leader() != nullptr);
+  CHECK(cluster.node(1).users() == 20);
+  CHECK(cluster.publish("another"));
+}
+
+TEST_CASE("what is committed reaches every node") {
+  journal_cluster cluster{3};
+  for (int n = 0; n < 50; ++n)
+    REQUIRE(cluster.publish(user(n)));
+  for (raft_id id = 1; id <= 3; ++id)
+    CHECK(eventually([&] { return cluster.node(id).users() == 50; }));
+}
+
+TEST_CASE("another node leads when the leader stops, and has everything") {
+  journal_cluster cluster{3};
+  for (int n = 0; n < 20; ++n)
+    REQUIRE(cluster.publish(user(n)));
+  auto* first = cluster.leader();
+  first->stop();
+  for (int n = 20; n < 40; ++n)
+    REQUIRE(cluster.publish(user(n)));
+  CHECK(cluster.leader()->users() == 40);
+  first->start();
+  CHECK(eventually([&] { return first->users() == 40; }));
+}
+
+TEST_CASE("a leader that is cut off fails what it cannot commit") {
+  journal_cluster cluster{3};
+  REQUIRE(cluster.publish("before"));
+  auto* old = cluster.leader();
+  auto id = old->log->status().self;
+  cluster.cut(id, true);
+  auto index = old->append("lost");
+  REQUIRE(index);
+  CHECK(eventually([&] { return old->outcome(*index) == false; }));
+  REQUIRE(cluster.publish("after"));
+  cluster.cut(id, false);
+  CHECK(eventually([&] { return old->has_user("after"); }));
+  CHECK(!old->has_user("lost"));
+  CHECK(old->append("more") == std::nullopt);
+}
+
+TEST_CASE("leadership can be handed over") {
+  journal_cluster cluster{3};
+  REQUIRE(cluster.publish("before"));
+  auto* old = cluster.leader();
+  old->log->transfer(0);
+  CHECK(eventually([&] { return !old->leads(); }));
+  CHECK(cluster.publish("after"));
+}
+
+TEST_CASE("a node that lost its disk votes again once it has caught up") {
+  journal_cluster cluster{3};
+  for (int n = 0; n < 20; ++n)
+    REQUIRE(cluster.publish(user(n)));
+  auto id = cluster.leader()->log->status().self % 3 + 1;
+  auto& node = cluster.node(id);
+  node.stop();
+  node.lose_disk();
+  node.start();
+  CHECK(eventually([&] { return node.users() == 20; }));
+  CHECK(eventually([&] { return !node.log->status().recovering; }));
+  CHECK(cluster.publish("after"));
+}
