@@ -25,6 +25,19 @@ inline constexpr std::size_t uncommitted_entries_max = 256;
 /// Entries sent to a follower and not answered yet.
 inline constexpr std::size_t in_flight_entries_max = 256;
 
+/// A member is close if it lacks no more entries than this: configurations
+/// change only among members that are.
+inline constexpr std::size_t close_entries_max = 64;
+
+/// Steps that wait for a disk, and messages that wait for a step. A member
+/// whose disk is stuck drops what it hears beyond that.
+inline constexpr std::size_t storage_steps_max = 1024;
+inline constexpr std::size_t deferred_messages_max = 1024;
+
+/// An installation of a snapshot may take so long before it is begun anew.
+/// One that a follower knows nothing of is noticed at the next heartbeat.
+inline constexpr std::chrono::milliseconds install_timeout = 4h;
+
 /// Entries of one message to a follower have together, unless one alone is
 /// larger.
 inline constexpr std::size_t replication_bytes_max = std::size_t{1} << 20;

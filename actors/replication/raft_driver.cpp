@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <functional>
 #include <new>
 #include <stdexcept>
 #include <utility>
@@ -28,6 +27,8 @@ raft_driver::raft_driver(const raft_options& options, entry_reader read)
   raft_set_election_timeout(&engine_, options_.election_timeout_ms);
   raft_set_heartbeat_timeout(&engine_, options_.heartbeat_ms);
   raft_set_max_inflight_entries(&engine_, options_.in_flight_entries_max);
+  raft_set_install_snapshot_timeout(&engine_,
+                                    unsigned(limits::install_timeout.count()));
 }
 
 raft_driver::~raft_driver() {
@@ -41,14 +42,23 @@ raft_effects raft_driver::start(raft_ms now, const stored_log& log) {
     metadata = metadata_of(*log.snapshot);
     event.start.metadata = &metadata;
     applied_ = log.snapshot->index;
+    applied_term_ = log.snapshot->term;
   }
   snapshot_ = log.snapshot;
-  last_ = log.first + log.entries.size() - 1;
-  tail_first_ = last_ + 1;
+  auto first = log.first;
   auto entries = to_engine(log.entries, nullptr);
+  last_ = first + entries.size() - 1;
+  if (log.snapshot && last_ < log.snapshot->index) {
+    // Entries may be applied, and be in the state that is stored, before this
+    // member's own log has them.
+    entries.clear();
+    last_ = log.snapshot->index;
+    first = last_ + 1;
+  }
+  tail_first_ = last_ + 1;
   event.start.term = log.state.term;
   event.start.voted_for = log.state.vote;
-  event.start.start_index = log.first;
+  event.start.start_index = first;
   event.start.entries = entries.empty() ? nullptr : entries.data();
   event.start.n_entries = unsigned(entries.size());
   raft_effects out;
@@ -62,6 +72,17 @@ result<raft_effects> raft_driver::submit(raft_ms now,
   if (last_ + entries.size()
       > raft_commit_index(&engine_) + options_.uncommitted_entries_max)
     return errc::too_many_in_flight;
+  // The others may commit without this member's disk, as long as they like.
+  if (unfinished_.size() >= limits::storage_steps_max)
+    return errc::too_many_in_flight;
+  raft_effects out;
+  if (handing_over_ || append(now, std::move(entries), out) != 0)
+    return errc::unavailable;
+  return out;
+}
+
+int raft_driver::append(raft_ms now, std::vector<log_entry> entries,
+                        raft_effects& out) {
   for (auto& e : entries)
     e.term = term();
   auto* batch = raft_malloc(1);
@@ -71,18 +92,37 @@ result<raft_effects> raft_driver::submit(raft_ms now,
   event.submit.n = unsigned(raw.size());
   incoming_ = entries;
   incoming_raw_ = raw.data();
-  raft_effects out;
   auto failed = try_step(event, out);
   incoming_ = {};
-  if (failed == 0)
-    return out;
-  raft_free(batch);
-  return errc::unavailable;
+  if (failed != 0)
+    raft_free(batch);
+  return failed;
+}
+
+void raft_driver::begin_lead(raft_ms now, bool appended, raft_effects& out) {
+  for (auto& [id, p] : peers_)
+    p.lost = false;
+  // The engine begins its term with an entry only if some may be uncommitted.
+  // One is needed always: only it shows that an earlier leader's configuration
+  // cannot come back, and that all committed entries have been applied.
+  if (!appended
+      && append(now,
+                {{0, entry_kind::barrier, std::make_shared<std::string>()}},
+                out)
+           != 0)
+    throw std::runtime_error("raft: a new leader cannot append");
 }
 
 raft_effects raft_driver::timeout(raft_ms now) {
-  auto event = event_at(now, RAFT_TIMEOUT);
   raft_effects out;
+  continue_transfer(now, out);
+  // Who has forgotten its vote asks for none, and who cannot store one does not
+  // raise its term again and again.
+  if (!is_leader() && (recovering_ || unstored_states_ > 0)) {
+    out.wake_at = now + options_.election_timeout_ms;
+    return out;
+  }
+  auto event = event_at(now, RAFT_TIMEOUT);
   step(event, out);
   if (!out.wake_at)
     out.wake_at = std::max<raft_ms>(raft_timeout(&engine_), now + 1);
@@ -94,11 +134,14 @@ raft_effects raft_driver::stored(raft_ms now) {
   auto done = std::move(unfinished_.front());
   unfinished_.pop_front();
   raft_effects out;
-  if (done.has_state && --unstored_states_ == 0)
-    out.send = std::exchange(deferred_, {});
+  if (done.has_state && --unstored_states_ == 0) {
+    out.send.assign(deferred_.begin(), deferred_.end());
+    deferred_.clear();
+  }
   if (done.install) {
     snapshot_ = done.install;
     applied_ = last_ = done.install->index;
+    applied_term_ = done.install->term;
     out.restore = done.install;
     auto event = event_at(now, RAFT_PERSISTED_SNAPSHOT);
     event.persisted_snapshot.metadata = metadata_of(*done.install);
@@ -112,16 +155,22 @@ raft_effects raft_driver::stored(raft_ms now) {
     step(event, out);
   }
   trim_tail();
+  continue_transfer(now, out);
   return out;
 }
 
 raft_effects raft_driver::compacted(raft_ms now, snapshot_ptr snapshot,
                                     unsigned trailing) {
+  raft_effects out;
+  if (engine_.snapshot.installing || snapshot->index > applied_
+      || snapshot->index <= engine_.trail.snapshot.index)
+    return out;
   auto event = event_at(now, RAFT_SNAPSHOT);
   event.snapshot.metadata = metadata_of(*snapshot);
-  event.snapshot.trailing = trailing;
+  // A follower must not compact what the leader does not know that it has.
+  event.snapshot.trailing =
+    std::max(trailing, options_.in_flight_entries_max + 1);
   snapshot_ = std::move(snapshot);
-  raft_effects out;
   step(event, out);
   return out;
 }
@@ -142,94 +191,15 @@ int raft_driver::try_step(raft_event& event, raft_effects& out) {
       send(update.messages.batch[i], out);
   if (update.flags & RAFT_UPDATE_STATE)
     out.role_changed = true;
+  bool begins = (update.flags & RAFT_UPDATE_STATE) && is_leader();
+  bool has_begun = update.flags & RAFT_UPDATE_ENTRIES;
   if (update.flags & (RAFT_UPDATE_TIMEOUT | RAFT_UPDATE_STATE))
     out.wake_at = raft_timeout(&engine_);
   if (update.flags & RAFT_UPDATE_COMMIT_INDEX)
     apply_committed(event.time, out);
+  if (begins && is_leader())
+    begin_lead(event.time, has_begun, out);
   return 0;
-}
-
-void raft_driver::collect_storage(const raft_update& update,
-                                  raft_effects& out) {
-  storage_step job;
-  unfinished_step pending;
-  if (update.flags & (RAFT_UPDATE_CURRENT_TERM | RAFT_UPDATE_VOTED_FOR)) {
-    job.state = {raft_current_term(&engine_), raft_voted_for(&engine_)};
-    pending.has_state = true;
-    ++unstored_states_;
-  }
-  if (update.flags & RAFT_UPDATE_SNAPSHOT) {
-    for (auto& older : unfinished_)
-      older.first = 0;
-    job.install = pending.install = incoming_snapshot_;
-    tail_.clear();
-    tail_first_ = job.install->index + 1;
-    raft_free(update.snapshot.chunk.base);
-    auto taken = update.snapshot.metadata.configuration;
-    raft_configuration_close(&taken);
-  }
-  if (update.flags & RAFT_UPDATE_ENTRIES) {
-    collect_entries(update, job);
-    pending.first = job.first;
-    pending.last = last_ = job.first + job.entries.size() - 1;
-  }
-  if (!job.state && !job.install && job.entries.empty())
-    return;
-  unfinished_.push_back(std::move(pending));
-  out.store.push_back(std::move(job));
-}
-
-void raft_driver::collect_entries(const raft_update& update,
-                                  storage_step& job) {
-  auto* batch = update.entries.batch;
-  // The batch is a part of the array that came in, unless it is an entry of the
-  // engine's own: the barrier of a new leader.
-  const log_entry* ours = nullptr;
-  std::less<const raft_entry*> before;
-  if (!incoming_.empty() && !before(batch, incoming_raw_)
-      && before(batch, incoming_raw_ + incoming_.size()))
-    ours = &incoming_[std::size_t(batch - incoming_raw_)];
-  job.first = update.entries.index;
-  for (unsigned i = 0; i < update.entries.n; ++i) {
-    auto& raw = batch[i];
-    if (ours != nullptr)
-      job.entries.push_back({raw.term, ours[i].kind, ours[i].payload});
-    else
-      job.entries.push_back(
-        {raw.term, static_cast<entry_kind>(raw.type),
-         std::make_shared<const std::string>(
-           static_cast<const char*>(raw.buf.base), raw.buf.len)});
-  }
-  raft_free(batch[0].batch);
-  // A write that these entries replace must not be reported as theirs.
-  for (auto& older : unfinished_)
-    older.last = std::min(older.last, job.first - 1);
-  append_to_tail(job);
-}
-
-void raft_driver::append_to_tail(const storage_step& job) {
-  while (!tail_.empty() && tail_first_ + tail_.size() > job.first)
-    tail_.pop_back();
-  if (tail_.empty())
-    tail_first_ = job.first;
-  tail_.insert(tail_.end(), job.entries.begin(), job.entries.end());
-}
-
-void raft_driver::trim_tail() {
-  // What is in memory only, or not yet applied, stays.
-  auto needed = std::min<entry_index>(engine_.last_stored, applied_);
-  while (tail_.size() > options_.tail_entries_max && tail_first_ <= needed) {
-    tail_.pop_front();
-    ++tail_first_;
-  }
-}
-
-log_entry raft_driver::entry(entry_index index) const {
-  if (index >= tail_first_ && index < tail_first_ + tail_.size())
-    return tail_[index - tail_first_];
-  if (auto stored = read_(index))
-    return std::move(*stored);
-  throw std::runtime_error("raft: entry " + std::to_string(index) + " is gone");
 }
 
 void raft_driver::apply_committed(raft_ms now, raft_effects& out) {
@@ -239,6 +209,7 @@ void raft_driver::apply_committed(raft_ms now, raft_effects& out) {
   while (applied_ < end) { // the engine's commit index may step back
     auto committed = entry(applied_ + 1);
     ++applied_;
+    applied_term_ = committed.term;
     out.apply.push_back({applied_, committed});
     if (committed.kind != entry_kind::configuration)
       continue;
@@ -255,6 +226,14 @@ bool raft_driver::is_leader() const noexcept {
 
 entry_term raft_driver::term() const noexcept {
   return engine_.current_term;
+}
+
+entry_index raft_driver::commit_index() const noexcept {
+  return std::max<entry_index>(applied_, raft_commit_index(&engine_));
+}
+
+entry_index raft_driver::first_kept() const noexcept {
+  return engine_.trail.offset + 1;
 }
 
 bool raft_driver::idle() const noexcept {

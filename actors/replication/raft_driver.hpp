@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/core/error.hpp"
+#include "actors/replication/cluster_limits.hpp"
 #include "actors/replication/raft_types.hpp"
 
 #include <deque>
@@ -14,16 +15,20 @@ namespace callboard {
 struct raft_options {
   raft_id self = 0;
   unsigned seed = 0; // of the election timeouts; differs between members
+  /// Grows with each start of the member, also if its disk was lost.
   std::uint64_t session = 0;
-  unsigned election_timeout_ms = 1000;
-  unsigned heartbeat_ms = 100;
-  unsigned in_flight_entries_max = 256; // per follower, without an answer
+  unsigned election_timeout_ms = unsigned(limits::election_timeout.count());
+  unsigned heartbeat_ms = unsigned(limits::heartbeat_interval.count());
+  /// Per follower, without an answer.
+  unsigned in_flight_entries_max = limits::in_flight_entries_max;
   /// A leader that lost its group keeps at most so many entries that nobody
   /// has. A follower's log is compared one entry a round trip, so such a
   /// leftover costs as many round trips when it comes back.
-  unsigned uncommitted_entries_max = 1024;
-  std::size_t message_bytes_max = std::size_t{1} << 20;
-  std::size_t tail_entries_max = 1024; // newest entries kept in memory
+  unsigned uncommitted_entries_max = limits::uncommitted_entries_max;
+  unsigned close_entries_max = limits::close_entries_max;
+  std::size_t message_bytes_max = limits::replication_bytes_max;
+  std::size_t tail_entries_max = limits::tail_entries_max;
+  std::size_t tail_bytes_max = limits::tail_bytes_max;
 };
 
 /// What a member finds on its disk when it starts.
@@ -39,12 +44,14 @@ struct stored_log {
 /// no threads; its owner, one actor a group, serialises calls. The engine holds
 /// no payload: entries live in the owner's storage and the newest also here.
 ///
-/// Calls throw `std::runtime_error` if the engine reports a broken invariant:
-/// the owner then ends and starts again from what is stored.
+/// Times are monotonic and never go back. Calls throw `std::runtime_error` if
+/// the engine reports a broken invariant: the owner then ends and starts again
+/// from what is stored.
 class raft_driver {
 public:
   /// Reads a stored entry. Called only for indexes that were reported `stored`
-  /// and not compacted.
+  /// and are not below `first_kept()`. One that is gone nevertheless is no
+  /// error: its follower gets the snapshot instead.
   using entry_reader = std::function<std::optional<log_entry>(entry_index)>;
 
   raft_driver(const raft_options& options, entry_reader read);
@@ -56,22 +63,67 @@ public:
   raft_effects start(raft_ms now, const stored_log& log);
 
   /// Appends entries, if this member leads. They are committed when `apply`
-  /// brings them back. Errors: `unavailable` if it does not,
-  /// `too_many_in_flight` if too many wait to be committed already.
+  /// brings them back. Errors: `unavailable` if it does not lead, or hands its
+  /// lead over; `too_many_in_flight` if too many wait to be committed, or for
+  /// this member's own disk.
   result<raft_effects> submit(raft_ms now, std::vector<log_entry> entries);
 
   /// The time of `wake_at` has come.
   raft_effects timeout(raft_ms now);
 
-  /// Takes a message in. Drops it silently if it is older than one before it.
+  /// Takes a message in. Drops it silently if it is older than one before it,
+  /// or if `storage_steps_max` steps are unfinished.
   raft_effects receive(raft_ms now, const peer_message& message);
 
   /// The oldest unfinished storage step is durable.
   raft_effects stored(raft_ms now);
 
-  /// `snapshot` is durable; the log may lose its entries but the last
-  /// `trailing`. Must exceed `in_flight_entries_max`.
+  /// `snapshot` is durable. The log may lose its entries but the last
+  /// `trailing`, and those that may be in flight: those below `first_kept()`.
+  /// Does nothing if a newer snapshot was taken or came in meanwhile.
   raft_effects compacted(raft_ms now, snapshot_ptr snapshot, unsigned trailing);
+
+  // -- the group: raft_driver_members.cpp -----------------------------------
+
+  /// Hands the lead to a voter, 0: to the one that has most. Until that has
+  /// happened, or the election timeout has passed, `submit` is refused. Errors:
+  /// `unavailable` if this member does not lead, does so already, or no other
+  /// voter is in contact; `not_found` if `to` is no other voter.
+  result<raft_effects> transfer(raft_ms now, raft_id to);
+
+  /// The changes below go one at a time: `too_many_in_flight` while one is not
+  /// yet committed, while a member is caught up, or while those who must agree
+  /// are not close to this member's log. `unavailable` if it does not lead or
+  /// has not committed anything in its term yet, `not_found`, `already_exists`
+  /// and `too_large` by the limits of a cluster.
+  ///
+  /// A node joins by `add`, `catch_up`, `promote`, each when the one before is
+  /// done; it leaves by `transfer` if it leads, `demote`, `remove`.
+  result<raft_effects> add(raft_ms now, raft_id id); // as a standby
+  result<raft_effects> promote(raft_ms now, raft_id id);
+
+  /// Errors: also `invalid_argument` for the only voter. A leader that does
+  /// this to itself steps down once it is committed.
+  result<raft_effects> demote(raft_ms now, raft_id id);
+  result<raft_effects> remove(raft_ms now, raft_id id);
+
+  /// Watches a standby until it is close enough to be promoted, in rounds.
+  /// Aborted after some seconds without an end: call it again.
+  result<raft_effects> catch_up(raft_ms now, raft_id id);
+  catch_up_state caught_up(raft_ms now, raft_id id) const;
+
+  /// All members of the newest configuration, this one too.
+  std::vector<peer_state> peers(raft_ms now) const;
+
+  /// For a member whose disk was lost, and with it its vote and entries that it
+  /// said it had: it grants no vote and asks for none, but takes entries and
+  /// snapshots. Set before `start`, again after each restart, until it has
+  /// applied all that a leader had committed after this start. Begin with
+  /// `state_after_loss`.
+  void set_recovering(bool on) noexcept { recovering_ = on; }
+
+  /// This member if it leads, else who does in this term; 0: not known.
+  raft_id leader() const noexcept;
 
   bool is_leader() const noexcept;
   entry_term term() const noexcept;
@@ -79,6 +131,13 @@ public:
   entry_index applied() const noexcept { return applied_; }
 
   entry_index last_index() const noexcept { return last_; }
+
+  /// The newest entry known to be committed. Never decreases.
+  entry_index commit_index() const noexcept;
+
+  /// The oldest entry that the engine may ask for: storage keeps it and all
+  /// later ones. Grows with `compacted` and with an installed snapshot.
+  entry_index first_kept() const noexcept;
 
   /// A snapshot from its owner can only be taken now if this is true.
   bool idle() const noexcept;
@@ -94,37 +153,70 @@ private:
     snapshot_ptr install;
   };
 
-  struct peer_position {
-    std::uint64_t session = 0;
+  struct peer {
+    std::uint64_t session = 0; // of its newest message
     std::uint64_t sequence = 0;
+    std::optional<raft_ms> heard_at;
+    std::uint64_t sent = 0;
+    entry_index next = 0;
+    bool lost = false; // entries that it had, in this member's term as leader
+    std::optional<raft_ms> install_sent_at; // instead of entries that are gone
+  };
+
+  struct handing_over {
+    raft_id to = 0;
+    raft_ms until = 0;
   };
 
   void step(raft_event& event, raft_effects& out);
   int try_step(raft_event& event, raft_effects& out);
+  int append(raft_ms now, std::vector<log_entry> entries, raft_effects& out);
+  void begin_lead(raft_ms now, bool appended, raft_effects& out);
   void collect_storage(const raft_update& update, raft_effects& out);
   void collect_entries(const raft_update& update, storage_step& job);
   void append_to_tail(const storage_step& job);
   void trim_tail();
   void apply_committed(raft_ms now, raft_effects& out);
+  std::optional<log_entry> find(entry_index index) const;
+  log_entry entry(entry_index index) const;
+
+  bool accept(raft_ms now, const peer_message& message);
+  bool accept(const raft_message& header) const;
   void send(const raft_message& message, raft_effects& out);
   void send_entries(peer_message whole, raft_effects& out);
+  void send_snapshot_instead(peer_message message, raft_effects& out);
+  void describe_snapshot(peer_message& message) const;
   void emit(peer_message message, raft_effects& out);
-  bool accept(const peer_message& message);
-  log_entry entry(entry_index index) const;
+
+  errc may_change() const;
+  result<raft_effects> change(raft_ms now, std::vector<raft_member> members);
+  result<raft_effects> leave(raft_ms now, raft_id id, bool stays);
+  std::vector<raft_member> members() const;
+  entry_index match(raft_id id) const;
+  bool in_contact(raft_ms now, raft_id id) const;
+  bool close(raft_ms now, raft_id id) const;
+  raft_id best_successor(raft_ms now) const;
+  void continue_transfer(raft_ms now, raft_effects& out);
+  void notice_loss(raft_ms now, const peer_message& message, raft_effects& out);
 
   raft_options options_;
   entry_reader read_;
   ::raft engine_{};
   entry_index applied_ = 0; // only grows; the engine's commit index may not
+  entry_term applied_term_ = 0;
   entry_index last_ = 0;
   snapshot_ptr snapshot_; // the newest durable one
   std::deque<log_entry> tail_;
   entry_index tail_first_ = 1;
+  std::size_t tail_bytes_ = 0;
   std::deque<unfinished_step> unfinished_;
-  unsigned unstored_states_ = 0;       // messages wait for these
-  std::vector<peer_message> deferred_; // those messages
-  std::map<raft_id, peer_position> heard_;
-  std::map<raft_id, std::uint64_t> sent_;
+  unsigned unstored_states_ = 0;      // messages wait for these
+  std::deque<peer_message> deferred_; // those messages
+  std::map<raft_id, peer> peers_;
+  std::optional<handing_over> handing_over_; // until the other has everything
+  bool recovering_ = false;
+  raft_id leader_ = 0;
+  entry_term leader_term_ = 0;
   std::span<const log_entry> incoming_; // payloads of the event in progress
   const raft_entry* incoming_raw_ = nullptr;
   snapshot_ptr incoming_snapshot_;
@@ -134,6 +226,11 @@ private:
 /// only voter must not reuse its term: the engine would lead again in the same
 /// one, and a standby could then keep entries that this member lost.
 hard_state state_for_start(raft_id self, const stored_log& log);
+
+/// The hard state of a member whose disk was lost. `highest` is the highest
+/// term that any other voter was in after this member came back: all of them
+/// have to be asked, since the lost vote may be for any of them.
+hard_state state_after_loss(raft_id self, entry_term highest);
 
 /// A configuration of voters, encoded: the payload of a log's first entry.
 std::string encode_voters(std::span<const raft_id> voters);

@@ -7,26 +7,50 @@ namespace callboard {
 
 using namespace engine;
 
-bool raft_driver::accept(const peer_message& message) {
+namespace {
+
+/// The term in which the sender says that it leads.
+std::optional<entry_term> leader_of(const raft_message& header) {
+  if (header.type == RAFT_APPEND_ENTRIES)
+    return header.append_entries.term;
+  if (header.type == RAFT_INSTALL_SNAPSHOT)
+    return header.install_snapshot.term;
+  return std::nullopt;
+}
+
+} // namespace
+
+bool raft_driver::accept(raft_ms now, const peer_message& message) {
   // The engine assumes links that neither reorder nor repeat. Without this a
   // stale answer makes its next index fall below the match index.
-  auto& heard = heard_[message.from];
-  if (message.session < heard.session
-      || (message.session == heard.session
-          && message.sequence <= heard.sequence))
+  auto& from = peers_[message.from];
+  if (message.session < from.session
+      || (message.session == from.session && message.sequence <= from.sequence))
     return false;
-  heard = {message.session, message.sequence};
-  // Otherwise the engine reads the wrong member of a union.
-  if (message.header.type == RAFT_REQUEST_VOTE_RESULT)
-    return raft_state(&engine_) == RAFT_CANDIDATE;
-  if (message.header.type == RAFT_INSTALL_SNAPSHOT)
-    return !engine_.snapshot.installing;
+  from.session = message.session;
+  from.sequence = message.sequence;
+  from.heard_at = now;
+  return unfinished_.size() < limits::storage_steps_max
+         && accept(message.header);
+}
+
+bool raft_driver::accept(const raft_message& header) const {
+  switch (header.type) {
+    case RAFT_REQUEST_VOTE:
+    case RAFT_TIMEOUT_NOW: return !recovering_;
+    case RAFT_REQUEST_VOTE_RESULT:
+      // Otherwise the engine reads the wrong member of a union.
+      return engine_.state == RAFT_CANDIDATE && !recovering_;
+    case RAFT_INSTALL_SNAPSHOT: return !engine_.snapshot.installing; // it leaks
+    case RAFT_APPEND_ENTRIES:
+    case RAFT_APPEND_ENTRIES_RESULT: break;
+  }
   return true;
 }
 
 raft_effects raft_driver::receive(raft_ms now, const peer_message& message) {
   raft_effects out;
-  if (!accept(message))
+  if (!accept(now, message))
     return out;
   auto raw = message.header;
   auto from = address_of(message.from);
@@ -34,8 +58,10 @@ raft_effects raft_driver::receive(raft_ms now, const peer_message& message) {
   raw.server_address = from.c_str();
   std::vector<raft_entry> entries;
   if (raw.type == RAFT_APPEND_ENTRIES) {
-    auto* batch = message.entries.empty() ? nullptr : raft_malloc(1);
-    entries = to_engine(message.entries, batch);
+    // Who installs a snapshot ignores entries without an answer, and its leader
+    // would take it for gone. A heartbeat is answered.
+    if (!message.entries.empty() && !engine_.snapshot.installing)
+      entries = to_engine(message.entries, raft_malloc(1));
     raw.append_entries.entries = entries.empty() ? nullptr : entries.data();
     raw.append_entries.n_entries = unsigned(entries.size());
   } else if (raw.type == RAFT_INSTALL_SNAPSHOT) {
@@ -50,6 +76,12 @@ raft_effects raft_driver::receive(raft_ms now, const peer_message& message) {
   step(event, out);
   incoming_ = {};
   incoming_snapshot_ = nullptr;
+  if (auto told = leader_of(message.header); told && *told == term()) {
+    leader_ = message.from;
+    leader_term_ = term();
+  }
+  notice_loss(now, message, out);
+  continue_transfer(now, out);
   return out;
 }
 
@@ -64,15 +96,19 @@ void raft_driver::send(const raft_message& message, raft_effects& out) {
   if (message.type == RAFT_INSTALL_SNAPSHOT) {
     if (!snapshot_)
       return; // comes again at the next heartbeat
-    auto& install = ours.header.install_snapshot;
-    install.last_index = snapshot_->index;
-    install.last_term = snapshot_->term;
-    install.conf_index = snapshot_->configuration_index;
-    install.conf = {};
-    install.data = {};
-    ours.snapshot = snapshot_;
+    describe_snapshot(ours);
   }
   emit(std::move(ours), out);
+}
+
+void raft_driver::describe_snapshot(peer_message& message) const {
+  auto& install = message.header.install_snapshot;
+  install.last_index = snapshot_->index;
+  install.last_term = snapshot_->term;
+  install.conf_index = snapshot_->configuration_index;
+  install.conf = {};
+  install.data = {};
+  message.snapshot = snapshot_;
 }
 
 void raft_driver::send_entries(peer_message whole, raft_effects& out) {
@@ -87,7 +123,12 @@ void raft_driver::send_entries(peer_message whole, raft_effects& out) {
     emit(std::move(part), out);
   };
   for (unsigned i = 0; i < count; ++i, ++next) {
-    auto e = entry(next);
+    auto found = find(next);
+    if (!found && i == 0)
+      return send_snapshot_instead(std::move(whole), out);
+    if (!found)
+      break; // it begins with this one when the follower has those before
+    auto& e = *found;
     auto size = e.payload ? e.payload->size() : 0;
     // A configuration that is not first gets a wrong index on the follower.
     bool full = bytes + size > options_.message_bytes_max
@@ -105,14 +146,44 @@ void raft_driver::send_entries(peer_message whole, raft_effects& out) {
     part.entries.push_back(std::move(e));
   }
   finish(); // without entries it is a heartbeat
+  peers_[whole.to].next = next;
+}
+
+void raft_driver::send_snapshot_instead(peer_message message,
+                                        raft_effects& out) {
+  // The engine believes that the entry is there: it knows only terms. So it
+  // goes on asking for it until the follower says that it has a later one.
+  auto gone = message.header.append_entries.prev_log_index + 1;
+  if (!snapshot_ || snapshot_->index < gone) {
+    out.snapshot_needed = true;
+    return;
+  }
+  auto& sent_at = peers_[message.to].install_sent_at;
+  if (sent_at && engine_.now - *sent_at < options_.election_timeout_ms) {
+    // Installing may take long; the follower must hear that there is a leader.
+    auto& header = message.header.append_entries;
+    header.prev_log_index = snapshot_->index;
+    header.prev_log_term = snapshot_->term;
+    return emit(std::move(message), out);
+  }
+  sent_at = engine_.now;
+  auto term = message.header.append_entries.term;
+  message.header.type = RAFT_INSTALL_SNAPSHOT;
+  message.header.install_snapshot = {};
+  message.header.install_snapshot.term = term;
+  describe_snapshot(message);
+  emit(std::move(message), out);
 }
 
 void raft_driver::emit(peer_message message, raft_effects& out) {
   message.session = options_.session;
-  message.sequence = ++sent_[message.to];
+  message.sequence = ++peers_[message.to].sent;
   // No message leaves before the term or vote that it speaks of is durable.
-  auto& queue = unstored_states_ > 0 ? deferred_ : out.send;
-  queue.push_back(std::move(message));
+  if (unstored_states_ == 0)
+    return out.send.push_back(std::move(message));
+  deferred_.push_back(std::move(message));
+  if (deferred_.size() > limits::deferred_messages_max)
+    deferred_.pop_front(); // as if it was lost
 }
 
 } // namespace callboard

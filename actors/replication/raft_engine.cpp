@@ -78,6 +78,27 @@ std::string encode(const raft_configuration& configuration) {
   return out;
 }
 
+std::vector<raft_member> members_of(const raft_configuration& configuration) {
+  std::vector<raft_member> out;
+  for (unsigned i = 0; i < configuration.n; ++i)
+    out.push_back({configuration.servers[i].id,
+                   static_cast<member_role>(configuration.servers[i].role)});
+  return out;
+}
+
+std::string encode(std::span<const raft_member> members) {
+  raft_configuration configuration;
+  raft_configuration_init(&configuration);
+  for (auto& m : members)
+    if (raft_configuration_add(&configuration, m.id, address_of(m.id).c_str(),
+                               int(m.role))
+        != 0)
+      throw std::bad_alloc{};
+  auto out = encode(configuration);
+  raft_configuration_close(&configuration);
+  return out;
+}
+
 raft_snapshot_metadata metadata_of(const log_snapshot& snapshot) {
   return {snapshot.index, snapshot.term, decode(snapshot.configuration),
           snapshot.configuration_index};

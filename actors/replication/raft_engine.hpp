@@ -30,6 +30,11 @@ raft_configuration decode(const std::string& bytes);
 
 std::string encode(const raft_configuration& configuration);
 
+std::vector<raft_member> members_of(const raft_configuration& configuration);
+
+/// Bytes that `decode` reads. `members` is not empty.
+std::string encode(std::span<const raft_member> members);
+
 /// The caller owns the configuration in it.
 raft_snapshot_metadata metadata_of(const log_snapshot& snapshot);
 

@@ -2,8 +2,6 @@
 #include "actors/replication/raft_driver.hpp"
 #include "actors/replication/raft_engine.hpp"
 
-#include <new>
-
 namespace callboard {
 
 using namespace engine;
@@ -12,33 +10,32 @@ hard_state state_for_start(raft_id self, const stored_log& log) {
   std::string newest;
   if (log.snapshot)
     newest = log.snapshot->configuration;
+  auto index = log.first;
   for (auto& e : log.entries)
-    if (e.kind == entry_kind::configuration)
+    if (auto at = index++;
+        e.kind == entry_kind::configuration
+        && (!log.snapshot || at > log.snapshot->configuration_index))
       newest = *e.payload;
   if (newest.empty())
     return log.state;
   auto configuration = decode(newest);
-  std::vector<raft_id> voters;
-  for (unsigned i = 0; i < configuration.n; ++i)
-    if (configuration.servers[i].role == RAFT_VOTER)
-      voters.push_back(configuration.servers[i].id);
+  auto members = members_of(configuration);
   raft_configuration_close(&configuration);
-  if (voters != std::vector{self})
+  std::erase_if(members, [](auto& m) { return m.role != member_role::voter; });
+  if (members.size() != 1 || members.front().id != self)
     return log.state;
   return {log.state.term + 1, self};
 }
 
+hard_state state_after_loss(raft_id self, entry_term highest) {
+  return {highest, self};
+}
+
 std::string encode_voters(std::span<const raft_id> voters) {
-  raft_configuration configuration;
-  raft_configuration_init(&configuration);
+  std::vector<raft_member> members;
   for (auto id : voters)
-    if (raft_configuration_add(&configuration, id, address_of(id).c_str(),
-                               RAFT_VOTER)
-        != 0)
-      throw std::bad_alloc{};
-  auto out = encode(configuration);
-  raft_configuration_close(&configuration);
-  return out;
+    members.push_back({id, member_role::voter});
+  return encode(members);
 }
 
 } // namespace callboard

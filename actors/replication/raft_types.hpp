@@ -21,6 +21,34 @@ enum class entry_kind : std::uint8_t {
   configuration = RAFT_CHANGE,
 };
 
+/// A standby gets the log and has no vote; a spare gets nothing.
+enum class member_role : std::uint8_t {
+  standby = RAFT_STANDBY,
+  voter = RAFT_VOTER,
+  spare = RAFT_SPARE,
+};
+
+struct raft_member {
+  raft_id id = 0;
+  member_role role = member_role::voter;
+
+  bool operator==(const raft_member&) const = default;
+};
+
+/// A member as this one sees it.
+struct peer_state {
+  raft_id id = 0;
+  member_role role = member_role::voter;
+  /// Known to the leader only, else 0: the newest entry that the member has
+  /// durably, and the one to send it next.
+  entry_index match = 0;
+  entry_index next = 0;
+  /// Since its last message, if there was one since this member started.
+  std::optional<raft_ms> silent_ms;
+};
+
+enum class catch_up_state : std::uint8_t { none, running, aborted, finished };
+
 /// One entry of the replicated log. Its payload is shared, never copied.
 struct log_entry {
   entry_term term = 0;
@@ -58,7 +86,9 @@ struct peer_message {
 
 /// One atomic step of storage. Steps are made durable in order; one transaction
 /// may hold many. In order within a step: `install` replaces the whole log and
-/// state, then everything from `first` on is replaced by `entries`.
+/// state, then everything from `first` on is replaced by `entries`. If the log
+/// ends earlier, after a start from a snapshot that was ahead of it, `entries`
+/// replace all of it.
 struct storage_step {
   std::optional<hard_state> state;
   snapshot_ptr install;
@@ -85,6 +115,9 @@ struct raft_effects {
   std::optional<raft_ms> wake_at;
   /// Leadership may have been won or lost: see `is_leader`.
   bool role_changed = false;
+  /// A follower needs an entry that is gone from storage and that no snapshot
+  /// stands for: make one of `applied()` and call `compacted`.
+  bool snapshot_needed = false;
 };
 
 } // namespace callboard

@@ -89,7 +89,8 @@ TEST_CASE("a follower refuses commands") {
 
 TEST_CASE("a leader that cannot commit stops taking commands") {
   member m{1, first_log(alone)};
-  auto fill = std::vector<log_entry>(1024, command("x"));
+  auto fill =
+    std::vector<log_entry>(limits::uncommitted_entries_max, command("x"));
   REQUIRE(m.driver.submit(0, fill).has_value()); // never reported as stored
   CHECK(m.driver.submit(0, {command("y")}).error() == errc::too_many_in_flight);
 }
