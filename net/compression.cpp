@@ -38,7 +38,8 @@ std::string deflated(std::string& body, int window) {
 
 void compress(http_answer& answer,
               std::optional<std::string_view> accept_encoding) {
-  if (!accept_encoding || answer.body.size() < compress_bytes_min)
+  if (!accept_encoding || answer.body.size() < compress_bytes_min
+      || answer.headers.find("Content-Encoding:") != std::string::npos)
     return;
   bool gzip = *accept_encoding == "gzip";
   if (!gzip && *accept_encoding != "deflate")

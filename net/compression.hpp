@@ -13,7 +13,7 @@ inline constexpr std::size_t compress_bytes_min = 1024;
 
 /// Compresses the body and adds `Content-Encoding` if `Accept-Encoding` is
 /// literally `gzip` or `deflate`; a list disables it (spec 0.6). Leaves bodies
-/// alone that are short or do not get shorter.
+/// alone that are short, do not get shorter, or have an encoding already.
 void compress(http_answer& answer,
               std::optional<std::string_view> accept_encoding);
 

@@ -18,6 +18,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace callboard {
@@ -41,6 +42,8 @@ struct placeholder {
 struct connection_state {
   /// Whatever is bound to the connection; its destructor sees the end.
   std::shared_ptr<void> bound;
+  /// The same for who forwards requests to another node.
+  std::shared_ptr<void> forwarded{};
 };
 
 /// A complete request. Copyable and movable; every view points into it and
@@ -89,6 +92,15 @@ public:
   std::size_t header_count(http_field name) const noexcept;
   /// All values of one name, with ", " between them.
   std::string header_list(http_field name) const;
+
+  std::size_t header_count() const noexcept { return headers_.size(); }
+
+  /// Calls `visit` with name and value of each header, in order, as they came.
+  template <class Visitor>
+  void each_header(Visitor visit) const {
+    for (auto& header : headers_)
+      visit(view(header.name), view(header.value));
+  }
 
   // --- what the router found out
   // ----------------------------------------------
@@ -252,8 +264,31 @@ public:
   void set_header_block(std::string_view lines) const;
 
 private:
+  friend class weak_exchange;
   struct state;
+
+  explicit http_exchange(std::shared_ptr<state> of) : state_(std::move(of)) {}
+
   std::shared_ptr<state> state_;
+};
+
+/// An exchange that is not kept alive: for who may have to answer a request in
+/// place of its handler. From any thread.
+class weak_exchange {
+public:
+  explicit weak_exchange(const http_exchange& to) : state_(to.state_) {}
+
+  /// Nothing if nobody holds it any more: it was answered, or will be.
+  std::optional<http_exchange> lock() const noexcept {
+    auto state = state_.lock();
+    return state ? std::optional{http_exchange{std::move(state)}}
+                 : std::nullopt;
+  }
+
+  bool over() const noexcept { return state_.expired(); }
+
+private:
+  std::weak_ptr<http_exchange::state> state_;
 };
 
 /// Serves a request, now or later. The request lives as long as a copy of the

@@ -45,6 +45,15 @@ TEST_CASE("gzip and deflate come back as they were") {
   CHECK(inflated(deflate.body, 15) == text);
 }
 
+TEST_CASE("what has a coding is not compressed again") {
+  http_answer answer{.body = text};
+  compress(answer, "gzip");
+  auto once = answer.body;
+  compress(answer, "gzip");
+  CHECK(answer.body == once);
+  CHECK(answer.headers == "Content-Encoding: gzip\r\n");
+}
+
 TEST_CASE("a list of codings, or none, leaves the answer alone") {
   for (auto wish : {"gzip, deflate", "gzip;q=1", "GZIP", "br", "*", ""}) {
     INFO(wish);
