@@ -54,4 +54,33 @@ inline constexpr std::size_t in_flight_bytes_max = std::size_t{64} << 20;
 /// The member file is written once for so many bytes that LMDB got.
 inline constexpr std::size_t base_bytes_min = std::size_t{8} << 20;
 
+// --- forwarding requests to the leader --------------------------------------
+
+/// Requests that one io thread forwards at the same time, those included that
+/// wait for a leader, and their bytes; as many again it serves for others.
+/// Over it clients get 503 + Retry-After.
+inline constexpr std::size_t forwarded_requests_max = 16'384;
+inline constexpr std::size_t forwarded_bytes_max = std::size_t{64} << 20;
+
+/// One forwarded request, or its answer: less than what a link lets wait.
+inline constexpr std::size_t forwarded_message_bytes_max = std::size_t{40}
+                                                           << 20;
+
+/// How long a request waits for a leader, and after how long it is offered
+/// again to one that did not take it.
+inline constexpr std::chrono::milliseconds leader_wait_max = 5s;
+inline constexpr std::chrono::milliseconds forward_retry_interval = 50ms;
+
+/// From handing a request over to its answer (a long poll adds its own time):
+/// longer than what clients are made to wait, so this ends only what has no
+/// client, or whose answer was lost.
+inline constexpr std::chrono::milliseconds forwarded_wait_max = 15s;
+
+/// Clients of other nodes that one io thread keeps state for.
+inline constexpr std::size_t forwarded_clients_max = 50'000;
+
+/// Answers to other nodes that one io thread remembers until it hears whether
+/// they reached their clients.
+inline constexpr std::size_t undelivered_answers_max = 4'096;
+
 } // namespace callboard::limits
