@@ -75,10 +75,24 @@ public:
     return answers_[number];
   }
 
+  /// As if the answer had left, or as if it had not and was lost.
+  void left(std::uint64_t number) { answers_[number]->answer.unsent = nullptr; }
+
+  void lose(std::uint64_t number) {
+    if (auto unsent = std::exchange(answers_[number]->answer.unsent, nullptr))
+      unsent();
+  }
+
   /// As if the client had closed the connection.
   void go() {
     if (auto gone = std::exchange(gone_, nullptr))
       gone();
+  }
+
+  /// As if the server began to stop.
+  void stop() {
+    if (auto stopping = std::exchange(stopping_, nullptr))
+      stopping();
   }
 
   bool waits_for_gone() const noexcept { return gone_ != nullptr; }

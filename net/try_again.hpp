@@ -1,0 +1,19 @@
+// The answer to what is not served now, but may be soon.
+#pragma once
+
+#include "net/http.hpp"
+
+#include <string_view>
+
+namespace callboard {
+
+/// 503 with `Retry-After: 1`; `cause` says what is missing and what was done.
+inline http_answer try_again(std::string_view cause) {
+  auto out = plain_status(http_status::service_unavailable);
+  out.content_type = "text/plain; charset=utf-8";
+  out.body = cause;
+  out.add_header("Retry-After", "1");
+  return out;
+}
+
+} // namespace callboard
