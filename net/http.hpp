@@ -285,7 +285,7 @@ public:
                  : std::nullopt;
   }
 
-  bool over() const noexcept { return state_.expired(); }
+  bool expired() const noexcept { return state_.expired(); }
 
 private:
   std::weak_ptr<http_exchange::state> state_;
