@@ -177,29 +177,35 @@ std::unique_ptr<journal> cluster_member::make_journal(journal_events actors) {
   return out;
 }
 
-bool cluster_member::start(cluster_roles roles, std::string hello,
+cluster_link_events cluster_member::events() {
+  return {.up = [this](node_id from,
+                       const std::string& hello) { heard(from, hello); },
+          .down =
+            [this](node_id peer) {
+              if (roles_.peer_down)
+                roles_.peer_down(peer);
+            },
+          .received =
+            [this](node_id from, std::uint8_t kind, std::string body) {
+              received(from, kind, std::move(body));
+            }};
+}
+
+bool cluster_member::start(cluster_roles roles, const node_addresses& own,
                            server::failure& why) {
   roles_ = std::move(roles);
+  addresses_[self_] = own;
   auto& cluster = settings_.cluster;
   cluster_link_options links;
   links.self = self_;
   links.cluster = folder_.identity().cluster_id;
   links.secret = secret_;
-  links.hello = std::move(hello);
+  links.hello = encode(own);
   links.listen = {boost::asio::ip::make_address(cluster.address), cluster.port};
   for (auto& one : cluster.peers)
-    if (one.id != self_)
-      links.peers.push_back({one.id, one.host, one.port});
+    links.peers.push_back({one.id, one.host, one.port});
   try {
-    links_ = std::make_unique<cluster_link>(
-      std::move(links),
-      cluster_link_events{
-        .up = [](node_id, const std::string&) {},
-        .down = [](node_id) {},
-        .received =
-          [this](node_id from, std::uint8_t kind, std::string body) {
-            received(from, kind, std::move(body));
-          }});
+    links_ = std::make_unique<cluster_link>(std::move(links), events());
   } catch (const boost::system::system_error& error) {
     why = {4, "callboard: cannot listen on " + cluster.listen + ": "
                 + error.code().message()
@@ -211,9 +217,40 @@ bool cluster_member::start(cluster_roles roles, std::string hello,
   return true;
 }
 
-void cluster_member::received(node_id, std::uint8_t kind, std::string body) {
+void cluster_member::heard(node_id from, const std::string& hello) {
+  auto at = decode_addresses(hello);
+  std::lock_guard lock{mutex_};
+  if (at)
+    addresses_[from] = std::move(*at);
+}
+
+std::optional<node_addresses> cluster_member::addresses_of(node_id node) const {
+  std::lock_guard lock{mutex_};
+  auto at = addresses_.find(node);
+  return at == addresses_.end() ? std::optional<node_addresses>{} : at->second;
+}
+
+bool cluster_member::send(node_id to, std::uint8_t kind, std::string bytes) {
+  return links_->send(to, kind, std::move(bytes));
+}
+
+std::string cluster_member::status() const {
+  cluster_snapshot out{folder_.identity().cluster_id,
+                       journal_->status(),
+                       links_->status(),
+                       {},
+                       settings_.cluster.peers};
+  std::lock_guard lock{mutex_};
+  out.addresses = addresses_;
+  return describe(out);
+}
+
+void cluster_member::received(node_id from, std::uint8_t kind,
+                              std::string body) {
   if (kind == raft_kind)
     journal_->received(std::move(body));
+  else if (roles_.received)
+    roles_.received(from, kind, std::move(body));
 }
 
 void cluster_member::role_changed(bool leads, raft_id leader) {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "actors/replication/replicated_journal.hpp"
-#include "net/barco_options.hpp"
+#include "cluster_status.hpp"
 #include "net/cluster_link.hpp"
 #include "net/options.hpp"
 #include "persistence/data_folder.hpp"
@@ -26,6 +26,9 @@ struct cluster_roles {
   std::function<void()> lead;
   std::function<void()> leave;                        // only after `lead`
   std::function<void(std::optional<node_id>)> follow; // nothing: nobody leads
+  /// What another node sent that is not about the log; on the links' thread.
+  std::function<void(node_id, std::uint8_t, std::string)> received;
+  std::function<void(node_id)> peer_down;
 };
 
 /// The journal, the links to the other nodes, and the thread that changes
@@ -46,7 +49,8 @@ public:
   std::unique_ptr<journal> make_journal(journal_events actors);
 
   /// Reaches out to the other nodes. False, and `why`: it cannot listen.
-  bool start(cluster_roles roles, std::string hello, server::failure& why);
+  bool start(cluster_roles roles, const node_addresses& own,
+             server::failure& why);
 
   /// Hands leadership over, if it leads; blocks until that is so or can not be.
   void retire();
@@ -59,7 +63,14 @@ public:
 
   replicated_journal& log() { return *journal_; }
 
-  cluster_link& links() { return *links_; }
+  // --- any thread, after `start` --------------------------------------------
+
+  bool send(node_id to, std::uint8_t kind, std::string bytes);
+
+  /// Where a node's clients find it; nothing: it was not heard of yet.
+  std::optional<node_addresses> addresses_of(node_id node) const;
+
+  std::string status() const;
 
 private:
   cluster_member(const options& settings, const data_folder& folder, store& db);
@@ -67,6 +78,8 @@ private:
   void change_roles();
   void role_changed(bool leads, raft_id leader);
   void received(node_id from, std::uint8_t kind, std::string body);
+  void heard(node_id from, const std::string& hello);
+  cluster_link_events events();
 
   struct role {
     bool leads = false;
@@ -80,10 +93,11 @@ private:
   std::string secret_;
   stored_member stored_;
   replicated_journal* journal_ = nullptr;
-  std::unique_ptr<cluster_link> links_;
+  std::unique_ptr<cluster_link> links_; // after `start`
   cluster_roles roles_;
 
-  std::mutex mutex_; // what follows
+  mutable std::mutex mutex_; // what follows
+  std::map<node_id, node_addresses> addresses_;
   std::condition_variable wake_;
   std::optional<role> next_; // the newest, if it is not in force
   bool leads_ = false;

@@ -113,15 +113,28 @@ listeners::listeners(const listened_node& of) : of_(of) {
       barco_state_ = make_barco_state(all_, of_, barco_counters_, *barco_);
     }
   } catch (...) {
-    end_askers();
+    caf::anon_send_exit(absent_, caf::exit_reason::user_shutdown);
     throw;
   }
   answer_alone();
+  auto& cluster = of_.cluster;
+  if (cluster.self == 0)
+    return;
+  forwarding_ = std::make_unique<forwarding>(all_, cluster.self, cluster.send,
+                                             cluster.url_of);
+  on_each_thread([&](std::size_t i) {
+    forwarding_->stand_before(i, *all_.threads[i].handlers, is_about_node);
+  });
 }
 
 listeners::~listeners() {
   stop();
   end_askers();
+  for (auto& one : serving_)
+    end(one.asker);
+  caf::scoped_actor self{of_.sys};
+  self->send_exit(absent_, caf::exit_reason::user_shutdown);
+  self->wait_for(absent_);
 }
 
 void listeners::prepare_threads() {
@@ -170,6 +183,7 @@ http_handler listeners::make_eventstore(const serving_thread& thread,
   admin->node = of_.node;
   admin->http = all_.counts;
   admin->ready = of_.ready;
+  admin->cluster = of_.cluster.status;
   admin->names_for_anonymous = settings.on_loopback();
   admin->scavenger = broker.scavenger;
   admin->shut_down = [] { ::kill(::getpid(), SIGTERM); };
@@ -225,21 +239,22 @@ void listeners::lead(const running_broker& broker) {
     serving.push_back(serve_thread(broker));
   on_each_thread([&](std::size_t i) {
     auto& thread = all_.threads[i];
-    thread.handlers->eventstore = make_eventstore(serving[i], broker, true);
+    auto by = *thread.handlers;
+    by.eventstore = make_eventstore(serving[i], broker, true);
     if (barco_)
-      answer(*thread.handlers,
+      answer(by,
              make_barco_services(barco_state_, all_, of_, serving[i], broker),
              thread.context->get_executor());
+    if (forwarding_)
+      forwarding_->lead(i, by);
+    else
+      *thread.handlers = std::move(by);
   });
-  end_askers();
-  serving_ = std::move(serving);
+  serving_.insert(serving_.end(), serving.begin(), serving.end());
 }
 
 void listeners::leave() {
-  auto served = std::exchange(serving_, {});
-  answer_alone();
-  for (auto& thread : served)
-    end(thread.asker);
+  on_each_thread([this](std::size_t i) { forwarding_->leave(i); });
 }
 
 void listeners::start() {
@@ -264,6 +279,8 @@ void listeners::start() {
 }
 
 void listeners::stop() {
+  if (forwarding_)
+    forwarding_->stopping();
   std::vector<std::future<void>> stopping;
   auto stop_all = [&](auto& servers) {
     for (auto& server : servers) {
@@ -281,8 +298,11 @@ void listeners::stop() {
 }
 
 void listeners::end_askers() {
-  for (auto& thread : std::exchange(serving_, {}))
-    end(thread.asker);
+  // The first of each thread ask for nobody, as long as the node runs.
+  auto kept = std::min(serving_.size(), all_.threads.size());
+  for (std::size_t i = kept; i < serving_.size(); ++i)
+    end(serving_[i].asker);
+  serving_.resize(kept);
 }
 
 void listeners::end(const caf::actor& asker) {

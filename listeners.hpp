@@ -2,6 +2,7 @@
 #pragma once
 
 #include "barco_listeners.hpp"
+#include "forwarding.hpp"
 #include "listening.hpp"
 #include "net/barco_options.hpp"
 #include "net/producer_server.hpp"
@@ -36,6 +37,9 @@ public:
   /// They do not any more. Blocks until each thread knows.
   void leave();
 
+  /// Of a cluster's node; null if it stands alone.
+  forwarding* cluster() noexcept { return forwarding_.get(); }
+
   /// No new requests; those in progress are answered (at most
   /// `limits::drain_wait_max`).
   void stop();
@@ -67,6 +71,7 @@ private:
   std::shared_ptr<barco_state> barco_state_;
   std::string own_address_;
   std::vector<serving_thread> serving_;
+  std::unique_ptr<forwarding> forwarding_;
   broker_actor absent_; // answers what nobody leads
   std::vector<std::shared_ptr<http_server>> servers_;
   std::vector<std::shared_ptr<producer_server>> producers_;

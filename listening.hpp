@@ -13,12 +13,24 @@
 #include <caf/actor_system.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 namespace callboard {
+
+/// What listeners know of the node's cluster; all functions from any thread.
+struct cluster_view {
+  std::uint64_t self = 0; // 0: the node stands alone
+  std::function<bool(std::uint64_t to, std::uint8_t kind, std::string bytes)>
+    send{};
+  /// Where a node's HTTP listener is: `http://host:port`; empty: not known.
+  std::function<std::string(std::uint64_t)> url_of{};
+  /// The body of `GET /cluster`.
+  std::function<std::string()> status{};
+};
 
 /// The node that is served.
 struct listened_node {
@@ -28,6 +40,7 @@ struct listened_node {
   std::shared_ptr<tls_identity> tls; // null: in the clear
   /// Whether everything can be answered. Any thread.
   std::function<bool()> ready;
+  cluster_view cluster{};
 };
 
 /// What answers the requests of each listener on one thread; only read and

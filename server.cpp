@@ -89,6 +89,7 @@ struct server::impl {
   result<void> start_actors();
   bool lead_alone(failure& why);
   bool join_cluster(failure& why);
+  cluster_view view_of_cluster();
   void lead();
   void leave();
   bool wakes_journal_later();
@@ -289,7 +290,7 @@ void server::impl::lead() {
 void server::impl::leave() {
   listening->leave();
   stop_broker(*sys, broker);
-  routes = nullptr;
+  routes.store({});
   listening->end_askers();
 }
 
@@ -311,11 +312,37 @@ bool server::impl::lead_alone(failure& why) {
 }
 
 bool server::impl::join_cluster(failure& why) {
-  listening->start();
-  return member->start({.lead = [this] { lead(); },
-                        .leave = [this] { leave(); },
-                        .follow = [](std::optional<node_id>) {}},
-                       {}, why);
+  auto* front = listening->cluster();
+  auto own = own_addresses(settings, listening->port(), listening->barco());
+  bool joined = member->start(
+    {.lead = [this] { lead(); },
+     .leave = [this] { leave(); },
+     .follow = [front](auto leader) { front->follow(leader); },
+     .received =
+       [front](node_id from, std::uint8_t kind, std::string bytes) {
+         front->received(from, kind, std::move(bytes));
+       },
+     .peer_down = [front](node_id peer) { front->peer_down(peer); }},
+    own, why);
+  if (joined)
+    listening->start();
+  return joined;
+}
+
+cluster_view server::impl::view_of_cluster() {
+  if (!member)
+    return {};
+  return {.self = folder->identity().member,
+          .send =
+            [this](node_id to, std::uint8_t kind, std::string bytes) {
+              return member->send(to, kind, std::move(bytes));
+            },
+          .url_of =
+            [this](node_id which) {
+              auto at = member->addresses_of(which);
+              return at ? at->http : std::string{};
+            },
+          .status = [this] { return member->status(); }};
 }
 
 /// What one turn of an io thread decides reaches the disk with one flush.
@@ -351,7 +378,7 @@ std::unique_ptr<server> server::start(const options& settings, failure& why) {
   try {
     self.listening = std::make_unique<listeners>(
       listened_node{self.settings, *self.sys, self.node, self.tls,
-                    [&self] { return self.ready(); }});
+                    [&self] { return self.ready(); }, self.view_of_cluster()});
   } catch (const listen_failure& error) {
     why = {4, error.what()};
     return nullptr;
@@ -384,7 +411,7 @@ server::~server() {
     self.alone->stop();
   if (self.member)
     self.member->stop();
-  self.routes = nullptr;
+  self.routes.store({});
   self.sys.reset();
   self.node->log.reset();
   // 5. LMDB has it all, so the next start replays nothing; the files close.

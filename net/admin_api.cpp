@@ -56,6 +56,14 @@ void ready(const admin_ptr& services, http_request&,
   exchange.answer(std::move(answer));
 }
 
+void cluster(const admin_ptr& services, http_request&,
+             const http_exchange& exchange) {
+  if (!services->cluster)
+    return exchange.answer(refuse({404, "This node stands alone."}));
+  exchange.answer({.content_type = "application/json; charset=utf-8",
+                   .body = services->cluster()});
+}
+
 } // namespace
 
 void add_admin_routes(router& routes, const admin_ptr& services) {
@@ -74,6 +82,7 @@ void add_admin_routes(router& routes, const admin_ptr& services) {
   add(get, "/stats", stats, told);
   add(get, "/stats/{path*}", stats, told);
   add(get, "/metrics", metrics);
+  add(get, "/cluster", cluster);
   for (auto verb : {get, head}) {
     add(verb, "/health/live", live);
     add(verb, "/health/ready", ready);

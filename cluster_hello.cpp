@@ -1,0 +1,74 @@
+// JSON, so that a later version may add to it.
+#include "cluster_hello.hpp"
+
+#include <boost/asio/ip/address.hpp>
+#include <nlohmann/json.hpp>
+
+namespace callboard {
+
+namespace {
+
+/// The address, or the host that the others know the node by.
+std::string reachable(const options& settings, const std::string& address) {
+  boost::system::error_code bad;
+  auto parsed = boost::asio::ip::make_address(address, bad);
+  auto* self = settings.cluster.self(host_name());
+  auto host = !bad && parsed.is_unspecified() && self ? self->host : address;
+  return host.find(':') == host.npos ? host : "[" + host + "]";
+}
+
+} // namespace
+
+node_addresses own_addresses(const options& settings, std::uint16_t http_port,
+                             const std::optional<barco_ports>& barco) {
+  auto& cluster = settings.cluster;
+  node_addresses out;
+  out.http = settings.tls_certificate.empty() ? "http://" : "https://";
+  out.http += cluster.advertise_http.empty()
+                ? reachable(settings, settings.http_address) + ":"
+                    + std::to_string(http_port)
+                : cluster.advertise_http;
+  if (!barco)
+    return out;
+  out.ports = *barco;
+  out.barco = !cluster.advertise_barco.empty() ? cluster.advertise_barco
+              : !settings.barco.advertise.empty()
+                ? settings.barco.advertise
+                : reachable(settings, settings.barco.address);
+  return out;
+}
+
+std::string encode(const node_addresses& what) {
+  nlohmann::json out{{"http", what.http}};
+  if (!what.barco.empty())
+    out["barco"] = {{"host", what.barco},
+                    {"discovery", what.ports.discovery},
+                    {"producer", what.ports.producer},
+                    {"consumer", what.ports.consumer},
+                    {"metrics", what.ports.metrics},
+                    {"binary", what.ports.binary}};
+  return out.dump();
+}
+
+std::optional<node_addresses> decode_addresses(std::string_view bytes) {
+  auto in = nlohmann::json::parse(bytes, nullptr, false);
+  if (!in.is_object())
+    return std::nullopt;
+  try {
+    node_addresses out;
+    out.http = in.value("http", "");
+    if (auto barco = in.find("barco"); barco != in.end()) {
+      out.barco = barco->value("host", "");
+      out.ports = {.discovery = barco->value("discovery", std::uint16_t{0}),
+                   .producer = barco->value("producer", std::uint16_t{0}),
+                   .consumer = barco->value("consumer", std::uint16_t{0}),
+                   .metrics = barco->value("metrics", std::uint16_t{0}),
+                   .binary = barco->value("binary", std::uint16_t{0})};
+    }
+    return out;
+  } catch (const nlohmann::json::exception&) {
+    return std::nullopt;
+  }
+}
+
+} // namespace callboard

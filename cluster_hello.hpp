@@ -1,0 +1,31 @@
+// What nodes of a cluster tell each other of themselves.
+#pragma once
+
+#include "net/barco_options.hpp"
+#include "net/options.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace callboard {
+
+/// Where a node's clients find it.
+struct node_addresses {
+  std::string http;    // http://host:port
+  std::string barco;   // host; empty: it is off
+  barco_ports ports{}; // of Barco's listeners
+};
+
+/// Of this node: what it listens on, unless it is told to advertise something
+/// else. An address that stands for all of the machine's is replaced by the
+/// host that `--peers` names.
+node_addresses own_addresses(const options& settings, std::uint16_t http_port,
+                             const std::optional<barco_ports>& barco);
+
+/// As bytes for the handshake, and back; nothing for what is none.
+std::string encode(const node_addresses& what);
+std::optional<node_addresses> decode_addresses(std::string_view bytes);
+
+} // namespace callboard
