@@ -154,6 +154,27 @@ std::unique_ptr<cluster_member> cluster_member::open(const options& settings,
   return out;
 }
 
+result<void> cluster_member::install(const data_folder& folder) {
+  auto folders = snapshot_folders_in(folder.member().parent_path());
+  return install_snapshot(folders, folder.store(), folder.wal(),
+                          folder.member());
+}
+
+result<void> cluster_member::give_up_store(const data_folder& folder) {
+  auto state = load_member(folder.member());
+  if (!state)
+    return state.error();
+  if (!*state)
+    return errc::not_found;
+  spdlog::error("the store is damaged; this node gets it from the others");
+  if (!put_aside(folder.store()) || !put_aside(folder.wal()))
+    return errc::storage_failed;
+  auto& own = **state;
+  own.recovering = true;
+  own.base = {1, 1, 1, own.base.configuration, {}};
+  return save_member(folder.member(), own);
+}
+
 cluster_member::~cluster_member() {
   stop();
 }
@@ -166,13 +187,15 @@ std::unique_ptr<journal> cluster_member::make_journal(journal_events actors) {
       .actors = std::move(actors),
       .send =
         [this](raft_id to, std::string message) {
-          if (links_)
-            links_->send(to, raft_kind, std::move(message));
+          send(to, raft_kind, std::move(message));
         },
       .role = [this](bool leads,
                      raft_id leader) { role_changed(leads, leader); },
       .snapshot_wanted =
-        [] { spdlog::error("this node lags too far behind"); }});
+        [this] {
+          if (snapshots_)
+            snapshots_->fetch();
+        }});
   journal_ = out.get();
   return out;
 }
@@ -195,6 +218,16 @@ bool cluster_member::start(cluster_roles roles, const node_addresses& own,
                            server::failure& why) {
   roles_ = std::move(roles);
   addresses_[self_] = own;
+  snapshots_ = std::make_unique<snapshot_exchange>(
+    db_, snapshot_folders_in(settings_.data),
+    snapshot_outlets{
+      .base = [this] { return journal_->base(); },
+      .send =
+        [this](raft_id to, snapshot_frame kind, std::string bytes) {
+          return send(to, std::uint8_t(kind), std::move(bytes));
+        },
+      .leader = [this] { return journal_->status().leader; },
+      .complete = roles_.restart});
   auto& cluster = settings_.cluster;
   cluster_link_options links;
   links.self = self_;
@@ -206,6 +239,7 @@ bool cluster_member::start(cluster_roles roles, const node_addresses& own,
     links.peers.push_back({one.id, one.host, one.port});
   try {
     links_ = std::make_unique<cluster_link>(std::move(links), events());
+    sending_ = links_.get();
   } catch (const boost::system::system_error& error) {
     why = {4, "callboard: cannot listen on " + cluster.listen + ": "
                 + error.code().message()
@@ -231,7 +265,8 @@ std::optional<node_addresses> cluster_member::addresses_of(node_id node) const {
 }
 
 bool cluster_member::send(node_id to, std::uint8_t kind, std::string bytes) {
-  return links_->send(to, kind, std::move(bytes));
+  auto* links = sending_.load();
+  return links && links->send(to, kind, std::move(bytes));
 }
 
 std::string cluster_member::status() const {
@@ -249,7 +284,11 @@ void cluster_member::received(node_id from, std::uint8_t kind,
                               std::string body) {
   if (kind == raft_kind)
     journal_->received(std::move(body));
-  else if (roles_.received)
+  else if (kind == std::uint8_t(snapshot_frame::ask)
+           || kind == std::uint8_t(snapshot_frame::piece)) {
+    if (auto* to = snapshots_.get())
+      to->received(from, static_cast<snapshot_frame>(kind), std::move(body));
+  } else if (roles_.received)
     roles_.received(from, kind, std::move(body));
 }
 
@@ -311,6 +350,9 @@ void cluster_member::stop() {
   stop_roles();
   if (journal_)
     journal_->stop();
+  if (snapshots_)
+    snapshots_->stop();
+  sending_ = nullptr;
   links_.reset();
 }
 

@@ -2,12 +2,14 @@
 #pragma once
 
 #include "actors/replication/replicated_journal.hpp"
+#include "actors/replication/snapshot_exchange.hpp"
 #include "cluster_status.hpp"
 #include "net/cluster_link.hpp"
 #include "net/options.hpp"
 #include "persistence/data_folder.hpp"
 #include "server.hpp"
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -29,6 +31,8 @@ struct cluster_roles {
   /// What another node sent that is not about the log; on the links' thread.
   std::function<void(node_id, std::uint8_t, std::string)> received;
   std::function<void(node_id)> peer_down;
+  /// The store was fetched from the leader: the process must begin anew.
+  std::function<void()> restart;
 };
 
 /// The journal, the links to the other nodes, and the thread that changes
@@ -40,6 +44,14 @@ public:
   static std::unique_ptr<cluster_member> open(const options& settings,
                                               const data_folder& folder,
                                               store& db, server::failure& why);
+
+  /// Puts a store that was fetched in its place. Before the store is opened.
+  static result<void> install(const data_folder& folder);
+
+  /// The store is damaged: puts it and the log aside; the other nodes have it
+  /// all. Errors: storage_failed, not_found (no log was here: the store's
+  /// damage is all there is).
+  static result<void> give_up_store(const data_folder& folder);
 
   ~cluster_member(); // stops
   cluster_member(const cluster_member&) = delete;
@@ -63,7 +75,7 @@ public:
 
   replicated_journal& log() { return *journal_; }
 
-  // --- any thread, after `start` --------------------------------------------
+  // --- any thread ------------------------------------------------------------
 
   bool send(node_id to, std::uint8_t kind, std::string bytes);
 
@@ -93,7 +105,9 @@ private:
   std::string secret_;
   stored_member stored_;
   replicated_journal* journal_ = nullptr;
-  std::unique_ptr<cluster_link> links_; // after `start`
+  std::unique_ptr<cluster_link> links_;
+  std::atomic<cluster_link*> sending_{nullptr}; // once it is complete
+  std::unique_ptr<snapshot_exchange> snapshots_;
   cluster_roles roles_;
 
   mutable std::mutex mutex_; // what follows

@@ -25,13 +25,15 @@ const char* malloc_conf = "narenas:4,dirty_decay_ms:500,muzzy_decay_ms:0";
 
 namespace {
 
-/// Blocks SIGTERM, SIGINT and SIGHUP in this thread and those it starts.
+/// Blocks SIGTERM, SIGINT, SIGHUP and `restart_signal` in this thread and those
+/// it starts.
 sigset_t block_signals() {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGHUP);
+  sigaddset(&set, restart_signal);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   return set;
@@ -78,27 +80,37 @@ void allow_descriptors() {
                  files.rlim_max, limits::connections_max);
 }
 
+void tell_addresses(const options& settings, const server& running) {
+  spdlog::info("serving version={} {}={} port={} data={}", CALLBOARD_VERSION,
+               settings.tls_certificate.empty() ? "http" : "https",
+               settings.http_address, running.port(), settings.data);
+  if (auto& barco = running.barco())
+    spdlog::info("serving barco={} discovery={} producer={} consumer={} "
+                 "metrics={} binary={}",
+                 settings.barco.address, barco->discovery, barco->producer,
+                 barco->consumer, barco->metrics, barco->binary);
+}
+
 int serve(const options& settings) {
   auto signals = block_signals();
   set_up_log(settings);
   allow_descriptors();
   server::failure why;
-  auto running = server::start(settings, why);
-  if (!running) {
-    std::cerr << why.text << '\n';
-    return why.exit_code;
-  }
-  spdlog::info("serving version={} {}={} port={} data={}", CALLBOARD_VERSION,
-               settings.tls_certificate.empty() ? "http" : "https",
-               settings.http_address, running->port(), settings.data);
-  if (auto& barco = running->barco())
-    spdlog::info("serving barco={} discovery={} producer={} consumer={} "
-                 "metrics={} binary={}",
-                 settings.barco.address, barco->discovery, barco->producer,
-                 barco->consumer, barco->metrics, barco->binary);
-  int signal = 0;
-  while (sigwait(&signals, &signal) == 0 && signal == SIGHUP)
-    running->reload();
+  std::unique_ptr<server> running;
+  int signal = restart_signal;
+  do {
+    if (signal == restart_signal) {
+      running.reset();
+      running = server::start(settings, why);
+      if (!running) {
+        std::cerr << why.text << '\n';
+        return why.exit_code;
+      }
+      tell_addresses(settings, *running);
+    } else
+      running->reload();
+  } while (sigwait(&signals, &signal) == 0
+           && (signal == SIGHUP || signal == restart_signal));
   spdlog::info("stopping signal={}", signal);
   running.reset();
   spdlog::info("stopped");

@@ -15,6 +15,7 @@
 
 #include <caf/actor_system.hpp>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -195,7 +196,14 @@ bool server::impl::open_log(failure& why) {
 bool server::impl::open_storage(failure& why) {
   if (!open_folder(why))
     return false;
-  if (auto opened = open_store(); !opened) {
+  auto opened =
+    settings.cluster.on() ? cluster_member::install(*folder) : result<void>{};
+  if (opened)
+    opened = open_store();
+  if (!opened && opened.error() == errc::corrupt && settings.cluster.on()
+      && cluster_member::give_up_store(*folder))
+    opened = open_store();
+  if (!opened) {
     why = explain(opened.error(), settings.data, {});
     return false;
   }
@@ -322,7 +330,8 @@ bool server::impl::join_cluster(failure& why) {
        [front](node_id from, std::uint8_t kind, std::string bytes) {
          front->received(from, kind, std::move(bytes));
        },
-     .peer_down = [front](node_id peer) { front->peer_down(peer); }},
+     .peer_down = [front](node_id peer) { front->peer_down(peer); },
+     .restart = [] { ::kill(::getpid(), restart_signal); }},
     own, why);
   if (joined)
     listening->start();

@@ -4,12 +4,16 @@
 #include "actors/core/error.hpp"
 #include "net/options.hpp"
 
+#include <csignal>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 
 namespace callboard {
+
+/// A server that must begin anew sends it to its own process.
+inline constexpr int restart_signal = SIGUSR1;
 
 /// A running broker. `start` returns when requests are served; the destructor
 /// stops it: no new requests, those in progress are answered (at most

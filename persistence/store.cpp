@@ -6,8 +6,13 @@
 #include "persistence/mapped_pages.hpp"
 #include "persistence/store_format.hpp"
 #include "persistence/store_impl.hpp"
+#include "persistence/wal_file.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 namespace callboard {
 
@@ -215,6 +220,16 @@ void store::on_flushed(
   std::function<void(const std::vector<log_index>&)> call) {
   std::lock_guard alone{impl_->flushing};
   impl_->tell = std::move(call);
+}
+
+result<void> store::copy_to(const std::filesystem::path& file) const {
+  int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd < 0)
+    return storage_error(errno);
+  std::shared_lock open{impl_->gate};
+  auto done = impl_->db.copy_to(fd);
+  ::close(fd);
+  return done;
 }
 
 result<void> store::flush() {

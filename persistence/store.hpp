@@ -80,6 +80,11 @@ public:
   /// these indexes (by partition number) is in LMDB. Set it before `apply`.
   void on_flushed(std::function<void(const std::vector<log_index>&)> call);
 
+  /// Writes LMDB's file as it is now to a new file, while all else goes on.
+  /// Blocks for as long as that takes. Errors: storage_full, storage_failed,
+  /// corrupt.
+  result<void> copy_to(const std::filesystem::path& file) const;
+
   /// Moves everything applied so far into LMDB, now. Blocks.
   result<void> flush();
 

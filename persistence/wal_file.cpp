@@ -117,6 +117,15 @@ errc storage_error(int code) noexcept {
                                           : errc::storage_failed;
 }
 
+result<void> sync_file(const std::filesystem::path& file) {
+  int fd = ::open(file.c_str(), O_WRONLY | O_CLOEXEC);
+  bool good = fd >= 0 && ::fsync(fd) == 0;
+  auto why = errno;
+  if (fd >= 0)
+    ::close(fd);
+  return good ? result<void>{} : storage_error(why);
+}
+
 result<void> sync_folder(const std::filesystem::path& folder) {
   int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   bool good = fd >= 0 && ::fsync(fd) == 0;

@@ -99,6 +99,10 @@ private:
   std::size_t at_ = 0;
 };
 
+/// Makes what was written to a file durable. Errors: storage_full,
+/// storage_failed.
+result<void> sync_file(const std::filesystem::path& file);
+
 /// Makes names in a folder durable. Errors: storage_failed.
 result<void> sync_folder(const std::filesystem::path& folder);
 

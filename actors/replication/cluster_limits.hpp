@@ -83,4 +83,18 @@ inline constexpr std::size_t forwarded_clients_max = 50'000;
 /// they reached their clients.
 inline constexpr std::size_t undelivered_answers_max = 4'096;
 
+// --- the store of a leader for a node that lags -----------------------------
+
+/// Of one frame, how many of them are asked for ahead, and how many may wait.
+inline constexpr std::size_t snapshot_piece_bytes = std::size_t{1} << 20;
+inline constexpr std::size_t snapshot_pieces_ahead = 4;
+inline constexpr std::size_t snapshot_frames_max = 64;
+
+/// A node asks again if nothing comes for so long. Longer than a copy takes to
+/// make, unless the store is very large.
+inline constexpr std::chrono::milliseconds snapshot_wait_max = 5s;
+
+/// A copy that nobody asks for is removed.
+inline constexpr std::chrono::milliseconds copy_kept = 30s;
+
 } // namespace callboard::limits
