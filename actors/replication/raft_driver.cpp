@@ -122,11 +122,44 @@ raft_effects raft_driver::timeout(raft_ms now) {
     out.wake_at = now + options_.election_timeout_ms;
     return out;
   }
+  if (elects_itself(now))
+    claim_term(out);
+  if (engine_.state == RAFT_FOLLOWER && now >= raft_timeout(&engine_))
+    forget_leader();
   auto event = event_at(now, RAFT_TIMEOUT);
   step(event, out);
   if (!out.wake_at)
     out.wake_at = std::max<raft_ms>(raft_timeout(&engine_), now + 1);
   return out;
+}
+
+void raft_driver::forget_leader() {
+  // The engine forgets it only by asking for votes itself, and gives no vote
+  // to others while it knows one: a standby would for ever.
+  auto& leader = engine_.follower_state.current_leader;
+  raft_free(leader.address);
+  leader.address = nullptr;
+  leader.id = 0;
+}
+
+bool raft_driver::elects_itself(raft_ms now) const {
+  return engine_.state == RAFT_FOLLOWER && only_voter()
+         && now >= raft_timeout(&engine_) && !engine_.snapshot.installing
+         && engine_.last_stored == last_;
+}
+
+void raft_driver::claim_term(raft_effects& out) {
+  // The engine lets the only voter lead at once, in the term it is in, which
+  // may have had another leader: as `state_for_start`.
+  ++engine_.current_term;
+  engine_.voted_for = options_.self;
+  storage_step job;
+  job.state = {engine_.current_term, engine_.voted_for};
+  unfinished_step pending;
+  pending.has_state = true;
+  ++unstored_states_;
+  unfinished_.push_back(std::move(pending));
+  out.store.push_back(std::move(job));
 }
 
 raft_effects raft_driver::stored(raft_ms now) {

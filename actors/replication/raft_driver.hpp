@@ -102,8 +102,9 @@ public:
   result<raft_effects> add(raft_ms now, raft_id id); // as a standby
   result<raft_effects> promote(raft_ms now, raft_id id);
 
-  /// Errors: also `invalid_argument` for the only voter. A leader that does
-  /// this to itself steps down once it is committed.
+  /// Errors: also `invalid_argument` for the only voter, and for the leader: by
+  /// the new configuration it has no vote and asks for none, but without its
+  /// own nobody may win, if it is interrupted.
   result<raft_effects> demote(raft_ms now, raft_id id);
   result<raft_effects> remove(raft_ms now, raft_id id);
 
@@ -149,7 +150,7 @@ private:
   struct unfinished_step {
     entry_index first = 0; // 0: no entries, or superseded by a later step
     entry_index last = 0;
-    bool has_state = false;
+    bool has_state = false; // or a configuration: messages wait for it
     snapshot_ptr install;
   };
 
@@ -171,6 +172,10 @@ private:
   void step(raft_event& event, raft_effects& out);
   int try_step(raft_event& event, raft_effects& out);
   int append(raft_ms now, std::vector<log_entry> entries, raft_effects& out);
+  void forget_leader();
+  int step_with_vote(raft_event& event, raft_effects& out);
+  bool elects_itself(raft_ms now) const;
+  void claim_term(raft_effects& out);
   void begin_lead(raft_ms now, bool appended, raft_effects& out);
   void collect_storage(const raft_update& update, raft_effects& out);
   void collect_entries(const raft_update& update, storage_step& job);
@@ -192,6 +197,7 @@ private:
   result<raft_effects> change(raft_ms now, std::vector<raft_member> members);
   result<raft_effects> leave(raft_ms now, raft_id id, bool stays);
   std::vector<raft_member> members() const;
+  bool only_voter() const;
   entry_index match(raft_id id) const;
   bool in_contact(raft_ms now, raft_id id) const;
   bool close(raft_ms now, raft_id id) const;

@@ -27,6 +27,29 @@ std::vector<raft_member> raft_driver::members() const {
   return members_of(engine_.configuration);
 }
 
+bool raft_driver::only_voter() const {
+  auto all = members();
+  auto self = find_member(all, options_.self);
+  return self != all.end() && self->role == member_role::voter
+         && voters(all) == 1;
+}
+
+int raft_driver::step_with_vote(raft_event& event, raft_effects& out) {
+  // Who counts a vote knows whose count. The engine gives none if this member
+  // has none by its own configuration, and a candidate whose newer one says
+  // otherwise may depend on it: then there would be no leader, for ever.
+  auto* self = engine_.configuration.servers;
+  auto* end = self + engine_.configuration.n;
+  while (self != end && self->id != options_.self)
+    ++self;
+  if (self == end)
+    return try_step(event, out);
+  auto role = std::exchange(self->role, int{RAFT_VOTER});
+  auto failed = try_step(event, out);
+  self->role = role;
+  return failed;
+}
+
 errc raft_driver::may_change() const {
   // A configuration of an earlier leader may be replaced only once it cannot
   // come back, which an entry of this term decides.
@@ -63,9 +86,10 @@ result<raft_effects> raft_driver::promote(raft_ms now, raft_id id) {
     return errc::already_exists;
   if (voters(next) >= limits::cluster_voters_max)
     return errc::too_large;
+  if (match(id) < engine_.configuration_committed_index)
+    return errc::too_many_in_flight; // it does not know that it is a member
   member->role = member_role::voter;
-  // A member that does not know yet that it has a vote gives none: if this
-  // leader were lost then, those that are left might not suffice.
+  // Should this leader be lost now, those that are left must suffice.
   for (auto& m : next)
     if (m.role == member_role::voter && !close(now, m.id))
       return errc::too_many_in_flight;
@@ -90,7 +114,7 @@ result<raft_effects> raft_driver::leave(raft_ms now, raft_id id, bool stays) {
   bool votes = member->role == member_role::voter;
   if (stays && !votes)
     return errc::already_exists;
-  if (votes && voters(next) == 1)
+  if (votes && (voters(next) == 1 || id == options_.self))
     return errc::invalid_argument;
   if (stays)
     member->role = member_role::standby;

@@ -36,8 +36,9 @@ bool raft_driver::accept(raft_ms now, const peer_message& message) {
 
 bool raft_driver::accept(const raft_message& header) const {
   switch (header.type) {
-    case RAFT_REQUEST_VOTE:
-    case RAFT_TIMEOUT_NOW: return !recovering_;
+    case RAFT_REQUEST_VOTE: return !recovering_;
+    // The only voter waits for its timeout, which gives it a term of its own.
+    case RAFT_TIMEOUT_NOW: return !recovering_ && !only_voter();
     case RAFT_REQUEST_VOTE_RESULT:
       // Otherwise the engine reads the wrong member of a union.
       return engine_.state == RAFT_CANDIDATE && !recovering_;
@@ -73,7 +74,10 @@ raft_effects raft_driver::receive(raft_ms now, const peer_message& message) {
   incoming_ = message.entries;
   incoming_raw_ = entries.data();
   incoming_snapshot_ = message.snapshot;
-  step(event, out);
+  auto failed = raw.type == RAFT_REQUEST_VOTE ? step_with_vote(event, out)
+                                              : try_step(event, out);
+  if (failed != 0)
+    throw std::runtime_error(std::string{"raft: "} + raft_strerror(failed));
   incoming_ = {};
   incoming_snapshot_ = nullptr;
   if (auto told = leader_of(message.header); told && *told == term()) {
@@ -93,6 +97,13 @@ void raft_driver::send(const raft_message& message, raft_effects& out) {
   ours.header.server_address = nullptr;
   if (message.type == RAFT_APPEND_ENTRIES)
     return send_entries(std::move(ours), out);
+  if (message.type == RAFT_REQUEST_VOTE_RESULT) {
+    // The engine repeats the candidate's term when it refuses a pre-vote. One
+    // that has most, in an older term, would ask in that term for ever.
+    auto& vote = ours.header.request_vote_result;
+    if (!vote.vote_granted)
+      vote.term = std::max(vote.term, engine_.current_term);
+  }
   if (message.type == RAFT_INSTALL_SNAPSHOT) {
     if (!snapshot_)
       return; // comes again at the next heartbeat

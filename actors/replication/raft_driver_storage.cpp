@@ -42,6 +42,15 @@ void raft_driver::collect_storage(const raft_update& update,
   if (update.flags & RAFT_UPDATE_ENTRIES) {
     collect_entries(update, job);
     pending.first = job.first;
+    // A leader that forgets a configuration which others have may be outvoted
+    // by one that has no vote by it, and so does not ask for any.
+    if (std::ranges::count(job.entries, entry_kind::configuration,
+                           &log_entry::kind)
+          > 0
+        && !pending.has_state) {
+      pending.has_state = true;
+      ++unstored_states_;
+    }
     pending.last = last_ = job.first + job.entries.size() - 1;
   }
   if (!job.state && !job.install && job.entries.empty())
