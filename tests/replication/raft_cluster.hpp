@@ -13,15 +13,24 @@
 
 namespace callboard::test {
 
+/// Faults are chances: of a message, or of each 5 to 25 ms.
 struct cluster_options {
   unsigned members = 3;
+  unsigned outsiders = 0;  // more nodes, which may become members
   raft_ms run_ms = 60'000; // of virtual time; the last 12 s without faults
   double drop = 0.02;
   double duplicate = 0.0;
   bool reorder = false;
-  bool crash = true;
-  bool partition = true;
-  bool compact = true;
+  double crash = 0.01; // what was not stored is lost
+  double partition = 0.01;
+  double compact = 0.02;
+  double pause = 0.0;      // nothing runs, then time jumps
+  double clock_jump = 0.0; // of one node's clock, forward
+  double full_disk = 0.0;  // no step finishes for a while
+  double transfer = 0.0;
+  double change = 0.0;    // of members
+  double lose_disk = 0.0; // one at a time
+  double gone = 0.0;      // storage lost entries that its snapshot covers
   unsigned disk_ms_max = 8;
   unsigned trailing = 300; // more than the entries in flight
 };
@@ -34,11 +43,18 @@ struct cluster_report {
   unsigned crashes = 0;
   unsigned compactions = 0;
   unsigned installs = 0;
+  unsigned transfers = 0;
+  unsigned changes = 0;
+  unsigned lost_disks = 0;
+  unsigned recovered = 0;
+  unsigned pauses = 0;
+  unsigned full_disks = 0;
 };
 
 /// Checks while it runs: each index commits with one term and one content on
-/// every member; one leader a term. And at the end: there is a leader, and all
-/// members have applied the same.
+/// every member; one leader a term; what a leader says is committed is stored
+/// by a majority; logs with the same entry are the same before it. And at the
+/// end: there is a leader, it commits, and all members have applied the same.
 class raft_cluster {
 public:
   raft_cluster(const cluster_options& options, std::uint64_t seed);
@@ -46,45 +62,99 @@ public:
   cluster_report run();
 
 private:
-  struct member;
-  struct happening; // something that will happen at a time
+  /// Survives a crash: `disk`, `recovering`, `caught_up_at`. Lost: the rest.
+  struct node {
+    raft_id id = 0;
+    stored_log disk;
+    bool recovering = false;
+    entry_index caught_up_at = 0;        // 0: no leader has heard it yet
+    std::unique_ptr<raft_driver> driver; // null while it is down
+    unsigned life = 0;
+    raft_ms clock_ahead = 0;
+    raft_ms wake_at = 0; // by its own clock
+    raft_ms paused_until = 0;
+    raft_ms disk_full_until = 0;
+    std::deque<storage_step> disk_queue;
+    std::size_t disk_busy_with = 0; // of those, with one flush
+    std::size_t state_hash = 0;
+    bool snapshot_needed = false;
+    entry_index unreadable_below = 0;
+
+    std::optional<log_entry> read(entry_index index) const;
+    entry_term durable_term(entry_index index) const; // 0: not there
+  };
 
   enum class kind : std::uint8_t { message, disk, timer, chaos };
 
-  void boot(member& m);
-  void crash(member& m);
-  void perform(member& m, raft_effects effects);
-  void apply(member& m, const committed_entry& committed);
-  void restore(member& m, const log_snapshot& snapshot);
+  struct happening {
+    raft_ms at = 0;
+    std::uint64_t order = 0;
+    kind what = kind::chaos;
+    raft_id to = 0;
+    unsigned life = 0;
+    std::shared_ptr<peer_message> message;
+
+    bool operator>(const happening& other) const {
+      return std::pair{at, order} > std::pair{other.at, other.order};
+    }
+  };
+
+  // The world: raft_cluster.cpp
+  raft_ms clock(const node& n) const { return now_ + n.clock_ahead; }
+
+  void boot(node& n);
+  void perform(node& n, raft_effects effects);
   void transmit(const peer_message& message);
-  void work_disk(member& m);
-  void finish_disk(member& m);
-  void compact(member& m);
-  void chaos();
-  void break_something();
-  void heal();
-  void submit();
-  void check_end();
-  void happen(raft_ms at, kind what, member& m,
+  void deliver(node& n, const peer_message& message);
+  void work_disk(node& n);
+  void finish_disk(node& n);
+  void store(node& n, const storage_step& job);
+  void happen(raft_ms at, kind what, node& n,
               std::shared_ptr<peer_message> message = nullptr);
   void dispatch(const happening& h);
+
+  // What goes wrong in it: raft_cluster_faults.cpp
+  void chaos();
+  void break_something();
+  void break_node(node& n);
+  void heal();
+  void crash(node& n);
+  void lose_disk(node& n);
+  void partition();
+  void compact(node& n);
+  void submit();
+  void change_members(node& leader);
+
+  // What must hold: raft_cluster_checks.cpp
+  void apply(node& n, const committed_entry& committed);
+  void restore(node& n, const log_snapshot& snapshot);
+  void check_leader(node& n);
+  void check_stored_by_majority(const node& leader, const committed_entry& c);
+  void check_logs();
+  void check_logs(const node& a, const node& b);
+  void check_recovery(node& n);
+  void check_end();
   void violated(const std::string& what);
+  std::string describe(const node& n) const;
 
   bool chance(double p) { return below(1'000'000) < unsigned(p * 1e6); }
 
   unsigned below(unsigned n) { return unsigned(random_() % n); }
+
+  node& any() { return *nodes_[below(unsigned(nodes_.size()))]; }
 
   cluster_options options_;
   std::mt19937_64 random_;
   raft_ms now_ = 1000;
   raft_ms quiet_from_;
   std::uint64_t happenings_ = 0;
-  std::vector<std::unique_ptr<member>> members_;
+  std::vector<std::unique_ptr<node>> nodes_;
   std::priority_queue<happening, std::vector<happening>, std::greater<>> queue_;
   std::set<std::pair<raft_id, raft_id>> cut_;
   std::map<std::pair<raft_id, raft_id>, raft_ms> last_arrival_;
   std::map<entry_index, std::pair<entry_term, std::size_t>> history_;
   std::map<entry_term, raft_id> leaders_;
+  std::optional<entry_index> committed_late_; // some time before the end
   unsigned submitted_ = 0;
   cluster_report report_;
 };
