@@ -217,6 +217,7 @@ int raft_driver::try_step(raft_event& event, raft_effects& out) {
   raft_update update{};
   if (auto failed = raft_step(&engine_, &event, &update))
     return failed;
+  committed_ = std::max<entry_index>(committed_, raft_commit_index(&engine_));
   // 1. What must be durable, before 2. what says so to others.
   collect_storage(update, out);
   if (update.flags & RAFT_UPDATE_MESSAGES)
@@ -262,7 +263,7 @@ entry_term raft_driver::term() const noexcept {
 }
 
 entry_index raft_driver::commit_index() const noexcept {
-  return std::max<entry_index>(applied_, raft_commit_index(&engine_));
+  return committed_;
 }
 
 entry_index raft_driver::first_kept() const noexcept {

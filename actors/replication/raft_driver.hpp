@@ -208,7 +208,8 @@ private:
   raft_options options_;
   entry_reader read_;
   ::raft engine_{};
-  entry_index applied_ = 0; // only grows; the engine's commit index may not
+  entry_index applied_ = 0;   // these only grow; the engine's commit index
+  entry_index committed_ = 0; // steps back when a snapshot is installed
   entry_term applied_term_ = 0;
   entry_index last_ = 0;
   snapshot_ptr snapshot_; // the newest durable one
@@ -225,6 +226,7 @@ private:
   entry_term leader_term_ = 0;
   std::span<const log_entry> incoming_; // payloads of the event in progress
   const raft_entry* incoming_raw_ = nullptr;
+  bool incoming_is_stale_ = false; // from a leader of an earlier term
   snapshot_ptr incoming_snapshot_;
 };
 

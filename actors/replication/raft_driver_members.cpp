@@ -282,8 +282,12 @@ void raft_driver::notice_loss(raft_ms now, const peer_message& message,
       || answer.term != term())
     return;
   auto& from = peers_[message.from];
-  if (answer.rejected != 0 && answer.last_log_index < match(message.from))
+  raft_index had = 0;
+  raft_match_index(&engine_, message.from, &had);
+  if (answer.rejected != 0 && answer.last_log_index < had)
     from.lost = true;
+  else if (answer.rejected == 0 && answer.last_log_index >= had)
+    from.lost = false; // a snapshot may have brought it all back
   if (!from.lost || handing_over_)
     return;
   if (auto to = best_successor(now))

@@ -74,13 +74,16 @@ raft_effects raft_driver::receive(raft_ms now, const peer_message& message) {
   incoming_ = message.entries;
   incoming_raw_ = entries.data();
   incoming_snapshot_ = message.snapshot;
+  auto told = leader_of(message.header);
+  incoming_is_stale_ = told && *told < term();
   auto failed = raw.type == RAFT_REQUEST_VOTE ? step_with_vote(event, out)
                                               : try_step(event, out);
   if (failed != 0)
     throw std::runtime_error(std::string{"raft: "} + raft_strerror(failed));
   incoming_ = {};
   incoming_snapshot_ = nullptr;
-  if (auto told = leader_of(message.header); told && *told == term()) {
+  incoming_is_stale_ = false;
+  if (told && *told == term()) {
     leader_ = message.from;
     leader_term_ = term();
   }
@@ -103,6 +106,12 @@ void raft_driver::send(const raft_message& message, raft_effects& out) {
     auto& vote = ours.header.request_vote_result;
     if (!vote.vote_granted)
       vote.term = std::max(vote.term, engine_.current_term);
+  }
+  if (message.type == RAFT_APPEND_ENTRIES_RESULT && incoming_is_stale_) {
+    // It is to tell of the newer term. The engine leaves the rest as it was in
+    // memory, and the receiver may lead in that very term by now.
+    auto& answer = ours.header.append_entries_result;
+    answer.rejected = answer.last_log_index = 0;
   }
   if (message.type == RAFT_INSTALL_SNAPSHOT) {
     if (!snapshot_)

@@ -113,6 +113,76 @@ TEST_CASE("a vote is sent only when it is durable") {
   CHECK(voter.stored(5001).send.size() == 1);
 }
 
+TEST_CASE("an answer that nobody waits for changes nothing") {
+  // The engine would look for a candidate's state where a leader's is.
+  member m{1, first_log(alone)};
+  auto term = m.driver.term();
+  peer_message answer;
+  answer.from = 2;
+  answer.to = 1;
+  answer.session = answer.sequence = 1;
+  answer.header.type = RAFT_REQUEST_VOTE_RESULT;
+  answer.header.request_vote_result = {2, term + 1, true, true, 0, 0};
+  m.perform(m.driver.receive(1, answer));
+  CHECK(m.driver.is_leader());
+  CHECK(m.driver.term() == term);
+}
+
+TEST_CASE("who leads in an earlier term is told of the newer one, no more") {
+  auto log = first_log(three);
+  log.state.term = 9;
+  member m{1, log};
+  peer_message old;
+  old.from = 2;
+  old.to = 1;
+  old.session = 1;
+  for (auto type : {RAFT_APPEND_ENTRIES, RAFT_INSTALL_SNAPSHOT}) {
+    ++old.sequence;
+    old.header = {};
+    old.header.type = type;
+    if (type == RAFT_APPEND_ENTRIES)
+      old.header.append_entries = {0, 8, 70, 8, 60, nullptr, 0};
+    else
+      old.header.install_snapshot = {0, 8, 70, 8, {}, 1, {}};
+    old.snapshot = std::make_shared<log_snapshot>(
+      log_snapshot{70, 8, 1, encode_voters(three), ""});
+    m.sent.clear();
+    m.perform(m.driver.receive(1, old));
+    REQUIRE(m.sent.size() == 1);
+    auto& answer = m.sent[0].header.append_entries_result;
+    CHECK(answer.term == 9);
+    CHECK(answer.rejected == 0);
+    CHECK(answer.last_log_index == 0);
+  }
+}
+
+TEST_CASE("a member whose disk is stuck keeps only so much to be done") {
+  auto log = first_log(three);
+  raft_driver voter{{.self = 1, .session = 1},
+                    [&](entry_index i) { return log.entries.at(i - 1); }};
+  voter.start(0, log);
+  peer_message request;
+  request.from = 2;
+  request.to = 1;
+  request.session = 1;
+  request.header.type = RAFT_REQUEST_VOTE;
+  request.header.request_vote = {2, 1, 2, 1, 1, true, false};
+  std::size_t steps = 0;
+  for (int i = 0; i < 3'000; ++i) {
+    ++request.sequence;
+    ++request.header.request_vote.term; // a vote each time
+    auto effects = voter.receive(1, request);
+    CHECK(effects.send.empty());
+    steps += effects.store.size();
+  }
+  CHECK(steps == limits::storage_steps_max);
+  std::size_t sent = 0;
+  for (; steps > 0; --steps)
+    sent += voter.stored(2).send.size();
+  CHECK(sent > 0);
+  CHECK(sent <= limits::deferred_messages_max);
+}
+
 TEST_CASE("a message that is repeated or overtaken is dropped") {
   member a{1, first_log(three)};
   a.perform(a.driver.timeout(5000));

@@ -47,6 +47,11 @@ cluster_options mixed(std::uint64_t seed) {
   return out;
 }
 
+/// Of allocations, behind the engine's pointer.
+long& count(void* live) {
+  return *static_cast<long*>(live);
+}
+
 } // namespace
 
 TEST_CASE("members agree through loss, partitions, crashes and snapshots") {
@@ -122,6 +127,32 @@ TEST_CASE("members agree whatever happens") {
   CHECK(sum.pauses > count);
   CHECK(sum.full_disks > count);
   CHECK(sum.installs > count / 10);
+}
+
+TEST_CASE("what the engine allocates is freed, whatever happens") {
+  long live = 0;
+  raft_heap counting{
+    .data = &live,
+    .malloc = [](void* n,
+                 std::size_t size) { return ++count(n), std::malloc(size); },
+    .free = [](void* n,
+               void* what) { count(n) -= what != nullptr, std::free(what); },
+    .calloc =
+      [](void* n, std::size_t items, std::size_t size) {
+        return ++count(n), std::calloc(items, size);
+      },
+    .realloc =
+      [](void* n, void* what, std::size_t size) {
+        return count(n) += what == nullptr, std::realloc(what, size);
+      },
+    .aligned_alloc = nullptr,
+    .aligned_free = nullptr};
+  raft_heap_set(&counting);
+  for (std::uint64_t seed = 1; seed <= 20; ++seed)
+    run(mixed(seed), seed);
+  run({.drop = 0.2, .duplicate = 0.2, .gone = 0.05, .disk_ms_max = 300}, 1);
+  raft_heap_set_default();
+  CHECK(live == 0);
 }
 
 TEST_CASE("a run repeats exactly") {
