@@ -53,6 +53,9 @@ public:
   /// Stays once there is one.
   cluster_frame_error error() const noexcept { return error_; }
 
+  /// Memory of the body that is coming.
+  std::size_t held_bytes() const noexcept { return body_.capacity(); }
+
 private:
   void take_header(std::string_view& input);
   void take_body(std::string_view& input);

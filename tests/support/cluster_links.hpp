@@ -3,6 +3,7 @@
 
 #include "net/cluster_link.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <map>
@@ -81,7 +82,7 @@ public:
   std::condition_variable changed;
   std::map<node_id, int> up;
   std::map<node_id, std::string> hellos;
-  int downs = 0;
+  std::atomic<int> downs = 0;
   std::vector<frame> frames;
 
   cluster_link link; // last: ends first
