@@ -53,8 +53,13 @@ public:
   /// Waits until `holds` (called under the lock), at most 10 seconds.
   template <class F>
   bool wait(F holds) {
+    return wait_for(std::chrono::seconds{10}, holds);
+  }
+
+  template <class F>
+  bool wait_for(std::chrono::milliseconds at_most, F holds) {
     std::unique_lock lock{mutex};
-    return changed.wait_for(lock, std::chrono::seconds{10}, holds);
+    return changed.wait_for(lock, at_most, holds);
   }
 
   /// Both connections to each of these stand.
