@@ -212,6 +212,7 @@ void cluster_connection::on_flushed() {
   writing_ = false;
   on_the_way_.clear();
   flush();
+  acknowledge(); // what came meanwhile
   if (open_ && up() && !writing_)
     owner_->on_written(*this);
 }
