@@ -165,15 +165,11 @@ void cluster_connection::acknowledge() {
   flush();
 }
 
-std::size_t cluster_connection::write(std::vector<cluster_frame> frames) {
+void cluster_connection::write(std::vector<cluster_frame> frames) {
   assert(up() && !writing_);
-  std::size_t bytes = 0;
-  for (auto& one : frames) {
-    bytes += cluster_frame_header_bytes + one.body.size();
+  for (auto& one : frames)
     append_frame(std::move(one));
-  }
   flush();
-  return bytes;
 }
 
 void cluster_connection::append_frame(cluster_frame frame) {

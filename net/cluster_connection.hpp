@@ -95,9 +95,8 @@ public:
   /// `address:port` of the other side.
   const std::string& address() const noexcept { return address_; }
 
-  /// When it is up and not `writing`; `on_written` follows. Returns how many
-  /// bytes it comes to.
-  std::size_t write(std::vector<cluster_frame> frames);
+  /// When it is up and not `writing`; `on_written` follows.
+  void write(std::vector<cluster_frame> frames);
 
   /// At once; what is not written is lost.
   void close(const std::string& why, bool cut = true);

@@ -83,10 +83,10 @@ struct cluster_link_status {
   bool connected = false; // to it: `send` works
   bool accepted = false;  // from it
   std::size_t bytes_waiting = 0;
-  std::uint64_t frames_sent = 0; // handed to the kernel, with keep-alives
-  std::uint64_t bytes_sent = 0;
+  std::uint64_t frames_sent = 0; // or being written
+  std::uint64_t bytes_sent = 0;  // of these frames
   std::uint64_t frames_received = 0;
-  std::uint64_t bytes_received = 0;
+  std::uint64_t bytes_received = 0; // with handshakes and signs of life
   std::uint64_t frames_dropped =
     0; // not taken by `send`, or lost with a connection
   std::uint64_t connections = 0; // to it, that passed the handshake

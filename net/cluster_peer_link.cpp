@@ -163,7 +163,9 @@ void cluster_peer_link::flush() {
   if (frames.empty())
     return;
   frames_sent_ += frames.size();
-  bytes_sent_ += to_->write(std::move(frames));
+  for (auto& one : frames)
+    bytes_sent_ += cluster_frame_header_bytes + one.body.size();
+  to_->write(std::move(frames));
 }
 
 void cluster_peer_link::on_closed(cluster_connection& one,
