@@ -259,6 +259,31 @@ TEST_CASE("a peer that has stopped is noticed, whoever dialled") {
   CHECK(eventually([&] { return one.status_of(2).cut_offs >= 2; }));
 }
 
+TEST_CASE("what waits for a connection ends with it") {
+  impostor two{impostor::identity(2)};
+  auto options = link_options(1);
+  options.peers = {peer_at(2, two.listen())};
+  seen_link one{options};
+  two.accept();
+  REQUIRE(two.shake_hands(role::acceptor));
+  REQUIRE(one.wait([&] { return one.up[2] == 1; }));
+  for (int i = 0; i < 40; ++i) // more than the kernel takes
+    CHECK(one.link.send(2, 1, std::string(1'000'000, 'o')));
+  CHECK(one.status_of(2).bytes_waiting > 0);
+  two.close();
+  REQUIRE(one.wait([&] { return one.up[2] == 0; }));
+  CHECK(one.status_of(2).bytes_waiting == 0);
+  CHECK(one.status_of(2).frames_dropped > 0);
+  two.accept();
+  REQUIRE(two.shake_hands(role::acceptor));
+  REQUIRE(eventually([&] { return one.link.send(2, 1, "new"); }));
+  auto first = two.receive_frame();
+  while (first && first->kind == 0)
+    first = two.receive_frame();
+  REQUIRE(first);
+  CHECK(first->body == "new");
+}
+
 TEST_CASE("a long frame that comes slowly is a sign of life") {
   auto options = knows_two();
   options.silence_max = 200ms;

@@ -48,6 +48,8 @@ public:
     limit_waits();
   }
 
+  void close() { socket_.close(); }
+
   /// To node `peer` (of an acceptor, who comes); whether it went well.
   bool shake_hands(role as, node_id peer = 0) {
     handshake_.emplace(as, identity_, peer, [](node_id) { return true; });
