@@ -312,6 +312,7 @@ TEST_CASE("a long frame that comes slowly is a sign of life") {
 TEST_CASE("the one that was dialled must not send") {
   impostor two{impostor::identity(2)};
   auto options = link_options(1);
+  options.silence_max = 60s;
   options.peers = {peer_at(2, two.listen())};
   seen_link one{options};
   for (auto [kind, body] : {std::pair{3, ""}, std::pair{0, "long"}}) {

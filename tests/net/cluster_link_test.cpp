@@ -98,6 +98,21 @@ TEST_CASE("what several threads send arrives in each one's order") {
   }
 }
 
+TEST_CASE("a frame leaves at once, whatever was sent before") {
+  auto first = link_options(1);
+  auto second = link_options(2);
+  first.keep_alive_interval = second.keep_alive_interval = 30s;
+  first.silence_max = second.silence_max = 60s; // no other reason to write
+  seen_link one{first};
+  seen_link two{second};
+  introduce({&one, &two});
+  REQUIRE(one.wait_up(1));
+  for (std::size_t i = 1; i <= 100; ++i) {
+    CHECK(one.link.send(2, 2, "ping"));
+    REQUIRE(two.wait_frames(i));
+  }
+}
+
 TEST_CASE("the longest frame passes, a longer one is not sent") {
   auto options = link_options(1);
   seen_link one{options};
