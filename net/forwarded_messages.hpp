@@ -53,8 +53,8 @@ std::optional<std::uint32_t> forwarding_thread(std::string_view bytes) noexcept;
 struct forwarded_request {
   struct origin {
     forwarded_key key;
-    /// Grows when the forwarder hears that a request was not served: what was
-    /// sent before that is from an earlier round.
+    /// Grows when the forwarder hears that the other node did not serve a
+    /// request: what was sent there before that is from an earlier round.
     std::uint64_t round = 0;
     /// The client's connection to the forwarding node; 0: none.
     std::uint64_t client = 0;

@@ -38,12 +38,13 @@ constexpr std::string_view overloaded =
 constexpr std::string_view stopping =
   "This node is stopping: nothing was recorded. Try again.";
 
-/// Nobody can guess it, so it is not one of this node's last life.
+/// Nobody can guess it, so it is not one of this node's last life; it will not
+/// come around.
 std::uint64_t random_number() {
   auto id = random_uuid();
   std::uint64_t out = 0;
   std::memcpy(&out, id.bytes.data(), sizeof out);
-  return out;
+  return out >> 1;
 }
 
 /// Whether it may be done twice, or half. A consumer's requests are signs of
@@ -176,11 +177,12 @@ bool request_forwarder::send_next() {
     return true;
   }
   auto& request = what.exchange.request();
-  auto bytes = encode({.key = {options_.thread, next_number_},
-                       .round = round_,
-                       .client = client_of(request),
-                       .to = what.to},
-                      request);
+  auto bytes =
+    encode({.key = {options_.thread, next_number_},
+            .round = rounds_.try_emplace(*leader_, first_round).first->second,
+            .client = client_of(request),
+            .to = what.to},
+           request);
   if (!options_.send(*leader_,
                      static_cast<std::uint8_t>(forwarding_frame::request),
                      std::move(bytes)))
@@ -189,7 +191,6 @@ bool request_forwarder::send_next() {
   out_.emplace(next_number_, which);
   what.at = *leader_;
   what.number = next_number_++;
-  what.round = round_;
   what.deadline = clock::now() + options_.answer_wait_max;
   return true;
 }

@@ -107,7 +107,6 @@ private:
     clock::time_point deadline;   // of its waiting, or of its being out
     node_id at = 0;               // while it is out
     std::uint64_t number = 0;
-    std::uint64_t round = 0;
   };
 
   // sending
@@ -147,7 +146,9 @@ private:
   arrival next_arrival_ = 0;
   std::uint64_t next_number_;
   std::uint64_t next_client_;
-  std::uint64_t round_ = 1;
+  std::map<node_id, std::uint64_t> rounds_; // one more for each refusal
+
+  static constexpr std::uint64_t first_round = 1;
 
   std::map<arrival, pending> requests_; // all of them
   std::size_t bytes_ = 0;

@@ -121,14 +121,23 @@ std::string_view request_forwarder::kept(std::string content_type) {
   return *content_types_.insert(std::move(content_type)).first;
 }
 
-/// Nothing was done: it waits for who takes it, no longer than it may.
+/// Nothing was done, nor will be of what was sent to that node after it, which
+/// its answers to that would say too. They wait for who takes them, in their
+/// order, no longer than they may.
 void request_forwarder::not_served(arrival which) {
-  auto& what = requests_.at(which);
-  round_ = std::max(round_, what.round + 1);
-  paused_ = paused_ || what.at == leader_;
-  out_.erase(what.number);
-  waiting_.insert(which);
-  what.deadline = what.wait_until;
+  auto [node, number] = [&what = requests_.at(which)] {
+    return std::pair{what.at, what.number};
+  }();
+  ++rounds_.try_emplace(node, first_round).first->second;
+  paused_ = paused_ || node == leader_;
+  for (auto each : out_at(node)) {
+    auto& what = requests_.at(each);
+    if (what.number < number)
+      continue;
+    out_.erase(what.number);
+    waiting_.insert(each);
+    what.deadline = what.wait_until;
+  }
   pump();
   watch();
 }

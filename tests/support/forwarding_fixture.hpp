@@ -24,7 +24,7 @@ namespace callboard::test {
 /// node was told last.
 class forwarding_fixture {
 public:
-  struct frame {
+  struct link_frame {
     node_id from;
     node_id to;
     std::uint8_t kind;
@@ -163,7 +163,7 @@ public:
   }
 
   boost::asio::io_context context;
-  std::deque<frame> frames;
+  std::deque<link_frame> frames;
   std::set<std::pair<node_id, node_id>> cuts; // `send` says no
   std::map<node_id, node> nodes;
 

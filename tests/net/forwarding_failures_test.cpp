@@ -1,0 +1,340 @@
+// Requests to a node that does not lead, while leaders come and go.
+#include "tests/support/forwarding_fixture.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <algorithm>
+
+using namespace callboard;
+using namespace callboard::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto get = http_verb::get;
+constexpr auto head = http_verb::head;
+constexpr auto post = http_verb::post;
+
+std::string targets(const std::vector<http_exchange>& of) {
+  std::string out;
+  for (auto& each : of)
+    out += each.request().target();
+  return out;
+}
+
+std::string headers_of(const answer_collector& client, std::uint64_t number) {
+  return client.answer_to(number)->answer.headers;
+}
+
+/// `which` was refused with 503, to be tried again, for this cause.
+bool try_again_because(const answer_collector& client, std::uint64_t number,
+                       std::string_view cause) {
+  return status_of(client, number) == 503
+         && headers_of(client, number) == "Retry-After: 1\r\n"
+         && body_of(client, number).find(cause) != std::string::npos;
+}
+
+/// What waits must not wait long.
+forwarding_fixture impatient() {
+  return forwarding_fixture{[](auto& forwarder, auto&) {
+    forwarder.leader_wait_max = 30ms;
+    forwarder.retry_interval = 5ms;
+    forwarder.answer_wait_max = 60ms;
+  }};
+}
+
+} // namespace
+
+// --- waiting for a leader ---------------------------------------------------
+
+TEST_CASE("requests wait for a leader, and reach it in their order") {
+  forwarding_fixture all;
+  auto a = all.connect();
+  auto b = all.connect();
+  all.ask(*a, 2, "/1");
+  all.ask(*b, 2, "/2");
+  all.ask(*a, 2, "/3");
+  CHECK(all.nodes.at(2).forwarder->waiting() == 3);
+  CHECK(all.frames.empty());
+  all.lead(3);
+  all.announce(3);
+  all.deliver();
+  CHECK(targets(all.nodes.at(3).asked) == "/1/2/3");
+}
+
+TEST_CASE("who waits too long for a leader hears that nothing was done") {
+  auto all = impatient();
+  auto client = all.connect();
+  auto number = all.ask(*client, 2, "/x");
+  REQUIRE(all.eventually([&] { return status_of(*client, number) != 0; }));
+  CHECK(try_again_because(*client, number, "No leader"));
+  CHECK(all.nodes.at(2).forwarder->waiting() == 0);
+  CHECK(all.frames.empty());
+}
+
+TEST_CASE("a client that goes while its request waits is not served") {
+  forwarding_fixture all;
+  auto client = all.connect();
+  all.ask(*client, 2, "/x");
+  client->go();
+  all.lead(1);
+  all.announce(1);
+  CHECK(all.frames.empty());
+}
+
+TEST_CASE("a leader that takes nothing is offered it again, until it is late") {
+  auto all = impatient();
+  all.lead(1);
+  all.announce(1);
+  all.cuts.insert({2, 1});
+  auto client = all.connect();
+  auto late = all.ask(*client, 2, "/late");
+  REQUIRE(all.eventually([&] { return status_of(*client, late) != 0; }));
+  CHECK(try_again_because(*client, late, "cannot be reached"));
+  all.ask(*client, 2, "/again");
+  all.cuts.clear();
+  REQUIRE(all.eventually([&] { return !all.frames.empty(); }));
+  all.deliver();
+  CHECK(targets(all.nodes.at(1).asked) == "/again");
+}
+
+TEST_CASE("what a node did not serve goes to the next leader, whatever it is") {
+  forwarding_fixture all;
+  all.announce(1); // it does not know yet, or no more
+  auto client = all.connect();
+  for (auto target : {"/1", "/2"})
+    all.ask(*client, 2, target, post);
+  all.deliver();
+  CHECK(all.nodes.at(2).forwarder->waiting() == 2);
+  CHECK(all.nodes.at(1).requests->in_progress() == 0);
+  all.lead(3);
+  all.announce(3);
+  all.deliver();
+  CHECK(targets(all.nodes.at(3).asked) == "/1/2");
+}
+
+TEST_CASE("a node that does not serve yet is asked again, now and then") {
+  forwarding_fixture all{
+    [](auto& forwarder, auto&) { forwarder.retry_interval = 20ms; }};
+  all.announce(1);
+  auto client = all.connect();
+  all.ask(*client, 2, "/x");
+  all.deliver();
+  CHECK(all.frames.empty()); // not at once
+  all.lead(1);
+  REQUIRE(all.eventually([&] { return !all.frames.empty(); }));
+  all.deliver();
+  CHECK(targets(all.nodes.at(1).asked) == "/x");
+}
+
+TEST_CASE("a node that comes to lead serves what waits there itself") {
+  std::string served;
+  forwarding_fixture all{[&](auto& forwarder, auto&) {
+    forwarder.serve_here = [&](listener, http_request& request,
+                               const http_exchange& exchange) {
+      served += request.target();
+      exchange.answer({.body = "here"});
+    };
+  }};
+  auto client = all.connect();
+  all.ask(*client, 2, "/1");
+  auto number = all.ask(*client, 2, "/2");
+  all.announce(2);
+  all.run();
+  CHECK(served == "/1/2");
+  CHECK(body_of(*client, number) == "here");
+  CHECK(all.frames.empty());
+}
+
+// --- order ------------------------------------------------------------------
+
+TEST_CASE("a later request is not served before an earlier one that was not") {
+  forwarding_fixture all;
+  all.announce(1);
+  auto client = all.connect();
+  for (auto target : {"/1", "/2", "/3"})
+    all.ask(*client, 2, target);
+  all.deliver_one(); // "/1", which is not served
+  all.lead(1);
+  all.deliver();
+  CHECK(all.nodes.at(1).asked.empty());
+  all.ask(*client, 2, "/4");
+  all.announce(1);
+  all.deliver();
+  CHECK(targets(all.nodes.at(1).asked) == "/1/2/3/4");
+}
+
+// --- unknown outcomes -------------------------------------------------------
+
+TEST_CASE("what is out when the leader changes is unknown, unless it changes "
+          "nothing") {
+  forwarding_fixture all;
+  all.lead(1);
+  all.announce(1);
+  auto client = all.connect();
+  auto written = all.ask(*client, 2, "/streams/a", post);
+  auto leased = all.ask(*client, 2, "/%73ubscriptions/a/b", get);
+  auto polled = all.ask(*client, 2, "/status", get, listener::consumer);
+  auto read = all.ask(*client, 2, "/streams/a", get);
+  auto looked = all.ask(*client, 2, "/streams/b", head);
+  all.deliver();
+  CHECK(all.nodes.at(1).requests->in_progress() == 5);
+  bool link_breaks = false;
+  SECTION("it is another one") {}
+  SECTION("nobody knows who it is") {
+    all.announce(std::nullopt);
+  }
+  SECTION("the link to it breaks") {
+    link_breaks = true;
+    all.cut(1, 2);
+  }
+  SECTION("it says so itself") {
+    all.stop_leading(1);
+    all.deliver();
+  }
+  all.lead(3);
+  all.announce(3);
+  if (!link_breaks)
+    all.nodes.at(1).asked.clear();
+  all.deliver();
+  for (auto number : {written, leased, polled})
+    CHECK(try_again_because(*client, number, "unknown"));
+  CHECK(targets(all.nodes.at(3).asked) == "/streams/a/streams/b");
+  CHECK(all.nodes.at(3).asked[1].request().method == head);
+  CHECK(all.nodes.at(1).requests->in_progress() == 0); // it was cancelled
+  for (auto& each : all.nodes.at(3).asked)
+    each.answer({.body = "new"});
+  all.deliver();
+  CHECK(body_of(*client, read) == "new");
+  CHECK(body_of(*client, looked) == "new");
+}
+
+TEST_CASE("an answer of an earlier leader is not taken for that of the next") {
+  forwarding_fixture all;
+  all.lead(1);
+  all.announce(1);
+  auto client = all.connect();
+  auto number = all.ask(*client, 2, "/x", get);
+  all.deliver();
+  int unsent = 0;
+  http_answer old{.body = "old"};
+  old.unsent = [&] { ++unsent; };
+  all.nodes.at(1).asked[0].answer(std::move(old));
+  all.run();
+  all.lead(3);
+  all.nodes.at(2).forwarder->leader_changed(3);
+  all.deliver();
+  CHECK(status_of(*client, number) == 0);
+  CHECK(unsent == 1);
+  all.nodes.at(3).asked[0].answer({.body = "new"});
+  all.deliver();
+  CHECK(body_of(*client, number) == "new");
+}
+
+TEST_CASE("only what is out at a node is lost with it") {
+  forwarding_fixture all;
+  all.lead(1);
+  all.announce(1);
+  auto client = all.connect();
+  auto number = all.ask(*client, 2, "/x");
+  all.deliver();
+  all.cut(2, 3);
+  all.cut(1, 3);
+  CHECK(status_of(*client, number) == 0);
+  all.nodes.at(1).asked[0].answer({});
+  all.deliver();
+  CHECK(status_of(*client, number) == 200);
+}
+
+TEST_CASE("a leader that never answers is given up") {
+  auto all = impatient();
+  all.lead(1);
+  all.announce(1);
+  auto client = all.connect();
+  auto number = all.ask(*client, 2, "/x");
+  all.deliver();
+  REQUIRE(all.eventually([&] { return status_of(*client, number) != 0; }));
+  CHECK(try_again_because(*client, number, "did not answer"));
+  all.deliver();
+  CHECK(all.nodes.at(1).requests->in_progress() == 0);
+}
+
+TEST_CASE("a node that is gone leaves nothing behind at the leader") {
+  forwarding_fixture all;
+  all.lead(1);
+  all.announce(1);
+  auto client = all.connect();
+  auto other = all.connect();
+  all.ask(*client, 2, "/x");
+  all.ask(*other, 3, "/x");
+  all.deliver();
+  auto bound = std::make_shared<int>(1);
+  int gone = 0;
+  all.nodes.at(1).asked[0].request().connection->bound = bound;
+  all.nodes.at(1).asked[0].on_gone([&] { ++gone; });
+  all.cut(1, 2);
+  CHECK(gone == 1);
+  CHECK(all.nodes.at(1).requests->in_progress() == 1);
+  CHECK(all.nodes.at(1).requests->clients() == 1);
+  all.nodes.at(1).asked.clear();
+  all.run();
+  CHECK(bound.use_count() == 1);
+}
+
+TEST_CASE("a leader that leads no more forgets the clients of others") {
+  forwarding_fixture all;
+  all.lead(1);
+  all.announce(1);
+  auto client = all.connect();
+  all.ask(*client, 2, "/x");
+  all.deliver();
+  CHECK(all.nodes.at(1).requests->clients() == 1);
+  all.stop_leading(1);
+  CHECK(all.nodes.at(1).requests->clients() == 0);
+  all.deliver();
+  CHECK(all.nodes.at(2).forwarder->out() == 0);
+}
+
+TEST_CASE("a connection that moves to another leader ends at the first") {
+  forwarding_fixture all;
+  all.lead(1);
+  all.announce(1);
+  auto client = all.connect();
+  all.ask(*client, 2, "/x");
+  all.deliver();
+  all.lead(3);
+  all.announce(3);
+  all.ask(*client, 2, "/y");
+  all.deliver();
+  CHECK(all.nodes.at(1).requests->clients() == 0);
+  CHECK(all.nodes.at(3).requests->clients() == 1);
+  client.reset();
+  all.nodes.at(1).asked.clear();
+  all.nodes.at(3).asked.clear();
+  all.deliver();
+  CHECK(all.nodes.at(3).requests->clients() == 0);
+}
+
+TEST_CASE("a node that stops answers all that is left") {
+  forwarding_fixture all;
+  all.lead(1);
+  all.announce(1);
+  auto client = all.connect();
+  auto out = all.ask(*client, 2, "/out");
+  all.announce(std::nullopt);
+  auto waiting = all.ask(*client, 2, "/waiting");
+  auto& forwarder = *all.nodes.at(2).forwarder;
+  SECTION("at once") {
+    forwarder.stop();
+  }
+  SECTION("when its listeners stop") {
+    client->stop();
+  }
+  all.run();
+  CHECK(try_again_because(*client, out, "unknown"));
+  CHECK(try_again_because(*client, waiting, "stopping"));
+  forwarder.stop();
+  auto late = all.ask(*client, 2, "/late");
+  all.run();
+  CHECK(try_again_because(*client, late, "stopping"));
+}
