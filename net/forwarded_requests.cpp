@@ -113,10 +113,11 @@ void forwarded_requests::serve(
 bool forwarded_requests::take_back(node_id from,
                                    const forwarded_request::origin& what,
                                    bool leads) {
-  auto found = rounds_.find({from, what.key.thread});
+  thread_of_node sender{from, what.key.thread};
+  auto found = rounds_.find(sender);
   if (leads && (found == rounds_.end() || what.round > found->second))
     return false;
-  auto& round = rounds_[{from, what.key.thread}];
+  auto& round = rounds_[sender];
   round = std::max(round, what.round);
   return true;
 }

@@ -30,8 +30,8 @@ using reply = std::function<void(std::optional<producer_refusal>)>;
 /// Node 2's producers; the leader's sink keeps what it is given.
 struct producing : forwarding_fixture {
   producing() {
-    front = std::make_shared<producer_front>(context.get_executor(),
-                                             nodes.at(2).forwarder);
+    front =
+      std::make_shared<producer_front>(context.get_executor(), at(2).forwarder);
     sink = front->sink();
   }
 
@@ -46,7 +46,7 @@ struct producing : forwarding_fixture {
   void lead_and_store(node_id id) {
     auto served = std::make_shared<served_listeners>();
     (*served)[std::size_t(listener::binary)].handler = serve_frames(holding());
-    nodes.at(id).served = std::move(served);
+    at(id).served = std::move(served);
     announce(id);
   }
 

@@ -82,7 +82,7 @@ TEST_CASE("so many requests wait and are out together, and no more") {
   CHECK(status_of(*client, refused) == 503);
   CHECK(client->answer_to(refused)->answer.headers == "Retry-After: 1\r\n");
   all.deliver();
-  all.nodes.at(1).asked.back().answer({});
+  all.at(1).asked.back().answer({});
   all.deliver();
   auto taken = all.ask(*client, 2, "/7");
   CHECK(status_of(*client, taken) == 0);
@@ -99,7 +99,7 @@ TEST_CASE("bytes that are forwarded together are bounded") {
   CHECK(status_of(*client, first) == 0);
   CHECK(status_of(*client, second) == 503);
   all.deliver();
-  all.nodes.at(1).asked[0].answer({});
+  all.at(1).asked[0].answer({});
   all.deliver();
   CHECK(status_of(*client, all.ask(*client, 2, body(6'000))) == 0);
 }
@@ -119,7 +119,7 @@ TEST_CASE("a body that no link carries is 413, such an answer 500") {
   int unsent = 0;
   http_answer answer{.body = std::string(6'000, 'x')};
   answer.unsent = [&] { ++unsent; };
-  all.nodes.at(1).asked[0].answer(std::move(answer));
+  all.at(1).asked[0].answer(std::move(answer));
   all.deliver();
   CHECK(status_of(*client, number) == 500);
   CHECK(unsent == 1);
@@ -136,7 +136,7 @@ TEST_CASE("the leader bounds what it serves for others") {
   auto third = all.ask(*client, 2, "/3");
   all.deliver();
   CHECK(status_of(*client, third) == 503);
-  for (auto& each : all.nodes.at(1).asked)
+  for (auto& each : all.at(1).asked)
     each.answer({});
   all.deliver();
   std::vector<std::shared_ptr<answer_collector>> others;
@@ -159,7 +159,7 @@ TEST_CASE("bytes that the leader serves for others are bounded") {
   CHECK(status_of(*client, first) == 0);
   CHECK(status_of(*client, second) == 503);
   client->go(); // the second one's, which is over
-  all.nodes.at(1).asked[0].answer({});
+  all.at(1).asked[0].answer({});
   all.deliver();
   auto third = all.ask(*client, 2, body);
   all.deliver();
@@ -176,7 +176,7 @@ TEST_CASE("of too many answers whose delivery is open the oldest counts as "
     all.deliver();
     http_answer answer;
     answer.unsent = [&unsent, i] { unsent.push_back(i); };
-    all.nodes.at(1).asked.back().answer(std::move(answer));
+    all.at(1).asked.back().answer(std::move(answer));
     all.deliver();
   }
   CHECK(unsent == std::vector{0});
@@ -209,7 +209,7 @@ TEST_CASE("who requires the leader is redirected to it") {
   for (auto number : {no, wrong, barco})
     CHECK(status_of(*client, number) == 0);
   all.deliver();
-  CHECK(all.nodes.at(1).asked.size() == 3);
+  CHECK(all.at(1).asked.size() == 3);
 }
 
 TEST_CASE("who requires a leader that is not known waits for it") {
@@ -236,8 +236,8 @@ TEST_CASE("an answer may let in the next request of its connection") {
     forwarder.requests_max = 4;
     forwarder.url_of = [](node_id) { return std::string{}; };
   }};
-  auto client = std::make_shared<pipelining_client>(
-    all.context, *all.nodes.at(2).forwarder, 10);
+  auto client =
+    std::make_shared<pipelining_client>(all.context, *all.at(2).forwarder, 10);
   auto on_thread = [&](auto what) {
     boost::asio::post(all.context, what);
     all.run();
@@ -248,14 +248,14 @@ TEST_CASE("an answer may let in the next request of its connection") {
   all.deliver();
   CHECK(client->answers.empty());
   for (std::size_t i = 0; i < 5; ++i) {
-    REQUIRE(all.nodes.at(1).asked.size() == i + 1);
-    all.nodes.at(1).asked[i].answer({});
+    REQUIRE(all.at(1).asked.size() == i + 1);
+    all.at(1).asked[i].answer({});
     all.deliver();
   }
   CHECK(client->answers.size() == 5);
-  on_thread([&] { all.nodes.at(2).forwarder->stop(); });
+  on_thread([&] { all.at(2).forwarder->stop(); });
   CHECK(client->answers.size() == 10);
-  CHECK(all.nodes.at(2).forwarder->out() == 0);
+  CHECK(all.at(2).forwarder->out() == 0);
 }
 
 TEST_CASE("what no forwarder wrote is ignored") {
@@ -265,11 +265,11 @@ TEST_CASE("what no forwarder wrote is ignored") {
   all.deliver();
   for (int kind = 0; kind < 256; ++kind)
     for (std::string bytes : {"", "\1", "\1\0\5\1", "\2\3\4\5", "garbage"}) {
-      all.nodes.at(2).forwarder->received(1, std::uint8_t(kind), bytes);
-      all.nodes.at(1).requests->received(2, std::uint8_t(kind), bytes,
-                                         all.nodes.at(1).served);
+      all.at(2).forwarder->received(1, std::uint8_t(kind), bytes);
+      all.at(1).requests->received(2, std::uint8_t(kind), bytes,
+                                   all.at(1).served);
     }
-  all.nodes.at(1).asked.back().answer({});
+  all.at(1).asked.back().answer({});
   all.deliver();
   CHECK(status_of(*client, number) == 200);
 }
@@ -280,15 +280,15 @@ TEST_CASE("no node answers for another") {
   auto number = all.ask(*client, 2, "/x");
   auto request = decode_forwarded_request(all.frames.front().bytes).value();
   all.deliver();
-  auto& forwarder = *all.nodes.at(2).forwarder;
+  auto& forwarder = *all.at(2).forwarder;
   auto& key = request.from.key;
   auto kind = [](forwarding_frame of) { return std::uint8_t(of); };
   forwarder.received(3, kind(forwarding_frame::answer), encode(key, {}, {}));
   forwarder.received(3, kind(forwarding_frame::extend),
                      encode(forwarding_note{key, 1000}));
-  auto& requests = *all.nodes.at(1).requests;
+  auto& requests = *all.at(1).requests;
   requests.received(3, kind(forwarding_frame::cancel),
-                    encode(forwarding_note{key, 0}), all.nodes.at(1).served);
+                    encode(forwarding_note{key, 0}), all.at(1).served);
   all.run();
   CHECK(status_of(*client, number) == 0);
   CHECK(client->extended() == 0ms);

@@ -54,12 +54,12 @@ TEST_CASE("requests wait for a leader, and reach it in their order") {
   all.ask(*a, 2, "/1");
   all.ask(*b, 2, "/2");
   all.ask(*a, 2, "/3");
-  CHECK(all.nodes.at(2).forwarder->waiting() == 3);
+  CHECK(all.at(2).forwarder->waiting() == 3);
   CHECK(all.frames.empty());
   all.lead(3);
   all.announce(3);
   all.deliver();
-  CHECK(targets(all.nodes.at(3).asked) == "/1/2/3");
+  CHECK(targets(all.at(3).asked) == "/1/2/3");
 }
 
 TEST_CASE("who waits too long for a leader hears that nothing was done") {
@@ -68,7 +68,7 @@ TEST_CASE("who waits too long for a leader hears that nothing was done") {
   auto number = all.ask(*client, 2, "/x");
   REQUIRE(all.eventually([&] { return status_of(*client, number) != 0; }));
   CHECK(try_again_because(*client, number, "No leader"));
-  CHECK(all.nodes.at(2).forwarder->waiting() == 0);
+  CHECK(all.at(2).forwarder->waiting() == 0);
   CHECK(all.frames.empty());
 }
 
@@ -95,7 +95,7 @@ TEST_CASE("a leader that takes nothing is offered it again, until it is late") {
   all.cuts.clear();
   REQUIRE(all.eventually([&] { return !all.frames.empty(); }));
   all.deliver();
-  CHECK(targets(all.nodes.at(1).asked) == "/again");
+  CHECK(targets(all.at(1).asked) == "/again");
 }
 
 TEST_CASE("what a node did not serve goes to the next leader, whatever it is") {
@@ -105,12 +105,12 @@ TEST_CASE("what a node did not serve goes to the next leader, whatever it is") {
   for (auto target : {"/1", "/2"})
     all.ask(*client, 2, target, post);
   all.deliver();
-  CHECK(all.nodes.at(2).forwarder->waiting() == 2);
-  CHECK(all.nodes.at(1).requests->in_progress() == 0);
+  CHECK(all.at(2).forwarder->waiting() == 2);
+  CHECK(all.at(1).requests->in_progress() == 0);
   all.lead(3);
   all.announce(3);
   all.deliver();
-  CHECK(targets(all.nodes.at(3).asked) == "/1/2");
+  CHECK(targets(all.at(3).asked) == "/1/2");
 }
 
 TEST_CASE("a node that does not serve yet is asked again, now and then") {
@@ -124,7 +124,7 @@ TEST_CASE("a node that does not serve yet is asked again, now and then") {
   all.lead(1);
   REQUIRE(all.eventually([&] { return !all.frames.empty(); }));
   all.deliver();
-  CHECK(targets(all.nodes.at(1).asked) == "/x");
+  CHECK(targets(all.at(1).asked) == "/x");
 }
 
 TEST_CASE("a node that comes to lead serves what waits there itself") {
@@ -157,11 +157,11 @@ TEST_CASE("a later request is not served before an earlier one that was not") {
   all.deliver_one(); // "/1", which is not served
   all.lead(1);
   all.deliver();
-  CHECK(all.nodes.at(1).asked.empty());
+  CHECK(all.at(1).asked.empty());
   all.ask(*client, 2, "/4");
   all.announce(1);
   all.deliver();
-  CHECK(targets(all.nodes.at(1).asked) == "/1/2/3/4");
+  CHECK(targets(all.at(1).asked) == "/1/2/3/4");
 }
 
 // --- unknown outcomes -------------------------------------------------------
@@ -178,7 +178,7 @@ TEST_CASE("what is out when the leader changes is unknown, unless it changes "
   auto read = all.ask(*client, 2, "/streams/a", get);
   auto looked = all.ask(*client, 2, "/streams/b", head);
   all.deliver();
-  CHECK(all.nodes.at(1).requests->in_progress() == 5);
+  CHECK(all.at(1).requests->in_progress() == 5);
   bool link_breaks = false;
   SECTION("it is another one") {}
   SECTION("nobody knows who it is") {
@@ -195,14 +195,14 @@ TEST_CASE("what is out when the leader changes is unknown, unless it changes "
   all.lead(3);
   all.announce(3);
   if (!link_breaks)
-    all.nodes.at(1).asked.clear();
+    all.at(1).asked.clear();
   all.deliver();
   for (auto number : {written, leased, polled})
     CHECK(try_again_because(*client, number, "unknown"));
-  CHECK(targets(all.nodes.at(3).asked) == "/streams/a/streams/b");
-  CHECK(all.nodes.at(3).asked[1].request().method == head);
-  CHECK(all.nodes.at(1).requests->in_progress() == 0); // it was cancelled
-  for (auto& each : all.nodes.at(3).asked)
+  CHECK(targets(all.at(3).asked) == "/streams/a/streams/b");
+  CHECK(all.at(3).asked[1].request().method == head);
+  CHECK(all.at(1).requests->in_progress() == 0); // it was cancelled
+  for (auto& each : all.at(3).asked)
     each.answer({.body = "new"});
   all.deliver();
   CHECK(body_of(*client, read) == "new");
@@ -219,14 +219,14 @@ TEST_CASE("an answer of an earlier leader is not taken for that of the next") {
   int unsent = 0;
   http_answer old{.body = "old"};
   old.unsent = [&] { ++unsent; };
-  all.nodes.at(1).asked[0].answer(std::move(old));
+  all.at(1).asked[0].answer(std::move(old));
   all.run();
   all.lead(3);
-  all.nodes.at(2).forwarder->leader_changed(3);
+  all.at(2).forwarder->leader_changed(3);
   all.deliver();
   CHECK(status_of(*client, number) == 0);
   CHECK(unsent == 1);
-  all.nodes.at(3).asked[0].answer({.body = "new"});
+  all.at(3).asked[0].answer({.body = "new"});
   all.deliver();
   CHECK(body_of(*client, number) == "new");
 }
@@ -241,7 +241,7 @@ TEST_CASE("only what is out at a node is lost with it") {
   all.cut(2, 3);
   all.cut(1, 3);
   CHECK(status_of(*client, number) == 0);
-  all.nodes.at(1).asked[0].answer({});
+  all.at(1).asked[0].answer({});
   all.deliver();
   CHECK(status_of(*client, number) == 200);
 }
@@ -256,7 +256,7 @@ TEST_CASE("a leader that never answers is given up") {
   REQUIRE(all.eventually([&] { return status_of(*client, number) != 0; }));
   CHECK(try_again_because(*client, number, "did not answer"));
   all.deliver();
-  CHECK(all.nodes.at(1).requests->in_progress() == 0);
+  CHECK(all.at(1).requests->in_progress() == 0);
 }
 
 TEST_CASE("a node that is gone leaves nothing behind at the leader") {
@@ -270,13 +270,13 @@ TEST_CASE("a node that is gone leaves nothing behind at the leader") {
   all.deliver();
   auto bound = std::make_shared<int>(1);
   int gone = 0;
-  all.nodes.at(1).asked[0].request().connection->bound = bound;
-  all.nodes.at(1).asked[0].on_gone([&] { ++gone; });
+  all.at(1).asked[0].request().connection->bound = bound;
+  all.at(1).asked[0].on_gone([&] { ++gone; });
   all.cut(1, 2);
   CHECK(gone == 1);
-  CHECK(all.nodes.at(1).requests->in_progress() == 1);
-  CHECK(all.nodes.at(1).requests->clients() == 1);
-  all.nodes.at(1).asked.clear();
+  CHECK(all.at(1).requests->in_progress() == 1);
+  CHECK(all.at(1).requests->clients() == 1);
+  all.at(1).asked.clear();
   all.run();
   CHECK(bound.use_count() == 1);
 }
@@ -288,11 +288,11 @@ TEST_CASE("a leader that leads no more forgets the clients of others") {
   auto client = all.connect();
   all.ask(*client, 2, "/x");
   all.deliver();
-  CHECK(all.nodes.at(1).requests->clients() == 1);
+  CHECK(all.at(1).requests->clients() == 1);
   all.stop_leading(1);
-  CHECK(all.nodes.at(1).requests->clients() == 0);
+  CHECK(all.at(1).requests->clients() == 0);
   all.deliver();
-  CHECK(all.nodes.at(2).forwarder->out() == 0);
+  CHECK(all.at(2).forwarder->out() == 0);
 }
 
 TEST_CASE("a connection that moves to another leader ends at the first") {
@@ -306,13 +306,13 @@ TEST_CASE("a connection that moves to another leader ends at the first") {
   all.announce(3);
   all.ask(*client, 2, "/y");
   all.deliver();
-  CHECK(all.nodes.at(1).requests->clients() == 0);
-  CHECK(all.nodes.at(3).requests->clients() == 1);
+  CHECK(all.at(1).requests->clients() == 0);
+  CHECK(all.at(3).requests->clients() == 1);
   client.reset();
-  all.nodes.at(1).asked.clear();
-  all.nodes.at(3).asked.clear();
+  all.at(1).asked.clear();
+  all.at(3).asked.clear();
   all.deliver();
-  CHECK(all.nodes.at(3).requests->clients() == 0);
+  CHECK(all.at(3).requests->clients() == 0);
 }
 
 TEST_CASE("a node that stops answers all that is left") {
@@ -323,7 +323,7 @@ TEST_CASE("a node that stops answers all that is left") {
   auto out = all.ask(*client, 2, "/out");
   all.announce(std::nullopt);
   auto waiting = all.ask(*client, 2, "/waiting");
-  auto& forwarder = *all.nodes.at(2).forwarder;
+  auto& forwarder = *all.at(2).forwarder;
   SECTION("at once") {
     forwarder.stop();
   }

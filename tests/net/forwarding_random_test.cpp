@@ -114,7 +114,7 @@ private:
   }
 
   void answer() {
-    auto& node = all_.nodes.at(1 + any(3));
+    auto& node = all_.at(1 + any(3));
     if (node.asked.empty())
       return;
     auto& to = node.asked[any(node.asked.size())];
@@ -139,7 +139,7 @@ private:
 
   void announce() {
     auto believed = any(4);
-    auto& node = all_.nodes.at(1 + any(3));
+    auto& node = all_.at(1 + any(3));
     if (believed == 0)
       node.forwarder->leader_changed(std::nullopt);
     else if (believed == 1)
@@ -164,7 +164,7 @@ private:
       all_.announce(1);
       while (all_.deliver_one())
         note_asked();
-      for (auto& each : all_.nodes.at(1).asked)
+      for (auto& each : all_.at(1).asked)
         each.answer({.body = std::string{each.request().target()}});
       while (all_.deliver_one())
         note_asked();

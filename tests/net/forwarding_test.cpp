@@ -18,7 +18,7 @@ struct led : forwarding_fixture {
     announce(1);
   }
 
-  std::vector<http_exchange>& asked() { return nodes.at(1).asked; }
+  std::vector<http_exchange>& asked() { return at(1).asked; }
 
   void answer(std::size_t which, http_answer with) {
     asked().at(which).answer(std::move(with));
@@ -42,7 +42,7 @@ TEST_CASE_METHOD(forwarding, "a forwarded request reaches the leader's handler "
   ask(*client, 2, std::move(request), listener::producer);
   deliver();
   REQUIRE(asked().size() == 1);
-  CHECK(nodes.at(1).asked_of.front() == listener::producer);
+  CHECK(at(1).asked_of.front() == listener::producer);
   auto& got = asked()[0].request();
   CHECK(got.method == http_verb::post);
   CHECK(got.target() == "/streams/a%2Fb?x=1");
@@ -74,8 +74,8 @@ TEST_CASE_METHOD(forwarding,
         == "Block: 0\r\nLocation: http://l/x\r\n");
   CHECK(got->answer.body == std::string{"\0\1\2", 3});
   CHECK(got->answer.close);
-  CHECK(nodes.at(2).forwarder->out() == 0);
-  CHECK(nodes.at(1).requests->in_progress() == 0);
+  CHECK(at(2).forwarder->out() == 0);
+  CHECK(at(1).requests->in_progress() == 0);
 }
 
 TEST_CASE_METHOD(forwarding, "the header block that a route sets goes along") {
@@ -145,10 +145,10 @@ TEST_CASE_METHOD(forwarding, "a client that goes away is gone at the leader") {
   int gone = 0;
   asked()[0].on_gone([&] { ++gone; });
   client->go();
-  CHECK(nodes.at(2).forwarder->out() == 0);
+  CHECK(at(2).forwarder->out() == 0);
   deliver();
   CHECK(gone == 1);
-  CHECK(nodes.at(1).requests->in_progress() == 0);
+  CHECK(at(1).requests->in_progress() == 0);
   answer(0, {}); // nobody hears it
   CHECK(frames.empty());
 }
@@ -158,7 +158,7 @@ TEST_CASE_METHOD(forwarding, "a handler that throws is 500") {
   (*served)[0].handler = [](http_request&, const http_exchange&) {
     throw std::runtime_error{"no"};
   };
-  nodes.at(1).served = std::move(served);
+  at(1).served = std::move(served);
   auto client = connect();
   auto number = ask(*client, 2, "/x");
   auto off = ask(*client, 2, "/x", http_verb::get, listener::consumer);
@@ -212,11 +212,11 @@ TEST_CASE_METHOD(forwarding, "a connection's end ends what is bound to it at "
   asked().clear();
   std::weak_ptr<int> watched = std::exchange(bound, nullptr);
   CHECK_FALSE(watched.expired());
-  CHECK(nodes.at(1).requests->clients() == 2);
+  CHECK(at(1).requests->clients() == 2);
   client.reset();
   deliver();
   CHECK(watched.expired());
-  CHECK(nodes.at(1).requests->clients() == 1);
+  CHECK(at(1).requests->clients() == 1);
 }
 
 // --- answers that do not leave ----------------------------------------------
@@ -289,8 +289,8 @@ TEST_CASE_METHOD(forwarding, "who waits is told that its node stops, or the "
   client->stop(); // the newest one's
   deliver();
   CHECK(told == std::vector{1});
-  nodes.at(1).requests->stopping();
+  at(1).requests->stopping();
   CHECK(told == std::vector{1, 0});
-  nodes.at(1).requests->stopping();
+  at(1).requests->stopping();
   CHECK(told.size() == 2);
 }

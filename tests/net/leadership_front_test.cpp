@@ -22,7 +22,7 @@ struct fronted : forwarding_fixture {
         }) {
     front = std::make_shared<leadership_front>(front_options{
       .to = listener::consumer,
-      .forwarder = nodes.at(2).forwarder,
+      .forwarder = at(2).forwarder,
       .is_own = [](auto& request) { return request.target() == "/own"; },
       .own = [](auto&, auto& exchange) { exchange.answer({.body = "own"}); },
       .header_block = "Front: 1\r\n"});
@@ -61,8 +61,8 @@ TEST_CASE_METHOD(fronted, "requests are served here, there, or not at all") {
   front->follow();
   ask("/2");
   deliver();
-  REQUIRE(nodes.at(1).asked.size() == 1);
-  CHECK(nodes.at(1).asked_of[0] == listener::consumer);
+  REQUIRE(at(1).asked.size() == 1);
+  CHECK(at(1).asked_of[0] == listener::consumer);
   front->lead([](auto&, auto& exchange) { exchange.answer({.body = "here"}); });
   CHECK(body_of(*client, ask("/3")) == "here");
   front->refuse();
@@ -158,7 +158,7 @@ TEST_CASE_METHOD(fronted, "a node that is said to lead before it does keeps "
   front->follow();
   ask("/1");
   on_thread([&] { announce(2); });
-  CHECK(nodes.at(2).forwarder->waiting() == 1);
+  CHECK(at(2).forwarder->waiting() == 1);
   CHECK(frames.empty());
   front->lead(holding());
   CHECK(eventually([&] { return held.size() == 1; }));

@@ -47,23 +47,24 @@ public:
       start(id, adjust);
   }
 
+  node& at(node_id id) { return nodes.find(id)->second; }
+
   /// It answers what it is asked only when the test does.
   void lead(node_id id) {
     auto served = std::make_shared<served_listeners>();
     for (std::size_t i = 0; i < listener_count; ++i)
       (*served)[i] = {[this, id, i](http_request&, const http_exchange& to) {
-                        nodes.at(id).asked.push_back(to);
-                        nodes.at(id).asked_of.push_back(
-                          static_cast<listener>(i));
+                        at(id).asked.push_back(to);
+                        at(id).asked_of.push_back(static_cast<listener>(i));
                       },
                       "Block: " + std::to_string(i) + "\r\n"};
-    nodes.at(id).served = std::move(served);
+    at(id).served = std::move(served);
   }
 
   void stop_leading(node_id id) {
-    nodes.at(id).served = nullptr;
-    nodes.at(id).asked.clear();
-    nodes.at(id).requests->stop_serving();
+    at(id).served = nullptr;
+    at(id).asked.clear();
+    at(id).requests->stop_serving();
   }
 
   /// Everybody hears of it.
@@ -84,7 +85,7 @@ public:
       return false;
     auto next = std::move(frames.front());
     frames.pop_front();
-    auto& to = nodes.at(next.to);
+    auto& to = at(next.to);
     to.requests->received(next.from, next.kind, next.bytes, to.served);
     to.forwarder->received(next.from, next.kind, next.bytes);
     run();
@@ -99,8 +100,8 @@ public:
         frames, [&](auto& each) { return each.from == from && each.to == to; });
     }
     for (auto [here, there] : {std::pair{a, b}, std::pair{b, a}}) {
-      nodes.at(here).forwarder->peer_down(there);
-      nodes.at(here).requests->peer_down(there);
+      at(here).forwarder->peer_down(there);
+      at(here).requests->peer_down(there);
     }
     run();
   }
@@ -127,20 +128,20 @@ public:
     return std::make_shared<answer_collector>(context);
   }
 
-  /// A client of `at` asks; returns the number of its request.
-  std::uint64_t ask(answer_collector& client, node_id at, http_request request,
+  /// A client of node `of` asks; returns the number of its request.
+  std::uint64_t ask(answer_collector& client, node_id of, http_request request,
                     listener to = listener::eventstore) {
-    http_handler handler = [this, at, to](http_request& r,
+    http_handler handler = [this, of, to](http_request& r,
                                           const http_exchange& exchange) {
-      nodes.at(at).forwarder->forward(to, r, exchange);
+      at(of).forwarder->forward(to, r, exchange);
     };
     return client.begin(handler, std::move(request));
   }
 
-  std::uint64_t ask(answer_collector& client, node_id at,
+  std::uint64_t ask(answer_collector& client, node_id of,
                     std::string_view target, http_verb verb = http_verb::post,
                     listener to = listener::eventstore) {
-    return ask(client, at, make_request(target, verb), to);
+    return ask(client, of, make_request(target, verb), to);
   }
 
   static http_request make_request(std::string_view target,
