@@ -164,6 +164,21 @@ TEST_CASE("a later request is not served before an earlier one that was not") {
   CHECK(targets(all.at(1).asked) == "/1/2/3/4");
 }
 
+TEST_CASE("what was sent behind a refused request goes again with it") {
+  forwarding_fixture all;
+  all.announce(1);
+  auto client = all.connect();
+  for (auto target : {"/1", "/2"})
+    all.ask(*client, 2, target);
+  all.deliver_one();      // "/1", which is not served
+  all.deliver_of_link(1); // its answer is faster than "/2"
+  all.lead(1);
+  all.announce(1);
+  all.ask(*client, 2, "/3");
+  all.deliver();
+  CHECK(targets(all.at(1).asked) == "/1/2/3");
+}
+
 // --- unknown outcomes -------------------------------------------------------
 
 TEST_CASE("what is out when the leader changes is unknown, unless it changes "
@@ -257,6 +272,37 @@ TEST_CASE("a leader that never answers is given up") {
   CHECK(try_again_because(*client, number, "did not answer"));
   all.deliver();
   CHECK(all.at(1).requests->in_progress() == 0);
+}
+
+TEST_CASE("a leader that extends a request's time is not given up") {
+  auto all = impatient();
+  all.lead(1);
+  all.announce(1);
+  auto client = all.connect();
+  auto extended = all.ask(*client, 2, "/long");
+  auto late = all.ask(*client, 2, "/short");
+  all.deliver();
+  all.at(1).asked[0].extend_deadline(1min);
+  all.deliver();
+  REQUIRE(all.eventually([&] { return status_of(*client, late) != 0; }));
+  CHECK(status_of(*client, extended) == 0);
+}
+
+TEST_CASE("a read that waits again does so no longer than others") {
+  forwarding_fixture all{[](auto& forwarder, auto&) {
+    forwarder.leader_wait_max = 20ms;
+    forwarder.retry_interval = 5ms;
+  }};
+  all.lead(1);
+  all.announce(1);
+  auto client = all.connect();
+  auto number = all.ask(*client, 2, "/x", get);
+  all.deliver();
+  all.announce(std::nullopt);
+  all.run();
+  CHECK(status_of(*client, number) == 0);
+  REQUIRE(all.eventually([&] { return status_of(*client, number) != 0; }));
+  CHECK(try_again_because(*client, number, "No leader"));
 }
 
 TEST_CASE("a node that is gone leaves nothing behind at the leader") {

@@ -85,7 +85,7 @@ private:
 
   void deliver() {
     for (auto left = any(6); left > 0; --left) {
-      all_.deliver_one();
+      all_.deliver_of_link(any(100));
       note_asked();
     }
   }

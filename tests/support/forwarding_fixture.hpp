@@ -7,6 +7,7 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <deque>
 #include <map>
@@ -79,12 +80,20 @@ public:
       ;
   }
 
-  bool deliver_one() {
+  bool deliver_one() { return deliver_of_link(0); }
+
+  /// The oldest frame of the link that the `which`th frame of all is on: links
+  /// do not wait for each other.
+  bool deliver_of_link(std::size_t which) {
     run();
     if (frames.empty())
       return false;
-    auto next = std::move(frames.front());
-    frames.pop_front();
+    auto& same = frames[which % frames.size()];
+    auto found = std::find_if(frames.begin(), frames.end(), [&](auto& each) {
+      return each.from == same.from && each.to == same.to;
+    });
+    auto next = std::move(*found);
+    frames.erase(found);
     auto& to = at(next.to);
     to.requests->received(next.from, next.kind, next.bytes, to.served);
     to.forwarder->received(next.from, next.kind, next.bytes);
