@@ -82,7 +82,8 @@ void forwarded_requests::serve(
          encode(key, forwarded_outcome::not_served));
     return;
   }
-  auto& to = (*by)[static_cast<std::size_t>(origin.to)];
+  auto serving = by; // a handler may end what the caller has
+  auto& to = (*serving)[static_cast<std::size_t>(origin.to)];
   if (!to.handler)
     return send_answer(
       from, key,
@@ -94,7 +95,7 @@ void forwarded_requests::serve(
     return send_answer(from, key, try_again(overloaded), to.header_block);
   auto number = next_number_++;
   bytes_ += bytes.size();
-  requests_.emplace(number, in_work{from, key, bytes.size(), by});
+  requests_.emplace(number, in_work{from, key, bytes.size(), serving});
   numbers_.emplace(request_of_node{from, key}, number);
   what->request.connection = std::move(client);
   http_exchange exchange{shared_from_this(), number, std::move(what->request),

@@ -36,6 +36,8 @@ public:
   void ask() {
     auto request =
       forwarding_fixture::make_request("/" + std::to_string(left_));
+    if (requires_leader)
+      request.add_header("ES-RequireLeader", "True");
     request.connection = state_;
     http_exchange exchange{shared_from_this(), left_, std::move(request)};
     forwarder_.forward(listener::eventstore, exchange.request(), exchange);
@@ -53,6 +55,7 @@ public:
 
   void extend_deadline(std::uint64_t, std::chrono::milliseconds) override {}
 
+  bool requires_leader = false;
   std::vector<unsigned> answers;
 
 private:
@@ -232,10 +235,7 @@ TEST_CASE("who requires a leader that is not known waits for it") {
 }
 
 TEST_CASE("an answer may let in the next request of its connection") {
-  forwarding_fixture all{[](auto& forwarder, auto&) {
-    forwarder.requests_max = 4;
-    forwarder.url_of = [](node_id) { return std::string{}; };
-  }};
+  led all{[](auto& forwarder, auto&) { forwarder.requests_max = 4; }};
   auto client =
     std::make_shared<pipelining_client>(all.context, *all.at(2).forwarder, 10);
   auto on_thread = [&](auto what) {
@@ -243,8 +243,6 @@ TEST_CASE("an answer may let in the next request of its connection") {
     all.run();
   };
   on_thread([&] { client->ask(); });
-  all.lead(1);
-  on_thread([&] { all.announce(1); });
   all.deliver();
   CHECK(client->answers.empty());
   for (std::size_t i = 0; i < 5; ++i) {
@@ -256,6 +254,18 @@ TEST_CASE("an answer may let in the next request of its connection") {
   on_thread([&] { all.at(2).forwarder->stop(); });
   CHECK(client->answers.size() == 10);
   CHECK(all.at(2).forwarder->out() == 0);
+}
+
+TEST_CASE("a long pipeline of redirects does not fill the stack") {
+  led all{[](auto& forwarder, auto&) {
+    forwarder.url_of = [](auto) { return "u"; };
+  }};
+  auto client = std::make_shared<pipelining_client>(
+    all.context, *all.at(2).forwarder, 50'000);
+  client->requires_leader = true;
+  boost::asio::post(all.context, [&] { client->ask(); });
+  all.run();
+  CHECK(client->answers == std::vector(50'000, 307u));
 }
 
 TEST_CASE("what no forwarder wrote is ignored") {
