@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 #include <vector>
 
@@ -94,9 +95,10 @@ void forwarded_requests::serve(
       || bytes_ + bytes.size() > options_.bytes_max)
     return send_answer(from, key, try_again(overloaded), to.header_block);
   auto number = next_number_++;
+  if (!numbers_.emplace(request_of_node{from, key}, number).second)
+    return; // no forwarder sends one twice
   bytes_ += bytes.size();
   requests_.emplace(number, in_work{from, key, bytes.size(), serving});
-  numbers_.emplace(request_of_node{from, key}, number);
   what->request.connection = std::move(client);
   http_exchange exchange{shared_from_this(), number, std::move(what->request),
                          to.header_block};
@@ -176,6 +178,7 @@ void forwarded_requests::peer_down(node_id node) {
   auto clients = take_if(clients_, of_node); // end when all is in order
   for (auto& each : work)
     bytes_ -= each.bytes;
+  assert(numbers_.size() == requests_.size());
   for (auto& each : work)
     if (each.gone)
       each.gone();

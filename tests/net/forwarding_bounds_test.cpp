@@ -128,6 +128,32 @@ TEST_CASE("a body that no link carries is 413, such an answer 500") {
   CHECK(unsent == 1);
 }
 
+TEST_CASE("an answer that a full link does not take is soon known as lost") {
+  led all{[](auto&, auto& requests) {
+    requests.send = [send = requests.send](node_id to, std::uint8_t kind,
+                                           std::string bytes) {
+      return bytes.size() < 1'000 && send(to, kind, std::move(bytes));
+    };
+  }};
+  auto client = all.connect();
+  auto number = all.ask(*client, 2, "/x");
+  all.deliver();
+  all.at(1).asked[0].answer({.body = std::string(2'000, 'x')});
+  all.deliver();
+  CHECK(status_of(*client, number) == 503);
+}
+
+TEST_CASE("a request that comes twice is served once") {
+  led all{[](auto&, auto&) {}};
+  auto client = all.connect();
+  all.ask(*client, 2, "/x");
+  all.frames.push_back(all.frames.front());
+  all.deliver();
+  CHECK(all.at(1).asked.size() == 1);
+  all.cut(1, 2);
+  CHECK(all.at(1).requests->in_progress() == 0);
+}
+
 TEST_CASE("the leader bounds what it serves for others") {
   led all{[](auto&, auto& requests) {
     requests.requests_max = 2;
@@ -161,12 +187,16 @@ TEST_CASE("bytes that the leader serves for others are bounded") {
   all.deliver();
   CHECK(status_of(*client, first) == 0);
   CHECK(status_of(*client, second) == 503);
-  client->go(); // the second one's, which is over
   all.at(1).asked[0].answer({});
   all.deliver();
   auto third = all.ask(*client, 2, body);
   all.deliver();
   CHECK(status_of(*client, third) == 0);
+  client->go();
+  all.deliver();
+  auto fourth = all.ask(*client, 2, body);
+  all.deliver();
+  CHECK(status_of(*client, fourth) == 0);
 }
 
 TEST_CASE("of too many answers whose delivery is open the oldest counts as "

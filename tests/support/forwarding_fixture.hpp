@@ -142,6 +142,7 @@ public:
                     listener to = listener::eventstore) {
     http_handler handler = [this, of, to](http_request& r,
                                           const http_exchange& exchange) {
+      exchange.set_header_block("Own: 1\r\n"); // as that of a session
       at(of).forwarder->forward(to, r, exchange);
     };
     return client.begin(handler, std::move(request));
