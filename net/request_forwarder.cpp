@@ -26,17 +26,12 @@ constexpr std::string_view no_leader =
 constexpr std::string_view unreachable =
   "The leader cannot be reached at the moment: nothing was recorded. Try "
   "again.";
-constexpr std::string_view unknown_outcome =
-  "The leader was lost before it answered: whether it was recorded is unknown. "
-  "Try again with the same event ids.";
 constexpr std::string_view no_answer =
   "The leader did not answer in time: whether it was recorded is unknown. Try "
   "again with the same event ids.";
 constexpr std::string_view overloaded =
   "Too many requests are being forwarded to the leader: nothing was recorded. "
   "Try again.";
-constexpr std::string_view stopping =
-  "This node is stopping: nothing was recorded. Try again.";
 
 /// Nobody can guess it, so it is not one of this node's last life; it will not
 /// come around.
@@ -96,7 +91,7 @@ request_forwarder::~request_forwarder() = default;
 void request_forwarder::forward(listener to, http_request& request,
                                 const http_exchange& exchange) {
   if (stopped_)
-    return exchange.answer(try_again(stopping));
+    return exchange.answer(try_again(node_is_stopping));
   auto bytes =
     request.target().size() + request.body.size() + request_overhead_bytes;
   if (bytes > options_.message_bytes_max)
@@ -288,7 +283,8 @@ void request_forwarder::stop() {
     auto which = requests_.begin()->first;
     auto was_waiting = waiting_.contains(which);
     auto what = take(which);
-    what->exchange.answer(try_again(was_waiting ? stopping : unknown_outcome));
+    what->exchange.answer(
+      try_again(was_waiting ? node_is_stopping : leader_was_lost));
   }
 }
 

@@ -4,15 +4,16 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <utility>
 
 namespace callboard {
 
 namespace {
 
-constexpr std::string_view unknown_outcome =
-  "The leader was lost before it answered: whether it was recorded is unknown. "
-  "Try again with the same event ids.";
+// Of one frame: no poll waits so long.
+constexpr std::uint64_t extension_ms_max = 3'600'000;
 
 // Different content types that are kept: routes have a few dozen.
 constexpr std::size_t content_types_max = 1'000;
@@ -75,8 +76,8 @@ void request_forwarder::on_extend(node_id from, std::string_view bytes) {
   if (found == out_.end())
     return;
   auto& what = requests_.at(found->second);
-  constexpr std::chrono::milliseconds longest = std::chrono::hours{1};
-  auto by = std::min(std::chrono::milliseconds{note->value}, longest);
+  std::chrono::milliseconds by{
+    static_cast<std::int64_t>(std::min(note->value, extension_ms_max))};
   if (what.at != from)
     return;
   what.deadline += by;
@@ -157,7 +158,7 @@ void request_forwarder::lose(const std::vector<arrival>& which) {
     }
     auto exchange = what.exchange;
     take(each);
-    exchange.answer(try_again(unknown_outcome));
+    exchange.answer(try_again(leader_was_lost));
   }
   watch();
 }
@@ -194,8 +195,7 @@ void request_forwarder::finish(arrival which) {
     return tell(found->second.at, forwarding_frame::finish,
                 found->second.number);
   auto what = take(which);
-  what->exchange.answer(try_again("This node is stopping: nothing was "
-                                  "recorded. Try again."));
+  what->exchange.answer(try_again(node_is_stopping));
 }
 
 } // namespace callboard

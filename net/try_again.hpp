@@ -7,6 +7,12 @@
 
 namespace callboard {
 
+inline constexpr std::string_view leader_was_lost =
+  "The leader was lost before it answered: whether it was recorded is unknown. "
+  "Try again with the same event ids.";
+inline constexpr std::string_view node_is_stopping =
+  "This node is stopping: nothing was recorded. Try again.";
+
 /// 503 with `Retry-After: 1`; `cause` says what is missing and what was done.
 inline http_answer try_again(std::string_view cause) {
   auto out = plain_status(http_status::service_unavailable);

@@ -314,6 +314,17 @@ TEST_CASE("what no forwarder wrote is ignored") {
   CHECK(status_of(*client, number) == 200);
 }
 
+TEST_CASE("a deadline is not extended for ever, nor backwards") {
+  led all{[](auto&, auto&) {}};
+  auto client = all.connect();
+  all.ask(*client, 2, "/x");
+  auto request = decode_forwarded_request(all.frames.front().bytes).value();
+  all.at(2).forwarder->received(
+    1, std::uint8_t(forwarding_frame::extend),
+    encode(forwarding_note{request.from.key, ~std::uint64_t{0}}));
+  CHECK(client->extended() == 1h);
+}
+
 TEST_CASE("no node answers for another") {
   led all{[](auto&, auto&) {}};
   auto client = all.connect();
