@@ -20,21 +20,22 @@ def free_port():
 
 
 class BrokerProcess:
-    """`binary serve --data FOLDER --http 127.0.0.1:PORT --barco off`; its output goes to FOLDER.log."""
+    """`binary serve --data FOLDER --http HOST:PORT --barco off`; its output goes to FOLDER.log."""
 
-    def __init__(self, binary, folder, extra_arguments=(), live_deadline_s=30.0):
+    def __init__(self, binary, folder, extra_arguments=(), live_deadline_s=30.0, host="127.0.0.1",
+                 port=None):
         # A Python file is the fake of the self-test.
         self.command = [sys.executable, binary] if binary.endswith(".py") else [binary]
         self.folder = folder
         self.extra = list(extra_arguments)
-        self.port = free_port()
+        self.host, self.port = host, port or free_port()
         self.live_deadline_s = live_deadline_s
         self.process = None
         self.slowest_start_s = 0.0
 
     def spawn(self):
         command = self.command + ["serve", "--data", self.folder, "--http",
-                                  f"127.0.0.1:{self.port}"] + self.extra
+                                  f"{self.host}:{self.port}"] + self.extra
         if "--barco" not in self.extra:  # its default ports are the same for all
             command += ["--barco", "off"]
         with open(self.log_path(), "ab") as log:
@@ -45,7 +46,7 @@ class BrokerProcess:
         """Returns once /health/live answers 204."""
         began = time.monotonic()
         self.spawn()
-        client = Client(self.port, timeout=2.0)
+        client = Client(self.port, 2.0, self.host)
         while client.request("GET", "/health/live").status != 204:
             self.expect_running()
             if time.monotonic() - began > self.live_deadline_s:

@@ -240,8 +240,8 @@ def answers(final):
     return {"feeds": feeds, "infos": infos}
 
 
-def differences(before, after):
-    verdict = Verdict("a stop and a start change no answer")
+def differences(before, after, promise):
+    verdict = Verdict(promise)
     for kind in before:
         for name in before[kind]:
             verdict.expect(before[kind][name] == after[kind].get(name), f"{kind} of {name}")

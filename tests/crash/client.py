@@ -1,4 +1,4 @@
-# One HTTP/1.1 connection to the broker, and the few calls of its API that the crash test makes.
+# One HTTP/1.1 connection to a broker, and the few calls of its API that the crash tests make.
 import base64
 import http.client
 import json
@@ -32,8 +32,10 @@ class Reply:
 class Client:
     """Belongs to one thread. Connects when needed, again after every failure."""
 
-    def __init__(self, port, timeout=15.0):
-        self.port = port
+    try_again = (0, 408, 429, 503)  # statuses that leave the outcome unknown: repeat it
+
+    def __init__(self, port, timeout=15.0, host="127.0.0.1"):
+        self.host, self.port = host, port
         self.timeout = timeout
         self.connection = None
 
@@ -71,7 +73,7 @@ class Client:
             return Reply(0, sent, time.monotonic())
 
     def connect(self):
-        self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout)
+        self.connection = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
         self.connection.connect()
         self.connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 

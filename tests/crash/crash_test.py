@@ -86,17 +86,18 @@ class CrashTest:
 
     def start_clients(self):
         port, seed = self.broker.port, self.options.seed
-        consumers = {plan.key: [Consumer(i, plan, port, self.history, self.phase, seed)
+        consumers = {plan.key: [Consumer(i, plan, Client(port), self.history, self.phase, seed)
                                 for i in range(2)] for plan in self.plans}
         self.consumers = [one for some in consumers.values() for one in some]
         rate = self.options.rate / 3
-        self.publishers = [Publisher(i, stream, port, self.history, self.phase, seed, rate, exact)
+        self.publishers = [Publisher(i, stream, Client(port), self.history, self.phase, seed, rate,
+                                     exact)
                            for i, (stream, exact) in
                            enumerate((("orders", False), ("orders", False), ("visits", True)))]
         for plan in self.plans:
             def create(plan=plan):
                 self.phase.over.wait(plan.created_at_share * self.options.seconds)
-                create_group(plan, port, self.history, self.phase)
+                create_group(plan, Client(port), self.history, self.phase)
                 for consumer in consumers[plan.key]:
                     consumer.ready.set()
             thread = threading.Thread(target=create, name=f"create {plan.key}", daemon=True)
@@ -179,7 +180,8 @@ class CrashTest:
         code, text = self.broker.check()
         sound.expect(code == 0, f"exit code {code}: {text[-2000:]}")
         self.broker.start()
-        same = checks.differences(checks.answers(final), checks.answers(self.read_everything()))
+        same = checks.differences(checks.answers(final), checks.answers(self.read_everything()),
+                                  "a stop and a start change no answer")
         empty = checks.Verdict("a new start delivers nothing again")
         client = Client(self.broker.port)
         for plan in self.plans:

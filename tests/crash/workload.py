@@ -5,10 +5,8 @@ import threading
 import time
 import uuid
 
-from client import Client
 from history import NEVER, Delivery, SentEvent, Settle
 
-UNKNOWN = (0, 408, 429, 503)  # no outcome is known: repeat it
 PAUSE_S = 0.02  # before asking again a broker that is down or a group that is empty
 
 
@@ -28,11 +26,11 @@ class Publisher(threading.Thread):
     """Sends events in order: the next ones only after a 2xx for the last ones, however often that
     takes. `versioned`: the only publisher of its stream, with exact expected versions."""
 
-    def __init__(self, index, stream, port, history, phase, seed, rate, versioned):
+    def __init__(self, index, stream, client, history, phase, seed, rate, versioned):
         super().__init__(name=f"publisher-{index}", daemon=True)
         self.index, self.stream, self.history, self.phase = index, stream, history, phase
         self.random = random.Random(f"{seed}/publisher/{index}")
-        self.client = Client(port)
+        self.client = client
         self.rate = rate
         self.expected = -1 if versioned else None
         self.order = 0
@@ -75,7 +73,7 @@ class Publisher(threading.Thread):
                 self.history.count("publish", reply.status)
             if reply.status == 201:
                 return self.published(events, reply)
-            if reply.status not in UNKNOWN:
+            if reply.status not in self.client.try_again:
                 self.history.surprise(f"publish of {wire[0]['eventId']} to {self.stream} answered "
                                       f"{reply.status} {reply.body[:200]!r}")
             self.phase.over.wait(PAUSE_S)
@@ -97,11 +95,11 @@ class Consumer(threading.Thread):
     """Reads a group and settles what it got: mostly acks; also retries, delays, parks, skips,
     late answers, and silence. Poison is never acked, skipped or parked."""
 
-    def __init__(self, index, plan, port, history, phase, seed):
+    def __init__(self, index, plan, client, history, phase, seed):
         super().__init__(name=f"consumer-{plan.stream}/{plan.name}-{index}", daemon=True)
         self.plan, self.history, self.phase = plan, history, phase
         self.random = random.Random(f"{seed}/consumer/{plan.stream}/{plan.name}/{index}")
-        self.client = Client(port)
+        self.client = client
         self.ready = threading.Event()  # the group exists
         self.late = []  # (when, delivery): to be acked after the lease is over
 
@@ -125,7 +123,7 @@ class Consumer(threading.Thread):
         if reply.never_left:
             return []
         self.history.count("read", reply.status)
-        if reply.status in UNKNOWN:
+        if reply.status in self.client.try_again:
             return []
         if reply.status != 200:
             self.history.surprise(f"{self.name}: read answered {reply.status} {reply.body[:200]!r}")
@@ -196,14 +194,13 @@ class Consumer(threading.Thread):
         for d in deliveries:
             self.history.settles.append(Settle(self.plan.key, d.event_id, verb, d.attempt, d.asked,
                                                reply.sent, ended, reply.status, delay_s))
-        if reply.status != 202 and reply.status not in UNKNOWN:
+        if reply.status != 202 and reply.status not in self.client.try_again:
             self.history.surprise(f"{self.name}: {verb} answered {reply.status} "
                                   f"{reply.body[:200]!r}")
 
 
-def create_group(plan, port, history, phase):
+def create_group(plan, client, history, phase):
     """Until it is there; 409 is right only after an attempt with an unknown outcome."""
-    client = Client(port)
     unsure = False
     while not phase.over.is_set():
         reply = client.create_group(plan.stream, plan.name, plan.settings())
@@ -211,6 +208,6 @@ def create_group(plan, port, history, phase):
         if reply.status == 201 or (reply.status == 409 and unsure):
             return client.close()
         unsure = unsure or not reply.never_left
-        if reply.status not in UNKNOWN:
+        if reply.status not in client.try_again:
             history.surprise(f"create of {plan.key} answered {reply.status} {reply.body[:200]!r}")
         phase.over.wait(PAUSE_S)
