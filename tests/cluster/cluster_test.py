@@ -29,10 +29,10 @@ import tempfile
 import threading
 import time
 
+from cluster import IDS, BrokerFailed, Client
 from cluster_checks import (check_durability, check_nodes, check_outages, check_rolling, outage_lines,
                             story)
 from nemesis import STOP_DEADLINE_S, Nemesis
-from nodes import IDS, BrokerFailed, Client, Cluster
 from roaming import Probe, RetryOnce, RoamingClient
 
 import checks  # noqa: E402  of tests/crash, which the modules above have put on the path
@@ -75,6 +75,7 @@ class ClusterTest:
         if self.options.containers:
             from containers import ContainerCluster
             return ContainerCluster(self.options.containers)
+        from nodes import Cluster
         return Cluster(self.options.binary, self.folder, random.Random(), self.options.barco,
                        self.options.serve_arg, tmpfs_node=self.random.choice(IDS))
 
@@ -185,9 +186,7 @@ class ClusterTest:
                                                            "totalInFlightMessages"))
 
     def read_as_each_leader(self):
-        """What each node says once it leads; of containers only what the cluster says."""
-        if not self.cluster.can_choose_leader:
-            return {self.cluster.wait_leader(): self.read_everything(self.client())}
+        """What each node says once it leads."""
         finals = {}
         first = self.cluster.wait_leader()
         for i in [first] + [j for j in IDS if j != first]:

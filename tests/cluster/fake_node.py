@@ -156,7 +156,7 @@ class Handler(fake_broker.Handler):
 
     def do_GET(self):
         path = urlsplit(self.path).path
-        if path == "/health/live":
+        if path in ("/health/live", "/health/ready"):
             return self.answer(204)
         if path == "/cluster":
             with self.broker.changed:
@@ -182,6 +182,7 @@ def main():
     for name in ("data", "http", "barco", "barco-advertise", "cluster", "peers", "cluster-secret-file"):
         parser.add_argument(f"--{name}")
     parser.add_argument("--node-id", type=int)
+    parser.add_argument("--join", action="store_true")
     parser.add_argument("--bug", choices=BUGS)
     options = parser.parse_args()
     marker = os.path.join(options.data, "bad_check")

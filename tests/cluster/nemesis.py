@@ -3,7 +3,7 @@ import os
 import time
 from dataclasses import dataclass
 
-from nodes import IDS, BrokerFailed
+from cluster import IDS, BrokerFailed
 
 STOP_DEADLINE_S = 5.0
 
@@ -150,36 +150,28 @@ class Nemesis:
         disk.empty()
 
     def damaged_file(self, fault, _):
-        """One byte of a stopped follower's log or store: either nobody needs it, or it is found; then
-        the node is replaced by an empty one, as the documentation says."""
+        """One bit of a stopped follower's log or store. Nobody needs it; or `check` finds it, and the
+        node starts and gets from the others what it lacks, or refuses to start with 1, and is replaced by
+        an empty one, as the documentation says."""
         leader = self.cluster.wait_leader()
         self.hit(fault, self.random.choice([i for i in IDS if i != leader]))
         node = self.cluster.nodes[fault.node]
         node.kill()
-        fault.note = flip_a_byte(node.folder, self.random)
+        fault.note = flip_a_bit(node.folder, self.random)
         code, text = node.check()
         fault.note += f"; check says {code}"
-        if code == 0:
-            return node.start()
-        if code != 1:
+        if code not in (0, 1):
             self.broken.append(f"check of a damaged folder ended with {code}: {text[-500:]}")
-        refused = self.starts_or_says_why(node)
-        fault.note += "; refused to start" if refused else "; started"
-        node.wipe()
-        node.start()
-
-    def starts_or_says_why(self, node):
-        """Whether it refused to start. In the end it is stopped."""
         try:
             node.start()
         except BrokerFailed:
-            if node.process.poll() != 1:
-                self.broken.append(f"a damaged node ended with {node.process.poll()}, and not 1: "
-                                   + node.log_tail(500))
+            if node.process.poll() != 1 or code == 0:
+                self.broken.append(f"check said {code}, then the node ended with "
+                                   f"{node.process.poll()}: {node.log_tail(500)}")
             node.abandon()
-            return True
-        node.kill()
-        return False
+            fault.note += "; refused to start"
+            node.wipe()
+            node.start()
 
     def lost_folder(self, _, node):
         node.kill()
@@ -205,7 +197,7 @@ class Nemesis:
         fault.note = f"in the order {order}"
 
 
-def flip_a_byte(folder, chance):
+def flip_a_bit(folder, chance):
     """In a file of the log, well before its end (a bad end of a log is what a crash leaves), or in the
     store. Says where."""
     paths = []

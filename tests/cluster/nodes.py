@@ -1,5 +1,4 @@
 # Three brokers as processes on 127.0.0.1 to 127.0.0.3, with a proxy between them.
-"""Nothing here sleeps for luck: each wait is for a condition, with a deadline."""
 import os
 import secrets
 import shutil
@@ -7,15 +6,10 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "crash"))
-from broker_process import BrokerFailed, BrokerProcess  # noqa: E402
-from client import Client  # noqa: E402
+from cluster import HERE, IDS, Asked, BrokerFailed, Nodes
 
-IDS = (1, 2, 3)
-POLL_S = 0.02
+from broker_process import BrokerProcess  # of tests/crash, which `cluster` has put on the path
 
 
 def host_of(node_id):
@@ -41,7 +35,7 @@ def free_ports(random, count):
             return first
 
 
-class Node(BrokerProcess):
+class Node(Asked, BrokerProcess):
     """`extra`: its part in the cluster."""
 
     def __init__(self, node_id, binary, folder, log, port, barco_port, extra):
@@ -52,8 +46,6 @@ class Node(BrokerProcess):
                                           "--barco-advertise", host_of(node_id), *extra],
                          host=host_of(node_id), port=port)
         self.id = node_id
-        self.down = True
-        self.stopped = False
 
     def start(self):
         super().start()
@@ -81,17 +73,11 @@ class Node(BrokerProcess):
         return self.log  # not beside the folder: that disk may be full
 
     def wipe(self):
-        """Its directory is gone, as with a new disk."""
+        """Its directory is gone, as with a new disk; from now on it says so when it starts."""
         assert self.down
         shutil.rmtree(self.folder)
-
-    def status(self, timeout=1.0):
-        """What `GET /cluster` says, or None."""
-        client = Client(self.port, timeout, self.host)
-        reply = client.request("GET", "/cluster")
-        client.close()
-        return reply.json() if reply.status == 200 else None
-
+        if "--join" not in self.extra:
+            self.extra.append("--join")
 
 class Links:
     """The proxy: for each ordered pair of nodes an address where the first finds the second."""
@@ -131,11 +117,8 @@ class Links:
             self.process.wait()
 
 
-class Cluster:
+class Cluster(Nodes):
     """`tmpfs_node`: its data folder lies on a small file system of its own, if that can be made."""
-
-    kinds_missing = ()  # faults that it cannot have
-    can_choose_leader = True
 
     def __init__(self, binary, folder, random, barco, serve_arguments=(), tmpfs_node=None):
         self.folder = folder
@@ -161,90 +144,9 @@ class Cluster:
         for node in self.nodes.values():
             node.spawn()
         for node in self.nodes.values():
-            self.wait(lambda node=node: self.is_live(node), 30, f"node {node.id} is live", node)
+            self.wait(node.is_live, 30, f"node {node.id} is live", node)
             node.down = False
         self.wait_leader()
-
-    @staticmethod
-    def is_live(node):
-        node.expect_running()
-        client = Client(node.port, 1.0, node.host)
-        status = client.request("GET", "/health/live").status
-        client.close()
-        return status == 204
-
-    def endpoints(self):
-        return [(node.host, node.port) for node in self.nodes.values()]
-
-    def barco_endpoints(self):
-        return [(node.host, node.barco_port) for node in self.nodes.values()]
-
-    def wait(self, condition, deadline_s, text, *nodes):
-        """What the condition returns once that is true. BrokerFailed: the deadline passed."""
-        end = time.monotonic() + deadline_s
-        while not (got := condition()):
-            if time.monotonic() > end:
-                raise BrokerFailed(f"not within {deadline_s:g} s: {text}\n{self.told()}"
-                                   + "".join(node.log_tail() for node in nodes))
-            time.sleep(POLL_S)  # between two polls of a condition with a deadline
-        return got
-
-    def told(self):
-        return "".join(f"node {node.id}: {self.ask(node)}\n" for node in self.nodes.values())
-
-    def ask(self, node):
-        return None if node.down or node.stopped else node.status()
-
-    def leader_now(self):
-        """Id of the node that leads and is known as leader to a majority, or None."""
-        answers = [status for node in self.nodes.values() if (status := self.ask(node))]
-        for status in answers:
-            same = [one for one in answers if one["leader"] == status["leader"]
-                    and one["term"] == status["term"]]
-            if status["role"] == "leader" and len(same) * 2 > len(IDS):
-                return status["nodeId"]
-        return None
-
-    def wait_leader(self, deadline_s=20.0):
-        return self.wait(self.leader_now, deadline_s, "there is a leader that a majority knows")
-
-    def wait_caught_up(self, deadline_s=60.0):
-        """All nodes run and have applied what was committed when this was called."""
-        def leader_says():
-            leader = self.leader_now()
-            return self.ask(self.nodes[leader]) if leader else None
-
-        committed = self.wait(leader_says, 20, "a leader that a majority knows")["commitIndex"]
-
-        def caught_up():
-            answers = [self.ask(node) for node in self.nodes.values()]
-            return all(one and one["leader"] and one["appliedIndex"] >= committed
-                       for one in answers)
-
-        for node in self.nodes.values():
-            node.expect_running()
-        self.wait(caught_up, deadline_s, f"all nodes have applied log index {committed}")
-
-    def make_leader(self, target, mark):
-        """In quiet: only the target has everything and a majority. `mark()` commits an entry."""
-        leader = self.wait_leader()
-        if leader != target:
-            other = next(i for i in IDS if i not in (leader, target))
-            self.nodes[other].terminate()
-            mark()
-            self.wait_caught_up_of(leader, target)
-            self.nodes[leader].terminate()
-            self.nodes[other].start()
-            self.wait(lambda: self.leader_now() == target, 20, f"node {target} leads")
-            self.nodes[leader].start()
-        self.wait_caught_up()
-
-    def wait_caught_up_of(self, leader, follower):
-        """The follower has applied what the leader has committed."""
-        def caught_up():
-            told = [self.ask(self.nodes[i]) for i in (leader, follower)]
-            return all(told) and told[1]["appliedIndex"] >= told[0]["commitIndex"]
-        self.wait(caught_up, 20, f"node {follower} has applied all of node {leader}")
 
     def cut(self, verb, *pairs):
         """`drop` or `refuse`; each pair one way."""
@@ -260,10 +162,6 @@ class Cluster:
         self.links.close()
         if self.full_disk:
             self.full_disk.close()
-
-    def last_words(self, bytes_max=2500):
-        return "".join(f"--- node {node.id}, its log's end:\n{node.log_tail(bytes_max)}"
-                       for node in self.nodes.values())
 
 
 class TmpfsDisk:

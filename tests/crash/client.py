@@ -6,7 +6,6 @@ import socket
 import time
 from dataclasses import dataclass, field
 
-ADMIN = "Basic " + base64.b64encode(b"admin:changeit").decode()
 GROUP_FEED = "application/vnd.eventstore.competingatom+json"
 STREAM_FEED = "application/vnd.eventstore.atom+json"
 EVENTS = "application/vnd.eventstore.events+json"
@@ -29,9 +28,14 @@ class Reply:
         return json.loads(self.body)
 
 
+def basic_authorization(user, password):
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
 class Client:
     """Belongs to one thread. Connects when needed, again after every failure."""
 
+    authorization = basic_authorization("admin", "changeit")
     try_again = (0, 408, 429, 503)  # statuses that leave the outcome unknown: repeat it
 
     def __init__(self, port, timeout=15.0, host="127.0.0.1"):
@@ -54,7 +58,7 @@ class Client:
             return Reply(0, sent, time.monotonic(), never_left=True)
         try:
             self.connection.sock.settimeout(timeout or self.timeout)
-            everything = {"Authorization": ADMIN, **(headers or {})}
+            everything = {"Authorization": self.authorization, **(headers or {})}
             if body is not None or method in ("POST", "PUT"):
                 everything["Content-Length"] = str(len(body or b""))
             self.connection.request(method, path, body=body, headers=everything)
