@@ -42,8 +42,7 @@ class Node(Asked, BrokerProcess):
         self.log = log
         self.barco_port = barco_port
         barco = f"{host_of(node_id)}:{barco_port}" if barco_port else "off"
-        super().__init__(binary, folder, ["--node-id", str(node_id), "--barco", barco,
-                                          "--barco-advertise", host_of(node_id), *extra],
+        super().__init__(binary, folder, ["--node-id", str(node_id), "--barco", barco, *extra],
                          host=host_of(node_id), port=port)
         self.id = node_id
 
