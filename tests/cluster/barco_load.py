@@ -64,8 +64,9 @@ class KeyProducer(threading.Thread):
         except urllib.error.HTTPError as error:
             if error.code not in (429, 503, 507):
                 self.history.surprises.append(f"produce answered {error.code} {error.read()[:200]!r}")
-        except FAILURES:
-            pass
+        except FAILURES as error:
+            if isinstance(getattr(error, "reason", None), ConnectionRefusedError):
+                return False  # nobody saw it
         known = self.history.unknown
         known[self.key, number] = known.get((self.key, number), 0) + 1
         return False
