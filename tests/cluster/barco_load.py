@@ -81,12 +81,13 @@ class KeyConsumer(threading.Thread):
         self.id, self.endpoints, self.history, self.phase = name, endpoints, history, phase
         self.random = chance
         self.connections = {}  # endpoint -> H2Connection
+        self.empty_rounds = 0  # in a row, of all nodes
 
     def run(self):
         try:
             while not self.phase.over.is_set():
-                for endpoint in self.endpoints:
-                    self.visit(endpoint)
+                empty = [self.visit(endpoint) for endpoint in self.endpoints]
+                self.empty_rounds = self.empty_rounds + 1 if all(empty) else 0
                 if self.random.random() < 0.005:
                     self.close()
                 self.phase.over.wait(PAUSE_S)
@@ -95,17 +96,18 @@ class KeyConsumer(threading.Thread):
         self.close()
 
     def visit(self, endpoint):
+        """Whether it answered that there is nothing."""
         try:
             if endpoint not in self.connections:
                 self.connections[endpoint] = self.register(endpoint)
             status, _, body = self.connections[endpoint].request("POST", "/v1/consumer/poll")
-            if status == 200:
-                self.take(body)
-            elif status != 204:
+            if status not in (200, 204):
                 raise RuntimeError(f"poll answered {status} {body[:200]!r}")
+            return not self.take(body)
         except FAILURES:
             if connection := self.connections.pop(endpoint, None):
                 connection.close()
+            return False
 
     def register(self, endpoint):
         host, port = endpoint
@@ -120,13 +122,15 @@ class KeyConsumer(threading.Thread):
         return connection
 
     def take(self, body):
-        if len(body) < 2:
-            return
-        for _, token, part, _, start, records in polar.records_of(body):
+        """How many records came."""
+        count = 0
+        for _, token, part, _, start, records in polar.records_of(body) if len(body) >= 2 else ():
             for at, (_, record) in enumerate(records):
                 key, number = record.decode().split(":")
                 self.history.delivered.append(
                     Delivered(key, int(number), (token, part), start + at))
+                count += 1
+        return count
 
     def close(self):
         for connection in self.connections.values():
@@ -141,8 +145,12 @@ def missing(history):
             if (key, number) not in seen]
 
 
-def wait_delivered(history, deadline_s, phase):
-    """Until all that was acknowledged was delivered, or the deadline."""
+def wait_delivered(history, consumers, deadline_s, phase):
+    """Until all that was acknowledged was delivered and nothing comes again; whether that was so before
+    the deadline."""
     end = time.monotonic() + deadline_s
-    while missing(history) and time.monotonic() < end:
+    while time.monotonic() < end:
+        if not missing(history) and all(one.empty_rounds > 2 for one in consumers):
+            return True
         phase.over.wait(0.1)  # between two looks at a condition with a deadline
+    return False

@@ -168,8 +168,11 @@ class ClusterTest:
             verdict.expect(plan not in open_groups, f"{plan.key}: {self.info(client, plan)}")
         client.close()
         if self.barco:
-            import barco_load
-            barco_load.wait_delivered(self.barco, max(5.0, deadline - time.monotonic()), self.phase)
+            from barco_load import KeyConsumer, wait_delivered
+            consumers = [one for one in self.consumers if isinstance(one, KeyConsumer)]
+            left_s = max(20.0, deadline - time.monotonic())
+            verdict.expect(wait_delivered(self.barco, consumers, left_s, self.phase),
+                           "records of a topic are missing, or what was committed comes again")
         return verdict
 
     @staticmethod

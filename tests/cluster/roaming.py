@@ -6,7 +6,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "crash"))
-from client import Client  # noqa: E402
+from client import STREAM_FEED, Client  # noqa: E402
 from workload import Publisher  # noqa: E402
 
 MOVES = 0.03  # the share of requests before which a client moves without need
@@ -85,7 +85,8 @@ class RetryOnce(Publisher):
                     event.poison = event.data["poison"] = False
                     self.publish([event])
                     self.twice("read", lambda: self.client.request(
-                        "GET", f"/streams/{self.stream}/head/backward/1"))
+                        "GET", f"/streams/{self.stream}/head/backward/1",
+                        headers={"Accept": STREAM_FEED}))
                     self.phase.stop_publishing.wait(0.01)
         except Exception as error:
             self.history.surprise(f"{self.name} failed: {error!r}")

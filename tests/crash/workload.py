@@ -75,7 +75,9 @@ class Publisher(threading.Thread):
                 return self.published(events, reply)
             if reply.status not in self.client.try_again:
                 self.history.surprise(f"publish of {wire[0]['eventId']} to {self.stream} answered "
-                                      f"{reply.status} {reply.body[:200]!r}")
+                                      f"{reply.status} {reply.body[:200]!r}, expected version "
+                                      f"{self.expected}, told "
+                                      f"{reply.headers.get('ES-CurrentVersion')}")
             self.phase.over.wait(PAUSE_S)
 
     def published(self, events, reply):
