@@ -172,6 +172,19 @@ class Nemesis:
             fault.note += "; refused to start"
             node.wipe()
             node.start()
+        else:
+            if code == 1:
+                self.replace_if_damaged(fault, node)
+
+    def replace_if_damaged(self, fault, node):
+        """The start may have put things right."""
+        self.cluster.wait_caught_up()
+        node.kill()
+        code, _ = node.check()
+        fault.note += f"; once it had started check says {code}"
+        if code != 0:
+            node.wipe()
+        node.start()
 
     def lost_folder(self, _, node):
         node.kill()
