@@ -269,15 +269,29 @@ bool cluster_member::send(node_id to, std::uint8_t kind, std::string bytes) {
   return links && links->send(to, kind, std::move(bytes));
 }
 
-std::string cluster_member::status() const {
+cluster_snapshot cluster_member::snapshot() const {
+  auto* links = sending_.load();
   cluster_snapshot out{folder_.identity().cluster_id,
                        journal_->status(),
-                       links_->status(),
+                       links ? links->status()
+                             : std::vector<cluster_link_status>{},
                        {},
                        settings_.cluster.peers};
   std::lock_guard lock{mutex_};
   out.addresses = addresses_;
-  return describe(out);
+  return out;
+}
+
+std::string cluster_member::status() const {
+  return describe(snapshot());
+}
+
+std::string cluster_member::durability() const {
+  return durability_of(journal_->status());
+}
+
+std::vector<gossip_member> cluster_member::gossip() const {
+  return gossip_of(snapshot());
 }
 
 void cluster_member::received(node_id from, std::uint8_t kind,

@@ -82,11 +82,14 @@ public:
   /// Where a node's clients find it; nothing: it was not heard of yet.
   std::optional<node_addresses> addresses_of(node_id node) const;
 
-  std::string status() const;
+  std::string status() const; // the body of `GET /cluster`
+  std::string durability() const;
+  std::vector<gossip_member> gossip() const;
 
 private:
   cluster_member(const options& settings, const data_folder& folder, store& db);
 
+  cluster_snapshot snapshot() const;
   void change_roles();
   void role_changed(bool leads, raft_id leader);
   void received(node_id from, std::uint8_t kind, std::string body);

@@ -1,9 +1,13 @@
 // One object for the node, one for each member.
 #include "cluster_status.hpp"
 
+#include "net/base_url.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <string_view>
+#include <utility>
 
 namespace callboard {
 
@@ -20,6 +24,17 @@ const char* name_of(member_role role) {
   return "unknown";
 }
 
+std::string_view without_scheme(std::string_view url) {
+  auto end = url.find("://");
+  return end == url.npos ? url : url.substr(end + 3);
+}
+
+const cluster_link_status* link_to(const cluster_snapshot& of, node_id node) {
+  auto link = std::find_if(of.links.begin(), of.links.end(),
+                           [&](auto& one) { return one.peer.id == node; });
+  return link == of.links.end() ? nullptr : &*link;
+}
+
 json describe_member(const cluster_snapshot& of, const peer_state& member) {
   auto& log = of.log;
   json out{{"id", member.id}, {"role", name_of(member.role)}};
@@ -30,12 +45,11 @@ json describe_member(const cluster_snapshot& of, const peer_state& member) {
   for (auto& one : of.configured)
     if (one.id == member.id)
       out["cluster"] = one.host + ":" + std::to_string(one.port);
-  auto link = std::find_if(of.links.begin(), of.links.end(),
-                           [&](auto& one) { return one.peer.id == member.id; });
+  auto* link = link_to(of, member.id);
   bool own = member.id == log.self;
   out["self"] = own;
   out["leader"] = member.id == log.leader;
-  out["connected"] = own || (link != of.links.end() && link->connected);
+  out["connected"] = own || (link && link->connected);
   if (own)
     out["matchIndex"] = log.last;
   else if (log.leads)
@@ -46,7 +60,7 @@ json describe_member(const cluster_snapshot& of, const peer_state& member) {
   }
   if (member.silent_ms && !own)
     out["lastContactMs"] = *member.silent_ms;
-  if (link != of.links.end()) {
+  if (link) {
     out["link"] = {{"bytesWaiting", link->bytes_waiting},
                    {"bytesSent", link->bytes_sent},
                    {"bytesReceived", link->bytes_received},
@@ -77,6 +91,42 @@ std::string describe(const cluster_snapshot& what) {
            {"recovering", log.recovering},
            {"members", std::move(members)}};
   return out.dump(2) + "\n";
+}
+
+std::vector<gossip_member> gossip_of(const cluster_snapshot& what) {
+  auto& log = what.log;
+  std::vector<gossip_member> out;
+  for (auto& member : log.peers) {
+    gossip_member one;
+    one.id = member.id;
+    one.term = log.term;
+    if (auto at = what.addresses.find(member.id); at != what.addresses.end())
+      if (auto url = read_address(without_scheme(at->second.http))) {
+        one.host = url->host;
+        one.port = url->port.value_or(0);
+      }
+    auto* link = link_to(what, member.id);
+    one.self = member.id == log.self;
+    one.alive = one.self || (link && link->connected);
+    one.state = member.id == log.leader      ? "Leader"
+                : !one.alive                 ? "Unknown"
+                : one.self && log.recovering ? "CatchingUp"
+                                             : "Follower";
+    one.committed = one.self ? log.committed : member.match;
+    one.applied = one.self ? log.applied : member.match;
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+std::string durability_of(const replication_status& log) {
+  auto voters =
+    std::count_if(log.peers.begin(), log.peers.end(),
+                  [](auto& one) { return one.role == member_role::voter; });
+  if (voters < 2)
+    return "fsync";
+  return "fsync, replicas=" + std::to_string(voters / 2 + 1) + "/"
+         + std::to_string(voters);
 }
 
 } // namespace callboard

@@ -3,6 +3,7 @@
 
 #include "actors/replication/replicated_journal.hpp"
 #include "cluster_hello.hpp"
+#include "net/admin_api.hpp"
 #include "net/cluster_link.hpp"
 
 #include <map>
@@ -21,5 +22,11 @@ struct cluster_snapshot {
 
 /// A JSON document.
 std::string describe(const cluster_snapshot& what);
+
+/// What `GET /gossip` tells of the nodes.
+std::vector<gossip_member> gossip_of(const cluster_snapshot& what);
+
+/// What a node that leads promises with a 2xx: `fsync, replicas=2/3`.
+std::string durability_of(const replication_status& log);
 
 } // namespace callboard

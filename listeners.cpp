@@ -161,6 +161,8 @@ serving_thread listeners::serve_thread(const running_broker& broker) {
   services.partitions = broker.routes;
   services.broker = broker.broker;
   services.placement = of_.node->placement;
+  if (of_.cluster.durability)
+    services.durability = of_.cluster.durability();
   services.urls = {.advertised = settings.advertised,
                    .tls = of_.tls != nullptr,
                    .own_address = own_address_};
@@ -184,6 +186,7 @@ http_handler listeners::make_eventstore(const serving_thread& thread,
   admin->http = all_.counts;
   admin->ready = of_.ready;
   admin->cluster = of_.cluster.status;
+  admin->members = of_.cluster.members;
   admin->names_for_anonymous = settings.on_loopback();
   admin->scavenger = broker.scavenger;
   admin->shut_down = [] { ::kill(::getpid(), SIGTERM); };

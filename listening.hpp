@@ -3,6 +3,7 @@
 
 #include "actors/broker_actor.hpp"
 #include "net/access.hpp"
+#include "net/admin_api.hpp"
 #include "net/eventstore_services.hpp"
 #include "net/http_server.hpp"
 #include "net/metrics.hpp"
@@ -30,6 +31,10 @@ struct cluster_view {
   std::function<std::string(std::uint64_t)> url_of{};
   /// The body of `GET /cluster`.
   std::function<std::string()> status{};
+  /// What a node that leads promises with a 2xx: `fsync, replicas=2/3`.
+  std::function<std::string()> durability{};
+  /// What `GET /gossip` tells of the nodes.
+  std::function<std::vector<gossip_member>()> members{};
 };
 
 /// The node that is served.

@@ -1,5 +1,6 @@
 // Options, then a server until SIGTERM or SIGINT.
 #include "actors/core/limits.hpp"
+#include "client_commands.hpp"
 #include "data_commands.hpp"
 #include "server.hpp"
 
@@ -125,12 +126,14 @@ int main(int argc, char** argv) {
     (parsed.end.code == 0 ? std::cout : std::cerr) << parsed.end.text << '\n';
     return parsed.end.code;
   }
-  auto& [what, settings] = *parsed.run;
+  auto& [what, settings, client] = *parsed.run;
   switch (what) {
     case command::serve: return serve(settings);
     case command::config: std::cout << describe(settings); return 0;
     case command::check: return check_data(settings.data);
     case command::compact: return compact_data(settings.data);
+    case command::health: return ask_health(client);
+    case command::cluster: return command_cluster(client);
     case command::version:
       std::cout << "callboard " << CALLBOARD_VERSION << '\n';
       return 0;

@@ -351,7 +351,9 @@ cluster_view server::impl::view_of_cluster() {
               auto at = member->addresses_of(which);
               return at ? at->http : std::string{};
             },
-          .status = [this] { return member->status(); }};
+          .status = [this] { return member->status(); },
+          .durability = [this] { return member->durability(); },
+          .members = [this] { return member->gossip(); }};
 }
 
 /// What one turn of an io thread decides reaches the disk with one flush.

@@ -15,6 +15,19 @@
 
 namespace callboard {
 
+/// A node of a cluster, as `GET /gossip` tells of it.
+struct gossip_member {
+  std::uint64_t id = 0;
+  std::string host; // of its HTTP listener, as advertised; empty: not known
+  std::uint16_t port = 0;
+  std::string state; // Leader, Follower, CatchingUp, Unknown
+  bool alive = false;
+  bool self = false;
+  std::uint64_t committed = 0; // positions in the log
+  std::uint64_t applied = 0;
+  std::uint64_t term = 0;
+};
+
 /// One for each io thread; outlives the requests it serves.
 struct admin_services {
   services_ptr broker; // how to ask
@@ -28,6 +41,8 @@ struct admin_services {
   scavenger_actor scavenger{};
   /// The body of `GET /cluster`, JSON; not set: the node stands alone.
   std::function<std::string()> cluster{};
+  /// Of the cluster; not set: the node stands alone.
+  std::function<std::vector<gossip_member>()> members{};
   /// Stops the process as SIGTERM does. Any thread.
   std::function<void()> shut_down{};
   std::vector<option_description> options{};

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <string>
 #include <utility>
 
@@ -90,13 +91,28 @@ std::string reachable_host(const admin_services& services,
 
 } // namespace
 
+namespace {
+
+/// As clients of the dialect know it: leader, follower, ...
+std::string state_of(const admin_services& services) {
+  if (!services.members)
+    return "leader";
+  for (auto& one : services.members())
+    if (one.self)
+      return char(std::tolower(static_cast<unsigned char>(one.state[0])))
+             + one.state.substr(1);
+  return "unknown";
+}
+
+} // namespace
+
 void info(const admin_ptr& services, http_request&,
           const http_exchange& exchange) {
   exchange.answer(document_answer(
     exchange.request(), "Info",
     {{"dbVersion", CALLBOARD_VERSION},
      {"esVersion", CALLBOARD_VERSION},
-     {"state", "leader"},
+     {"state", state_of(*services)},
      {"features",
       {{"projections", false}, {"userManagement", true}, {"atomPub", true}}},
      {"authentication",
@@ -113,45 +129,74 @@ void options(const admin_ptr& services, http_request&,
   exchange.answer(document_answer(exchange.request(), "ArrayOfOption", out));
 }
 
+namespace {
+
+/// A node that stands alone.
+gossip_member alone(const admin_services& services,
+                    const http_request& request) {
+  auto& node = *services.node;
+  gossip_member out{.host = reachable_host(services, request),
+                    .port = services.port,
+                    .state = "Leader",
+                    .alive = true,
+                    .self = true};
+  for (std::size_t p = 0; p < node.placement.partitions(); ++p) {
+    out.committed += node.db->applied({p}).value;
+    out.applied += node.db->flushed({p}).value;
+  }
+  return out;
+}
+
+json described(const admin_services& services, const gossip_member& member) {
+  std::string now;
+  append_time(now, services.node->wall());
+  // A node's instance is not known elsewhere: its number stands for it.
+  uuid instance = services.instance;
+  if (!member.self) {
+    instance = {};
+    instance.bytes.back() = std::uint8_t(member.id);
+  }
+  return {{"instanceId", to_string(instance)},
+          {"timeStamp", now},
+          {"state", member.state},
+          {"isAlive", member.alive},
+          {"internalTcpIp", member.host},
+          {"internalTcpPort", 0},
+          {"internalSecureTcpPort", 0},
+          {"externalTcpIp", member.host},
+          {"externalTcpPort", 0},
+          {"externalSecureTcpPort", 0},
+          {"internalHttpEndPointIp", member.host},
+          {"internalHttpEndPointPort", member.port},
+          {"httpEndPointIp", member.host},
+          {"httpEndPointPort", member.port},
+          {"lastCommitPosition", member.committed},
+          {"writerCheckpoint", member.committed},
+          {"chaserCheckpoint", member.applied},
+          {"epochPosition", 0},
+          {"epochNumber", member.term},
+          {"epochId", to_string(services.instance)},
+          {"nodePriority", 0},
+          {"isReadOnlyReplica", false}};
+}
+
+} // namespace
+
 void gossip(const admin_ptr& services, http_request& request,
             const http_exchange& exchange) {
-  auto& node = *services->node;
-  auto host = reachable_host(*services, request);
-  std::string now;
-  append_time(now, node.wall());
-  std::uint64_t written = 0;
-  std::uint64_t flushed = 0;
-  for (std::size_t p = 0; p < node.placement.partitions(); ++p) {
-    written += node.db->applied({p}).value;
-    flushed += node.db->flushed({p}).value;
+  auto members = services->members ? services->members()
+                                   : std::vector{alone(*services, request)};
+  auto list = json::array();
+  gossip_member self;
+  for (auto& one : members) {
+    list.push_back(described(*services, one));
+    if (one.self)
+      self = one;
   }
-  json member{{"instanceId", to_string(services->instance)},
-              {"timeStamp", now},
-              {"state", "Leader"},
-              {"isAlive", true},
-              {"internalTcpIp", host},
-              {"internalTcpPort", 0},
-              {"internalSecureTcpPort", 0},
-              {"externalTcpIp", host},
-              {"externalTcpPort", 0},
-              {"externalSecureTcpPort", 0},
-              {"internalHttpEndPointIp", host},
-              {"internalHttpEndPointPort", services->port},
-              {"httpEndPointIp", host},
-              {"httpEndPointPort", services->port},
-              {"lastCommitPosition", written},
-              {"writerCheckpoint", written},
-              {"chaserCheckpoint", flushed},
-              {"epochPosition", 0},
-              {"epochNumber", 0},
-              {"epochId", to_string(services->instance)},
-              {"nodePriority", 0},
-              {"isReadOnlyReplica", false}};
-  exchange.answer(
-    document_answer(exchange.request(), "ClusterInfo",
-                    {{"members", json::array({std::move(member)})},
-                     {"serverIp", host},
-                     {"serverPort", services->port}}));
+  exchange.answer(document_answer(exchange.request(), "ClusterInfo",
+                                  {{"members", std::move(list)},
+                                   {"serverIp", self.host},
+                                   {"serverPort", self.port}}));
 }
 
 } // namespace callboard::admin_routes

@@ -43,7 +43,8 @@ accepted<record_batch> read_batch(const barco_services& services,
   return out;
 }
 
-http_answer answer_to(const publish_outcome& outcome) {
+http_answer answer_to(const eventstore_services& services,
+                      const publish_outcome& outcome) {
   switch (outcome.access) {
     case verdict::granted: break;
     case verdict::denied:
@@ -60,7 +61,7 @@ http_answer answer_to(const publish_outcome& outcome) {
                       "ever, as an Event Store stream");
   if (outcome.error != errc::none)
     return barco_error(outcome.error);
-  return promised(barco_ok());
+  return promised(services, barco_ok());
 }
 
 void produce(const barco_ptr& services, http_request& request,
@@ -76,8 +77,8 @@ void produce(const barco_ptr& services, http_request& request,
   if (!batch)
     return exchange.answer(barco_refusal(batch.error()));
   publish(services, exchange.executor(), std::move(*batch),
-          [exchange](publish_outcome outcome) {
-            exchange.answer(answer_to(outcome));
+          [services, exchange](publish_outcome outcome) {
+            exchange.answer(answer_to(*services->broker, outcome));
           });
 }
 

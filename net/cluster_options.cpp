@@ -125,6 +125,20 @@ const peer_address* cluster_options::self(const std::string& host_name) const {
   return found == peers.end() ? nullptr : &*found;
 }
 
+void listen_as_peers_say(cluster_options& settings,
+                         const std::string& host_name) {
+  auto* self = settings.self(host_name);
+  if (self == nullptr)
+    return;
+  boost::system::error_code bad;
+  auto address = boost::asio::ip::make_address(self->host, bad);
+  settings.address = bad ? "0.0.0.0" : self->host;
+  settings.port = self->port;
+  settings.listen =
+    (!bad && address.is_v6() ? "[" + self->host + "]" : settings.address) + ":"
+    + std::to_string(self->port);
+}
+
 std::optional<std::string> check_cluster(const cluster_options& settings,
                                          const std::string& host_name) {
   if (!settings.on()) {

@@ -44,6 +44,11 @@ struct cluster_options {
 std::optional<std::string> read_peers(std::vector<peer_address>& to,
                                       const std::string& text);
 
+/// Listens where `peers` says that this node is; at a name's port on all of the
+/// machine's addresses.
+void listen_as_peers_say(cluster_options& settings,
+                         const std::string& host_name);
+
 /// What is wrong with the settings together, or nothing.
 std::optional<std::string> check_cluster(const cluster_options& settings,
                                          const std::string& host_name);

@@ -28,6 +28,7 @@ struct eventstore_services {
   ring placement;
   base_url_options urls;
   std::shared_ptr<access_control> access;
+  std::string durability = "fsync"; // of what is answered 2xx
 
   /// The partition that a stream, and all that belongs to it, lies in.
   const partition_actor& home_of(std::string_view stream) const {
@@ -65,8 +66,9 @@ void ask_for(const services_ptr& services, const http_exchange& exchange,
 }
 
 /// Says which promise an answer carries (design 1): it is on disk.
-inline http_answer promised(http_answer answer) {
-  answer.add_header("Durability", "fsync");
+inline http_answer promised(const eventstore_services& services,
+                            http_answer answer) {
+  answer.add_header("Durability", services.durability);
   return answer;
 }
 

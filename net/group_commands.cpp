@@ -46,10 +46,12 @@ void answer_command(const services_ptr& services, const http_exchange& exchange,
   auto& key = what.key;
   auto creates = what.verb == group_verb::create;
   if (outcome == errc::none)
-    return exchange.answer(promised(located(
-      services, request, key,
-      envelope(request, creates ? http_status::created : http_status::ok,
-               "Success", ""))));
+    return exchange.answer(promised(
+      *services,
+      located(services, request, key,
+              envelope(request,
+                       creates ? http_status::created : http_status::ok,
+                       "Success", ""))));
   if (outcome == errc::already_exists)
     return exchange.answer(
       located(services, request, key,
@@ -138,7 +140,7 @@ void remove(const services_ptr& services, http_request& request,
       auto& asked = exchange.request();
       if (done)
         return exchange.answer(
-          promised(envelope(asked, http_status::ok, "Success", "")));
+          promised(*services, envelope(asked, http_status::ok, "Success", "")));
       exchange.answer(done.error() == errc::not_found
                         ? no_group(asked, key)
                         : error_answer(done.error()));
@@ -179,7 +181,7 @@ void replay_parked(const services_ptr& services, http_request& request,
       auto& asked = exchange.request();
       if (done)
         return exchange.answer(
-          promised(envelope(asked, http_status::ok, "Success", "")));
+          promised(*services, envelope(asked, http_status::ok, "Success", "")));
       if (done.error() != errc::not_found)
         return exchange.answer(error_answer(done.error()));
       exchange.answer(

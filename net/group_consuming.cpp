@@ -92,14 +92,14 @@ void settle(const services_ptr& services, const http_exchange& exchange,
   auto& home = services->home_of(what.key.stream);
   ask_for<settle_reply>(
     services, exchange, home,
-    [exchange](const result<settle_reply>& done) {
+    [services, exchange](const result<settle_reply>& done) {
       if (!done && done.error() != errc::not_found)
         return exchange.answer(error_answer(done.error()));
       // An id that is not in flight, or of no group, is 202 too (spec 4.1); but
       // then nothing was recorded.
       auto answer = plain_status(http_status::accepted);
       if (done && done->applied > 0)
-        answer = promised(std::move(answer));
+        answer = promised(*services, std::move(answer));
       exchange.answer(std::move(answer));
     },
     settle_atom_v, std::move(what));

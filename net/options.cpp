@@ -137,6 +137,8 @@ fill(options& to, const std::map<std::string, std::string>& flags,
     return "--tls-cert and --tls-key belong together: only "
            + std::string{to.tls_key.empty() ? "--tls-cert" : "--tls-key"}
            + " is set";
+  if (to.from["cluster"] == "default")
+    listen_as_peers_say(to.cluster, host_name());
   return check_cluster(to.cluster, host_name());
 }
 
@@ -195,6 +197,40 @@ parse_options(const std::vector<std::string>& arguments,
     sub->add_option_function<std::string>(
       "--data", [&](const std::string& x) { values["data"] = x; },
       "the directory");
+  client_options client;
+  auto* health =
+    add("health", "ask whether a running node is ready", command::health);
+  health->add_option("url", client.url, "of the node");
+  auto* cluster =
+    add("cluster", "see and change a running cluster", command::cluster);
+  cluster->require_subcommand(1);
+  std::vector<CLI::App*> actions;
+  auto act = [&](const char* name, const char* help, const char* argument,
+                 bool needed) {
+    auto* action = cluster->add_subcommand(name, help);
+    action->fallthrough();
+    if (argument)
+      action->add_option("argument", client.argument, argument)
+        ->required(needed);
+    actions.push_back(action);
+  };
+  act("status", "who leads, and how far each node is", nullptr, false);
+  act("add", "let a node in", "ID=HOST:PORT of its --cluster", true);
+  act("remove", "let a node go", "ID", true);
+  act("transfer", "hand leadership over", "ID of the next leader", false);
+  act("drain", "have a node lead no more until it restarts", "ID", false);
+  for (auto* sub : {health, cluster})
+    sub
+      ->add_option_function<std::int64_t>(
+        "--timeout",
+        [&](std::int64_t ms) {
+          client.wait_max = std::chrono::milliseconds{ms};
+        },
+        "milliseconds to wait for the answer")
+      ->check(CLI::Range(1, 600'000));
+  cluster->add_option("--http", client.url, "ADDRESS:PORT of any node");
+  cluster->add_option("--user", client.user, "NAME:PASSWORD of an operator")
+    ->envname("CALLBOARD_USER");
   parsed_options out;
   try {
     auto reversed = arguments; // CLI11 takes them from the back
@@ -217,6 +253,14 @@ parse_options(const std::vector<std::string>& arguments,
       bare->second = "on";
   command_line run;
   run.what = commands[app.get_subcommands().front()];
+  for (auto* action : actions)
+    if (action->parsed())
+      client.action = action->get_name();
+  run.client = std::move(client);
+  if (run.what == command::health || run.what == command::cluster) {
+    out.run = std::move(run);
+    return out;
+  }
   if (auto wrong = fill(run.settings, values, file, environment)) {
     out.end = {2, "callboard: " + *wrong};
     return out;

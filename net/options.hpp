@@ -6,6 +6,7 @@
 #include "net/barco_options.hpp"
 #include "net/cluster_options.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -16,7 +17,24 @@
 
 namespace callboard {
 
-enum class command : std::uint8_t { serve, config, version, check, compact };
+enum class command : std::uint8_t {
+  serve,
+  config,
+  version,
+  check,
+  compact,
+  health,
+  cluster,
+};
+
+/// Of the commands that ask a running node.
+struct client_options {
+  std::string url = "http://127.0.0.1:2113";
+  std::string user;     // NAME:PASSWORD; empty: nobody
+  std::string action;   // of `cluster`: status, add, remove, transfer, drain
+  std::string argument; // of that
+  std::chrono::milliseconds wait_max{3000};
+};
 
 /// The settings of `callboard serve`, all with their defaults.
 struct options {
@@ -47,6 +65,7 @@ struct options {
 struct command_line {
   command what = command::serve;
   options settings;
+  client_options client{};
 };
 
 /// Why the program ends at once: `text` is for stdout if the code is 0 (help),

@@ -143,7 +143,7 @@ void write(const services_ptr& services, const http_exchange& exchange,
       answer.add_header("Location",
                         stream_uri(services->base(exchange.request()), stream)
                           + "/" + std::to_string(reply->first.value));
-      exchange.answer(promised(std::move(answer)));
+      exchange.answer(promised(*services, std::move(answer)));
     },
     append_atom_v, std::move(what));
 }
@@ -228,8 +228,8 @@ void remove(const services_ptr& services, http_request& request,
       if (!reply || reply->error != errc::none)
         return exchange.answer(refused(reply ? reply->error : reply.error(),
                                        reply ? reply->current : 0));
-      exchange.answer(
-        promised(plain_status(http_status::no_content, "Stream deleted")));
+      exchange.answer(promised(
+        *services, plain_status(http_status::no_content, "Stream deleted")));
     },
     delete_atom_v, delete_request{std::move(stream), *expected, *hard});
 }

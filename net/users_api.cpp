@@ -62,7 +62,7 @@ http_answer succeeded(const pending_change& change) {
                    user_uri(change.services->base(change.exchange.request()),
                             change.what.login));
   }
-  return promised(std::move(out));
+  return promised(*change.services, std::move(out));
 }
 
 /// The answer, by the names that Event Store has for how it ended.

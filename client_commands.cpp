@@ -1,0 +1,194 @@
+// One request with a deadline, and what it means.
+#include "client_commands.hpp"
+
+#include "net/base_url.hpp"
+
+#include <boost/asio/connect.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+#include <sodium.h>
+
+#include <chrono>
+#include <cstdint>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace callboard {
+
+namespace {
+
+namespace http = boost::beast::http;
+
+constexpr std::size_t answer_bytes_max = std::size_t{16} << 20;
+
+struct url_parts {
+  std::string host;
+  std::string port = "2113";
+  std::string target = "/";
+};
+
+std::optional<url_parts> read_url(std::string text) {
+  if (text.starts_with("http://"))
+    text.erase(0, 7);
+  auto slash = std::min(text.find('/'), text.size());
+  url_parts out;
+  auto at = read_address(std::string_view{text}.substr(0, slash));
+  if (!at || at->host.empty())
+    return std::nullopt;
+  out.host = at->host;
+  if (out.host.front() == '[')
+    out.host = out.host.substr(1, out.host.size() - 2);
+  if (at->port)
+    out.port = std::to_string(*at->port);
+  if (slash < text.size())
+    out.target = text.substr(slash);
+  return out;
+}
+
+std::string base64(const std::string& text) {
+  auto variant = sodium_base64_VARIANT_ORIGINAL;
+  std::string out(sodium_base64_encoded_len(text.size(), variant), '\0');
+  sodium_bin2base64(out.data(), out.size(),
+                    reinterpret_cast<const unsigned char*>(text.data()),
+                    text.size(), variant);
+  out.pop_back(); // the NUL at its end
+  return out;
+}
+
+struct answer {
+  unsigned status = 0; // 0: there is none
+  std::string text;    // the body, or why there is none
+};
+
+/// One request on a connection of its own. Everything is asynchronous: only so
+/// does the deadline hold for a node that does not answer at all.
+class exchange {
+public:
+  exchange(boost::asio::io_context& context, url_parts to,
+           http::request<http::string_body> request)
+      : resolver_(context), stream_(context), to_(std::move(to)),
+        request_(std::move(request)) {
+    parser_.body_limit(answer_bytes_max);
+  }
+
+  void start(std::chrono::milliseconds wait_max) {
+    stream_.expires_after(wait_max);
+    resolver_.async_resolve(to_.host, to_.port, [this](auto ec, auto found) {
+      if (ec)
+        return fail(ec);
+      stream_.async_connect(found, [this](auto failed, const auto&) {
+        failed ? fail(failed) : write();
+      });
+    });
+  }
+
+  answer outcome;
+
+private:
+  void write() {
+    http::async_write(stream_, request_,
+                      [this](auto ec, auto) { ec ? fail(ec) : read(); });
+  }
+
+  void read() {
+    http::async_read(stream_, buffer_, parser_, [this](auto ec, auto) {
+      if (ec)
+        return fail(ec);
+      outcome.status = parser_.get().result_int();
+      outcome.text = std::move(parser_.get().body());
+    });
+  }
+
+  void fail(boost::system::error_code ec) { outcome.text = ec.message(); }
+
+  boost::asio::ip::tcp::resolver resolver_;
+  boost::beast::tcp_stream stream_;
+  url_parts to_;
+  http::request<http::string_body> request_;
+  boost::beast::flat_buffer buffer_;
+  http::response_parser<http::string_body> parser_;
+};
+
+answer ask_node(const client_options& what, http::verb verb, url_parts to,
+                std::string body = {}) {
+  http::request<http::string_body> request{verb, to.target, 11};
+  request.set(http::field::host, to.host + ":" + to.port);
+  request.set(http::field::accept, "application/json");
+  if (!what.user.empty())
+    request.set(http::field::authorization, "Basic " + base64(what.user));
+  if (!body.empty())
+    request.set(http::field::content_type, "application/json");
+  request.body() = std::move(body);
+  request.prepare_payload();
+  boost::asio::io_context context;
+  exchange one{context, std::move(to), std::move(request)};
+  one.start(what.wait_max);
+  context.run_for(what.wait_max);
+  if (one.outcome.status == 0 && one.outcome.text.empty())
+    one.outcome.text = "no answer in time";
+  return std::move(one.outcome);
+}
+
+int complain(const std::string& text) {
+  std::cerr << "callboard: " << text << '\n';
+  return 1;
+}
+
+} // namespace
+
+int ask_health(const client_options& what) {
+  auto to = read_url(what.url);
+  if (!to)
+    return complain("'" + what.url + "' is no URL");
+  if (to->target == "/")
+    to->target = "/health/ready";
+  auto got = ask_node(what, http::verb::get, *to);
+  if (got.status >= 200 && got.status < 300)
+    return 0;
+  return complain(
+    what.url + ": "
+    + (got.status == 0 ? got.text : "status " + std::to_string(got.status)));
+}
+
+int command_cluster(const client_options& what) {
+  auto to = read_url(what.url);
+  if (!to)
+    return complain("'" + what.url + "' is no URL");
+  auto verb = http::verb::get;
+  to->target = "/cluster";
+  std::string body;
+  if (what.action == "transfer" || what.action == "drain") {
+    verb = http::verb::post;
+    to->target += "/" + what.action;
+    if (!what.argument.empty())
+      to->target +=
+        (what.action == "drain" ? "?node=" : "?to=") + what.argument;
+  } else if (what.action == "add") {
+    auto equals = what.argument.find('=');
+    verb = http::verb::post;
+    to->target += "/members";
+    body =
+      "{\"id\":" + what.argument.substr(0, equals) + ",\"address\":\""
+      + what.argument.substr(std::min(equals, what.argument.size() - 1) + 1)
+      + "\"}";
+  } else if (what.action == "remove") {
+    verb = http::verb::delete_;
+    to->target += "/members/" + what.argument;
+  }
+  auto got = ask_node(what, verb, *to, std::move(body));
+  if (got.status == 0)
+    return complain(what.url + ": " + got.text);
+  std::cout << got.text << (got.text.ends_with('\n') ? "" : "\n");
+  return got.status >= 200 && got.status < 300
+           ? 0
+           : complain("status " + std::to_string(got.status));
+}
+
+} // namespace callboard
