@@ -309,6 +309,7 @@ void cluster_member::received(node_id from, std::uint8_t kind,
 void cluster_member::role_changed(bool leads, raft_id leader) {
   {
     std::lock_guard lock{mutex_};
+    lead_passed_ = lead_passed_ || (next_ && next_->leads && !leads);
     next_ = role{leads, leader};
   }
   wake_.notify_all();
@@ -323,12 +324,13 @@ void cluster_member::change_roles() {
     auto next = *std::exchange(next_, std::nullopt);
     bool left = leads_ && !next.leads;
     bool led = !leads_ && next.leads;
+    bool passed = std::exchange(lead_passed_, false);
     leads_ = next.leads;
     lock.unlock();
-    if (left) {
+    if (left)
       roles_.leave();
+    if (left || passed)
       journal_->actors_ended();
-    }
     if (led)
       roles_.lead();
     else if (!next.leads)

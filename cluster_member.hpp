@@ -117,6 +117,7 @@ private:
   std::map<node_id, node_addresses> addresses_;
   std::condition_variable wake_;
   std::optional<role> next_; // the newest, if it is not in force
+  bool lead_passed_ = false; // it led, and ceased before this was in force
   bool leads_ = false;
   bool stopping_ = false;
   std::thread thread_;

@@ -290,7 +290,7 @@ result<void> server::impl::start_actors() {
 void server::impl::lead() {
   if (auto started = start_actors(); !started) {
     spdlog::error("cannot begin to lead error={}", to_string(started.error()));
-    return; // it will lose the leadership for the same reason
+    return member->log().transfer(0);
   }
   listening->lead(broker);
 }
