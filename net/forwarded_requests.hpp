@@ -63,7 +63,8 @@ public:
   void peer_down(node_id node);
 
   /// This node leads no more: nothing in progress will be answered. The nodes
-  /// that wait are told that the outcome is unknown.
+  /// that wait are told that the outcome is unknown. Also needed at the end:
+  /// what waits for a client to go may keep this object alive.
   void stop_serving();
 
   /// This node stops: handlers that wait answer with what there is.

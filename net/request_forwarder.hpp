@@ -65,7 +65,8 @@ public:
   explicit request_forwarder(forwarder_options options);
   request_forwarder(const request_forwarder&) = delete;
   request_forwarder& operator=(const request_forwarder&) = delete;
-  /// Whatever is left is answered 503, by its exchange.
+  /// Before the executor's context. Whatever is left is answered 503, by its
+  /// exchange.
   ~request_forwarder();
 
   /// Takes the request, which stays as it is. Its client's connection is told
