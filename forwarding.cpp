@@ -125,9 +125,13 @@ void forwarding::peer_down(node_id node) {
 }
 
 void forwarding::stopping() {
+  on_all([](thread& on) { on.served->stopping(); });
+}
+
+void forwarding::stop() {
   on_all([](thread& on) {
     on.forwarder->stop();
-    on.served->stopping();
+    on.served->stop_serving();
   });
 }
 

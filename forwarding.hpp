@@ -49,8 +49,11 @@ public:
 
   void peer_down(node_id node);
 
-  /// The node stops: who waits is answered.
+  /// The node stops: who waits at other nodes is answered with what there is.
   void stopping();
+
+  /// Its own connections are gone; what is left is answered 503.
+  void stop();
 
 private:
   struct thread {

@@ -298,6 +298,8 @@ void listeners::stop() {
     one.wait();
   producers_.clear();
   servers_.clear();
+  if (forwarding_)
+    forwarding_->stop();
 }
 
 void listeners::end_askers() {

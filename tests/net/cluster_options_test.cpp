@@ -53,8 +53,8 @@ TEST_CASE("the nodes of a cluster are named with their numbers") {
   // It listens where the others look for it.
   CHECK(cluster.listen == "127.0.0.3:2115");
   auto elsewhere =
-    parse({"--node-id", "3", "--peers", three, "--cluster", "0.0.0.0:9"});
-  CHECK(settings_of(elsewhere).cluster.listen == "0.0.0.0:9");
+    parse({"--node-id", "3", "--peers", three, "--cluster", "127.0.0.9:9"});
+  CHECK(settings_of(elsewhere).cluster.listen == "127.0.0.9:9");
 }
 
 TEST_CASE("a node is known by the number that its host's name ends with") {

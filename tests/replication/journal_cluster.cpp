@@ -1,3 +1,4 @@
+// Stand-ins for actors, and a network of calls.
 #include "tests/replication/journal_cluster.hpp"
 
 #include "persistence/codec.hpp"
