@@ -229,7 +229,10 @@ result<peer_message> decode_message(std::string_view bytes) {
   if (in.byte() != format_version)
     return in.good() ? errc::unknown_format : errc::corrupt;
   peer_message message;
-  message.header.type = raft_message_type(in.byte());
+  auto type = in.byte();
+  if (type < RAFT_APPEND_ENTRIES || type > RAFT_TIMEOUT_NOW)
+    return errc::corrupt;
+  message.header.type = raft_message_type(type);
   message.from = in.varint();
   message.to = in.varint();
   message.session = in.varint();

@@ -181,8 +181,7 @@ raft_effects raft_driver::stored(raft_ms now) {
     event.persisted_snapshot.last = true;
     step(event, out);
   } else if (done.first != 0 && done.last >= done.first
-             && done.last > engine_.last_stored
-             && !engine_.snapshot.installing) {
+             && done.last > engine_.last_stored) {
     auto event = event_at(now, RAFT_PERSISTED_ENTRIES);
     event.persisted_entries.index = done.last;
     step(event, out);

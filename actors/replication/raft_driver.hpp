@@ -118,9 +118,12 @@ public:
 
   /// For a member whose disk was lost, and with it its vote and entries that it
   /// said it had: it grants no vote and asks for none, but takes entries and
-  /// snapshots. Set before `start`, again after each restart, until it has
-  /// applied all that a leader had committed after this start. Begin with
-  /// `state_after_loss`.
+  /// snapshots. Begin with `state_after_loss`; set this before `start`, again
+  /// after each restart, until it has applied all that a leader's log had when
+  /// that leader first heard it after the loss: what it may have said before is
+  /// in there, and can no longer arrive. One member at a time, and not the only
+  /// voter. Its leader hands over, since the engine would take what it says for
+  /// old; so it is caught up only while another voter is in contact.
   void set_recovering(bool on) noexcept { recovering_ = on; }
 
   /// This member if it leads, else who does in this term; 0: not known.

@@ -37,8 +37,7 @@ bool raft_driver::accept(raft_ms now, const peer_message& message) {
 bool raft_driver::accept(const raft_message& header) const {
   switch (header.type) {
     case RAFT_REQUEST_VOTE: return !recovering_;
-    // The only voter waits for its timeout, which gives it a term of its own.
-    case RAFT_TIMEOUT_NOW: return !recovering_ && !only_voter();
+    case RAFT_TIMEOUT_NOW: return !recovering_;
     case RAFT_REQUEST_VOTE_RESULT:
       // Otherwise the engine reads the wrong member of a union.
       return engine_.state == RAFT_CANDIDATE && !recovering_;

@@ -109,7 +109,8 @@ struct raft_effects {
   std::vector<peer_message> send;
   /// Replace the state machine by this one.
   snapshot_ptr restore;
-  /// Apply to the state machine, in order.
+  /// Apply to the state machine, in order. This member's own log may not have
+  /// them yet: a state that is stored may be ahead of the log beside it.
   std::vector<committed_entry> apply;
   /// Call `timeout` at this time, instead of any earlier one.
   std::optional<raft_ms> wake_at;

@@ -96,8 +96,8 @@ void raft_cluster::boot(node& n) {
                  .session = n.life,
                  .uncommitted_entries_max = 64,
                  .close_entries_max = 8,
-                 .message_bytes_max = 64, // many small messages
-                 .tail_entries_max = 16,  // and reads from the disk
+                 .message_bytes_max = options_.message_bytes_max,
+                 .tail_entries_max = 16, // and reads from the disk
                  .tail_bytes_max = 200},
     [&n](entry_index index) { return n.read(index); });
   n.driver->set_recovering(n.recovering);

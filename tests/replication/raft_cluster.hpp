@@ -32,7 +32,8 @@ struct cluster_options {
   double lose_disk = 0.0; // one at a time
   double gone = 0.0;      // storage lost entries that its snapshot covers
   unsigned disk_ms_max = 8;
-  unsigned trailing = 300; // more than the entries in flight
+  std::size_t message_bytes_max = 64; // many small messages
+  unsigned trailing = 300;            // more than the entries in flight
 };
 
 /// What happened in a run; `violation` is empty if all was well.

@@ -128,6 +128,61 @@ TEST_CASE("an answer that nobody waits for changes nothing") {
   CHECK(m.driver.term() == term);
 }
 
+TEST_CASE("a write that was replaced meanwhile is not reported") {
+  auto log = first_log(three);
+  raft_driver follower{{.self = 1, .session = 1},
+                       [&](entry_index i) { return log.entries.at(i - 1); }};
+  follower.start(0, log);
+  auto append = [&](raft_id from, entry_term term, std::size_t count) {
+    peer_message out;
+    out.from = from;
+    out.to = 1;
+    out.session = out.sequence = 1;
+    out.header.type = RAFT_APPEND_ENTRIES;
+    out.header.append_entries = {0, term, 1, 1, 1, nullptr, unsigned(count)};
+    out.entries.assign(count, command("x"));
+    for (auto& e : out.entries)
+      e.term = term;
+    return follower.receive(1, out).store.size();
+  };
+  std::size_t steps = append(2, 2, 3); // entries 2 to 4
+  CHECK(steps == 1);
+  CHECK(append(3, 3, 3) == 1); // the same, of the next leader
+  // The first step has the term too: nothing is said before it is stored.
+  for (auto& message : follower.stored(2).send)
+    CHECK(message.header.type != RAFT_APPEND_ENTRIES_RESULT);
+  auto sent = follower.stored(3).send;
+  REQUIRE(sent.size() == 1);
+  CHECK(sent[0].to == 3);
+  CHECK(sent[0].header.append_entries_result.last_log_index == 4);
+}
+
+TEST_CASE("a new leader changes no members before its term is certain") {
+  member m{1, first_log(three)};
+  m.perform(m.driver.timeout(5000));
+  peer_message vote;
+  vote.from = 2;
+  vote.to = 1;
+  vote.session = 1;
+  vote.header.type = RAFT_REQUEST_VOTE_RESULT;
+  for (bool pre_vote : {true, false}) {
+    ++vote.sequence;
+    vote.header.request_vote_result = {2, 2, true, pre_vote, 0, 0};
+    m.perform(m.driver.receive(5000, vote));
+  }
+  REQUIRE(m.driver.is_leader());
+  CHECK(m.driver.add(5000, 4).error() == errc::unavailable);
+  peer_message stored;
+  stored.from = 2;
+  stored.to = 1;
+  stored.session = 1;
+  stored.sequence = 3;
+  stored.header.type = RAFT_APPEND_ENTRIES_RESULT;
+  stored.header.append_entries_result = {1, 2, 0, 2, 0, 0};
+  m.perform(m.driver.receive(5000, stored)); // the first entry of this term
+  CHECK(m.driver.add(5000, 4).has_value());
+}
+
 TEST_CASE("who leads in an earlier term is told of the newer one, no more") {
   auto log = first_log(three);
   log.state.term = 9;
@@ -183,6 +238,26 @@ TEST_CASE("a member whose disk is stuck keeps only so much to be done") {
   CHECK(sent <= limits::deferred_messages_max);
 }
 
+TEST_CASE("a member that has forgotten its vote gives none") {
+  auto log = first_log(three);
+  raft_driver voter{{.self = 1, .session = 1},
+                    [&](entry_index i) { return log.entries.at(i - 1); }};
+  voter.set_recovering(true);
+  voter.start(0, log);
+  peer_message request;
+  request.from = 2;
+  request.to = 1;
+  request.session = request.sequence = 1;
+  request.header.type = RAFT_REQUEST_VOTE;
+  request.header.request_vote = {2, 5, 2, 9, 4, true, false};
+  auto effects = voter.receive(5000, request);
+  CHECK(effects.store.empty());
+  CHECK(effects.send.empty());
+  voter.set_recovering(false);
+  ++request.sequence;
+  CHECK(voter.receive(5000, request).store.at(0).state->vote == 2);
+}
+
 TEST_CASE("a message that is repeated or overtaken is dropped") {
   member a{1, first_log(three)};
   a.perform(a.driver.timeout(5000));
@@ -195,5 +270,9 @@ TEST_CASE("a message that is repeated or overtaken is dropped") {
   CHECK(b.receive(5000, message).send.size() == 1);
   CHECK(b.receive(5000, message).send.empty());
   message.session = 2; // its sender started again
+  message.sequence = 1;
   CHECK(b.receive(5000, message).send.size() == 1);
+  message.session = 1; // this is from before
+  message.sequence = 9;
+  CHECK(b.receive(5000, message).send.empty());
 }

@@ -50,6 +50,28 @@ TEST_CASE("a member that lost its disk is caught up, but has no vote") {
   CHECK(group.elect() != 0);
 }
 
+TEST_CASE("a member that got its log back can take over for the next one") {
+  small_group group{three, {.in_flight_entries_max = 8}};
+  auto leader = group.elect();
+  auto first = group.follower(leader);
+  auto second = group.follower(leader, first);
+  group.cut = {first};
+  submit_many(group, leader, 50);
+  group.compact(group[leader], 0);
+  group.lose_disk(first, group[leader]->term());
+  group.cut = {second}; // so there is nobody to hand over to
+  group.advance(2'000);
+  REQUIRE(group[leader]->is_leader());
+  REQUIRE(group[first].installs == 1);
+  group[first]->set_recovering(false);
+  group.cut = {};
+  group.advance(500);
+  group.lose_disk(second, group[leader]->term());
+  group.advance(1'000);
+  CHECK(group[first]->is_leader());
+  CHECK(group[second]->applied() == group[first]->applied());
+}
+
 TEST_CASE("a recovering member is not made leader") {
   small_group group{three};
   auto leader = group.elect();
@@ -110,6 +132,30 @@ TEST_CASE("a follower gets the snapshot when an entry for it is gone") {
   CHECK(group.submit(leader, "last") == errc::none);
   group.advance(300);
   CHECK(last_of(group[behind]) == "last");
+}
+
+TEST_CASE("a follower that installs a snapshot answers what it cannot take") {
+  small_group group{three, {.in_flight_entries_max = 8, .tail_entries_max = 1}};
+  auto leader = group.elect();
+  auto behind = group.follower(leader);
+  group.cut = {behind};
+  submit_many(group, leader, 100);
+  group.compact(group[leader], 0);
+  group[behind].disk_stuck = true;
+  group.cut = {};
+  group.advance(300);
+  REQUIRE(!group[behind]->idle()); // it installs
+  group.cut = {behind};            // until its leader thinks it does not
+  group.advance(2'000);
+  group.cut = {};
+  submit_many(group, leader, 5); // and would send it these
+  group.advance(3'000);
+  for (auto& p : group[leader]->peers(group.now))
+    CHECK(*p.silent_ms < 300);
+  group.free_disk(group[behind]);
+  group.advance(2'000);
+  CHECK(group[behind].installs == 1);
+  CHECK(last_of(group[behind]) == "x4");
 }
 
 TEST_CASE("storage may forget what lies before the first kept entry") {

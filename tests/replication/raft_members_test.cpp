@@ -113,7 +113,9 @@ TEST_CASE("a lead is handed over once the successor has everything") {
   auto to = group.follower(leader);
   group[to].disk_stuck = true;
   CHECK(group.submit(leader, "a") == errc::none);
+  CHECK(group.submit(leader, "a, too") == errc::none);
   group.perform(leader, group[leader]->transfer(group.now, to));
+  group.store_one(group[to]);
   CHECK(group[leader]->is_leader());
   CHECK(group.submit(leader, "b") == errc::unavailable);
   CHECK(group[leader]->transfer(group.now, to).error() == errc::unavailable);
@@ -300,6 +302,23 @@ TEST_CASE("a change of members is sent when the leader has it durably") {
   CHECK(members(group, group.follower(leader)).size() == 3);
   group.free_disk(group[leader]);
   CHECK(members(group, group.follower(leader)).size() == 4);
+}
+
+TEST_CASE("a change of members that comes with other entries is understood") {
+  small_group group{three, {}, {4, 5}};
+  auto leader = group.elect();
+  auto late = group.follower(leader);
+  group.cut = {late};
+  CHECK(group.submit(leader, "x") == errc::none);
+  group.perform(leader, group[leader]->add(group.now, 4));
+  CHECK(group.submit(leader, "y") == errc::none);
+  group.cut = {};
+  group.advance(300);
+  CHECK(members(group, late).size() == 4);
+  group.perform(leader, group[leader]->transfer(group.now, late));
+  group.advance(200);
+  group.perform(late, group[late]->add(group.now, 5));
+  CHECK(members(group, leader).size() == 5);
 }
 
 TEST_CASE("a member votes for who says that it may") {

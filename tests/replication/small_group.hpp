@@ -157,6 +157,13 @@ public:
     settle();
   }
 
+  /// Of what waits for a stuck disk, the oldest.
+  void store_one(small_member& m) {
+    write(m, m.disk_queue.front());
+    m.disk_queue.pop_front();
+    perform(m, m.driver->stored(now));
+  }
+
   raft_ms now = 1000;
   std::set<raft_id> cut;
 
@@ -208,9 +215,7 @@ private:
     for (bool more = true; std::exchange(more, false);) {
       for (auto& [id, m] : members_)
         while (!m->disk_stuck && !m->disk_queue.empty()) {
-          write(*m, m->disk_queue.front());
-          m->disk_queue.pop_front();
-          perform(*m, m->driver->stored(now));
+          store_one(*m);
           more = true;
         }
       if (mail_.empty())
