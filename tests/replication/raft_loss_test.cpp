@@ -158,6 +158,34 @@ TEST_CASE("a follower that installs a snapshot answers what it cannot take") {
   CHECK(last_of(group[behind]) == "x4");
 }
 
+TEST_CASE("nothing old is applied while a snapshot is installed") {
+  auto log = first_log(three);
+  log.entries.push_back(command("never committed"));
+  log.entries.back().term = 1;
+  raft_driver follower{{.self = 1, .session = 1},
+                       [&](entry_index i) { return log.entries.at(i - 1); }};
+  follower.start(0, log);
+  peer_message install;
+  install.from = 2;
+  install.to = 1;
+  install.session = install.sequence = 1;
+  install.header.type = RAFT_INSTALL_SNAPSHOT;
+  install.header.install_snapshot = {0, 3, 10, 3, {}, 1, {}};
+  install.snapshot = std::make_shared<log_snapshot>(
+    log_snapshot{10, 3, 1, encode_voters(three), "state"});
+  CHECK(follower.receive(1, install).store.size() == 1);
+  peer_message heartbeat = install;
+  heartbeat.sequence = 2;
+  heartbeat.snapshot = nullptr;
+  heartbeat.header = {};
+  heartbeat.header.type = RAFT_APPEND_ENTRIES;
+  heartbeat.header.append_entries = {0, 3, 10, 3, 10, nullptr, 0};
+  CHECK(follower.receive(1, heartbeat).apply.empty());
+  CHECK(follower.applied() == 1);
+  CHECK(follower.stored(2).restore == install.snapshot);
+  CHECK(follower.applied() == 10);
+}
+
 TEST_CASE("storage may forget what lies before the first kept entry") {
   small_group group{three, {.in_flight_entries_max = 8, .tail_entries_max = 1}};
   auto leader = group.elect();

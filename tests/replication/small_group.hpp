@@ -140,6 +140,13 @@ public:
     return 0;
   }
 
+  std::vector<raft_member> members(raft_id seen_by) {
+    std::vector<raft_member> out;
+    for (auto& p : (*this)[seen_by]->peers(now))
+      out.push_back({p.id, p.role});
+    return out;
+  }
+
   /// A snapshot of what the member has applied.
   void compact(small_member& m, unsigned trailing) {
     auto snapshot = std::make_shared<log_snapshot>(m->describe_applied());
