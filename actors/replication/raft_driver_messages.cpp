@@ -58,9 +58,7 @@ raft_effects raft_driver::receive(raft_ms now, const peer_message& message) {
   raw.server_address = from.c_str();
   std::vector<raft_entry> entries;
   if (raw.type == RAFT_APPEND_ENTRIES) {
-    // Who installs a snapshot ignores entries without an answer, and its leader
-    // would take it for gone. A heartbeat is answered.
-    if (!message.entries.empty() && !engine_.snapshot.installing)
+    if (!message.entries.empty())
       entries = to_engine(message.entries, raft_malloc(1));
     raw.append_entries.entries = entries.empty() ? nullptr : entries.data();
     raw.append_entries.n_entries = unsigned(entries.size());
