@@ -344,8 +344,18 @@ void cluster_member::change_roles() {
 void cluster_member::retire() {
   if (!journal_ || !links_ || settings_.cluster.peers.size() < 2)
     return;
+  constexpr auto hold_max = std::chrono::milliseconds{500};
   constexpr auto wait_max = std::chrono::seconds{2};
+  auto end = std::chrono::steady_clock::now() + hold_max;
   std::unique_lock lock{mutex_};
+  while (leads_ && std::chrono::steady_clock::now() < end) {
+    lock.unlock();
+    auto left = roles_.hold();
+    lock.lock();
+    if (left == 0)
+      break;
+    wake_.wait_for(lock, std::chrono::milliseconds{2});
+  }
   if (!leads_)
     return;
   journal_->transfer(0);

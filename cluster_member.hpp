@@ -26,7 +26,10 @@ namespace callboard {
 /// thread that may block.
 struct cluster_roles {
   std::function<void()> lead;
-  std::function<void()> leave;                        // only after `lead`
+  std::function<void()> leave; // only after `lead`
+  /// Ends what is in progress, lets nothing new begin; returns how much is
+  /// left. Called again until that is nothing; any thread.
+  std::function<std::size_t()> hold;
   std::function<void(std::optional<node_id>)> follow; // nothing: nobody leads
   /// What another node sent that is not about the log; on the links' thread.
   std::function<void(node_id, std::uint8_t, std::string)> received;

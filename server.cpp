@@ -325,6 +325,7 @@ bool server::impl::join_cluster(failure& why) {
   bool joined = member->start(
     {.lead = [this] { lead(); },
      .leave = [this] { leave(); },
+     .hold = [this] { return listening->hold(); },
      .follow = [front](auto leader) { front->follow(leader); },
      .received =
        [front](node_id from, std::uint8_t kind, std::string bytes) {
