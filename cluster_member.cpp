@@ -373,6 +373,8 @@ void cluster_member::stop_roles() {
 }
 
 void cluster_member::stop() {
+  if (std::exchange(stopped_, true))
+    return;
   stop_roles();
   if (journal_)
     journal_->stop();

@@ -114,6 +114,7 @@ private:
   std::unique_ptr<cluster_link> links_;
   std::atomic<cluster_link*> sending_{nullptr}; // once it is complete
   std::unique_ptr<snapshot_exchange> snapshots_;
+  bool stopped_ = false; // by then the journal's owner may have ended it
   cluster_roles roles_;
 
   mutable std::mutex mutex_; // what follows

@@ -127,7 +127,7 @@ private:
   void tell_actors();
   void apply(const committed_entry& what);
   void submit();
-  std::vector<journal_entry> take_batch();
+  std::shared_ptr<const std::string> take_batch();
   void fail_waiting();
   void watch_role();
   void begin_leading();
@@ -159,7 +159,8 @@ private:
   raft_id told_leader_ = 0;
   std::vector<log_index> last_; // submitted; by partition
   std::map<partition_id, log_index> to_tell_;
-  std::deque<committed_entry> unapplied_; // the actors' to apply
+  std::deque<committed_entry> unapplied_;            // the actors' to apply
+  std::shared_ptr<const std::string> refused_batch_; // comes again
   std::deque<submitted> in_flight_;
   std::size_t in_flight_bytes_ = 0;
   log_positions positions_;
