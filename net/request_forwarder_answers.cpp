@@ -108,6 +108,8 @@ void request_forwarder::deliver(node_id from, forwarded_answer answer) {
     };
   what->exchange.set_header_block({}); // the answer has that of the leader
   what->exchange.answer(std::move(out));
+  if (awaits_verdict_)
+    pump();
 }
 
 /// Answers hold views of static text.

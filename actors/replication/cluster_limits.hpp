@@ -71,6 +71,10 @@ inline constexpr std::size_t forwarded_message_bytes_max = std::size_t{40}
 inline constexpr std::chrono::milliseconds leader_wait_max = 5s;
 inline constexpr std::chrono::milliseconds forward_retry_interval = 50ms;
 
+/// How long a leader that is one no more may take to say what it did with a
+/// request.
+inline constexpr std::chrono::milliseconds verdict_wait_max = 300ms;
+
 /// From handing a request over to its answer (a long poll adds its own time):
 /// longer than what clients are made to wait, so this ends only what has no
 /// client, or whose answer was lost.
