@@ -195,7 +195,8 @@ std::unique_ptr<journal> cluster_member::make_journal(journal_events actors) {
         [this] {
           if (snapshots_)
             snapshots_->fetch();
-        }});
+        }},
+    settings_.cluster.wal_keep_bytes);
   journal_ = out.get();
   return out;
 }

@@ -46,6 +46,14 @@ inline constexpr std::size_t replication_bytes_max = std::size_t{1} << 20;
 inline constexpr std::size_t tail_entries_max = 20'000;
 inline constexpr std::size_t tail_bytes_max = std::size_t{64} << 20;
 
+/// Files of the log that are kept for followers that lag, unless it is set.
+inline constexpr std::uint64_t wal_keep_bytes = std::uint64_t{1} << 30;
+
+/// What is read from them and not sent to all that lack it; and what is sent to
+/// one follower at once, which bounds how long the others wait for a heartbeat.
+inline constexpr std::size_t catch_up_bytes_max = std::size_t{64} << 20;
+inline constexpr std::size_t catch_up_burst_bytes_max = std::size_t{16} << 20;
+
 /// Of one batch of the journal, unless a record alone is larger; and what a
 /// leader has submitted and is not committed yet.
 inline constexpr std::size_t batch_bytes_max = std::size_t{4} << 20;

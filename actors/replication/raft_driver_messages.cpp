@@ -135,6 +135,7 @@ void raft_driver::send_entries(peer_message whole, raft_effects& out) {
   header.entries = nullptr;
   auto part = whole;
   std::size_t bytes = 0;
+  std::size_t all_bytes = 0;
   auto finish = [&] {
     part.header.append_entries.n_entries = unsigned(part.entries.size());
     emit(std::move(part), out);
@@ -143,7 +144,7 @@ void raft_driver::send_entries(peer_message whole, raft_effects& out) {
     auto found = find(next);
     if (!found && i == 0)
       return send_snapshot_instead(std::move(whole), out);
-    if (!found)
+    if (!found || all_bytes > limits::catch_up_burst_bytes_max)
       break; // it begins with this one when the follower has those before
     auto& e = *found;
     auto size = e.payload ? e.payload->size() : 0;
@@ -160,6 +161,7 @@ void raft_driver::send_entries(peer_message whole, raft_effects& out) {
       bytes = 0;
     }
     bytes += size;
+    all_bytes += size;
     part.entries.push_back(std::move(e));
   }
   finish(); // without entries it is a heartbeat

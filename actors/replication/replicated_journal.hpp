@@ -4,6 +4,7 @@
 #include "actors/replication/log_batch.hpp"
 #include "actors/replication/log_disk.hpp"
 #include "actors/replication/log_positions.hpp"
+#include "actors/replication/log_reader.hpp"
 #include "actors/replication/raft_driver.hpp"
 #include "persistence/store.hpp"
 
@@ -55,10 +56,12 @@ struct replication_outlets {
 /// A leader that loses its leadership fails what waits: its outcome is unknown.
 class replicated_journal : public journal {
 public:
-  /// `db` has everything up to `from.state.base`, and outlives the journal.
+  /// `db` has everything up to `from.state.base`, and outlives the journal. At
+  /// most `wal_keep_bytes` of files are kept for others while it leads.
   replicated_journal(stored_member from, std::filesystem::path member_file,
                      raft_options options, store& db,
-                     replication_outlets outlets);
+                     replication_outlets outlets,
+                     std::uint64_t wal_keep_bytes = limits::wal_keep_bytes);
 
   ~replicated_journal() override; // stops
 
@@ -133,7 +136,9 @@ private:
   void begin_leading();
   void watch_recovery(const peer_message& message);
   void begin_recovery();
-  std::optional<log_entry> loaded(entry_index index) const;
+  std::optional<log_entry> stored(entry_index index);
+  unsigned readable_before(entry_index base) const;
+  void watch_followers();
   void unload(entry_index from, entry_index up_to);
   void watch_disk();
   void advance_base(const std::vector<log_index>& flushed);
@@ -149,6 +154,7 @@ private:
   stored_log from_;               // the start's: `loaded_` then
   std::vector<log_entry> loaded_; // what the disk had behind `loaded_after_`
   entry_index loaded_after_ = 0;
+  log_reader reader_; // of the disk, for what is neither there nor in memory
   std::optional<raft_driver> driver_;
   std::optional<raft_ms> wake_at_;
   std::deque<std::optional<log_snapshot>> steps_; // unfinished; a base's, or
