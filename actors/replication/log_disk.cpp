@@ -33,8 +33,10 @@ log_entry from_wal(std::uint64_t term, std::string_view body) {
           std::make_shared<const std::string>(body.substr(1))};
 }
 
-/// Takes one entry of the wal in behind `base`.
-result<void> take(stored_member& into, const wal_format::entry_view& entry) {
+} // namespace
+
+result<void> take_entry(stored_member& into,
+                        const wal_format::entry_view& entry) {
   auto base = into.state.base.index;
   auto index = entry.index.value;
   if (entry.partition != the_log || entry.body.empty())
@@ -54,8 +56,6 @@ result<void> take(stored_member& into, const wal_format::entry_view& entry) {
   return {};
 }
 
-} // namespace
-
 result<stored_member> open_log(const std::filesystem::path& folder,
                                member_state state, std::string& diagnosis,
                                std::size_t file_bytes) {
@@ -63,7 +63,7 @@ result<stored_member> open_log(const std::filesystem::path& folder,
   out.state = std::move(state);
   auto files = wal::open(
     {folder, file_bytes, log_index{out.state.base.index + 1}},
-    [&](auto& entry) { return take(out, entry); }, diagnosis);
+    [&](auto& entry) { return take_entry(out, entry); }, diagnosis);
   if (!files)
     return files.error();
   out.files = std::move(*files);

@@ -37,6 +37,11 @@ result<stored_member> open_log(const std::filesystem::path& folder,
                                member_state state, std::string& diagnosis,
                                std::size_t file_bytes = limits::wal_file_bytes);
 
+/// One entry of the wal, after those before it. Errors: corrupt (it is none, or
+/// entries before it are missing).
+result<void> take_entry(stored_member& into,
+                        const wal_format::entry_view& entry);
+
 /// What a driver starts from.
 stored_log log_of(const stored_member& from);
 

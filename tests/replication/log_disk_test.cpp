@@ -165,3 +165,28 @@ TEST_CASE("a log with a gap is damaged") {
   CHECK(open_log(folder.path / "wal", state, diagnosis).error()
         == errc::corrupt);
 }
+
+TEST_CASE("a tail that the base replaced is no part of the log") {
+  temporary_folder folder;
+  auto state = some_state();
+  {
+    waited_disk on{folder.path, state};
+    on.put_and_wait({{.first = 11, .entries = {entry(3, "a"), entry(3, "b")}},
+                     {.first = 13, .entries = {entry(3, "c"), entry(3, "d")}}});
+  }
+  // What replaced them, from 12 on, was lost with the power: the base was not.
+  state.base.index = 12;
+  state.base.term = 5;
+  {
+    waited_disk again{folder.path, state};
+    CHECK(again.found.empty());
+    again.put_and_wait({{.first = 13, .entries = {entry(5, "C")}}});
+    auto read = again.disk->read(13);
+    REQUIRE(read.has_value());
+    REQUIRE(read->size() == 1);
+    CHECK(read->front().term == 5);
+    CHECK(*read->front().payload == "C");
+    CHECK(again.disk->read(14).error() == errc::not_found);
+  }
+  CHECK(waited_disk(folder.path, state).found == "5C ");
+}
