@@ -279,6 +279,15 @@ void request_forwarder::on_timer() {
   watch();
 }
 
+std::string_view request_forwarder::why_late(const pending& what,
+                                             bool was_waiting) const {
+  if (!was_waiting)
+    return what.at == leader_ ? no_answer : leader_was_lost;
+  if (what.stopping)
+    return node_is_stopping;
+  return leader_ ? unreachable : no_leader;
+}
+
 void request_forwarder::give_up_late(clock::time_point now) {
   std::vector<arrival> late;
   for (auto& [which, what] : requests_)
@@ -291,11 +300,7 @@ void request_forwarder::give_up_late(clock::time_point now) {
       continue;
     if (!was_waiting)
       tell(what->at, forwarding_frame::cancel, what->number);
-    what->exchange.answer(try_again(!was_waiting && what->at != leader_
-                                      ? leader_was_lost
-                                    : !was_waiting ? no_answer
-                                    : leader_      ? unreachable
-                                                   : no_leader));
+    what->exchange.answer(try_again(why_late(*what, was_waiting)));
   }
 }
 

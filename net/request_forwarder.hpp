@@ -45,6 +45,7 @@ struct forwarder_options {
   std::chrono::milliseconds leader_wait_max = limits::leader_wait_max;
   std::chrono::milliseconds retry_interval = limits::forward_retry_interval;
   std::chrono::milliseconds verdict_wait_max = limits::verdict_wait_max;
+  std::chrono::milliseconds stopping_wait_max = limits::stopping_wait_max;
   std::chrono::milliseconds answer_wait_max = limits::forwarded_wait_max;
 };
 
@@ -109,6 +110,7 @@ private:
     clock::time_point deadline;   // of its waiting, or of its being out
     node_id at = 0;               // while it is out
     std::uint64_t number = 0;
+    bool stopping = false; // its connection ends after this
   };
 
   // sending
@@ -138,6 +140,7 @@ private:
   void watch();
   void on_timer();
   void give_up_late(clock::time_point now);
+  std::string_view why_late(const pending& what, bool was_waiting) const;
 
   forwarder_options options_;
   timer timer_;

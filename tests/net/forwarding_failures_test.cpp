@@ -236,6 +236,7 @@ TEST_CASE("a leader that is one no more may still say what it did") {
   all.deliver();
   CHECK(all.at(3).asked.empty()); // what came before it may have to come again
   all.at(1).asked[0].answer({.body = "done"});
+  all.run();
   all.stop_leading(1); // it does not know what became of the other
   all.deliver();
   CHECK(body_of(*client, done) == "done");
@@ -380,15 +381,17 @@ TEST_CASE("a leader that leads no more forgets the clients of others") {
 }
 
 TEST_CASE("a connection that moves to another leader ends at the first") {
-  forwarding_fixture all;
+  forwarding_fixture all{
+    [](auto& forwarder, auto&) { forwarder.verdict_wait_max = 5ms; }};
   all.lead(1);
   all.announce(1);
   auto client = all.connect();
-  all.ask(*client, 2, "/x");
+  auto first = all.ask(*client, 2, "/x");
   all.deliver();
   all.lead(3);
   all.announce(3);
   all.ask(*client, 2, "/y");
+  REQUIRE(all.eventually([&] { return status_of(*client, first) == 503; }));
   all.deliver();
   CHECK(all.at(1).requests->clients() == 0);
   CHECK(all.at(3).requests->clients() == 1);
@@ -400,7 +403,10 @@ TEST_CASE("a connection that moves to another leader ends at the first") {
 }
 
 TEST_CASE("a node that stops answers all that is left") {
-  forwarding_fixture all;
+  forwarding_fixture all{[](auto& forwarder, auto&) {
+    forwarder.verdict_wait_max = 5ms;
+    forwarder.stopping_wait_max = 5ms;
+  }};
   all.lead(1);
   all.announce(1);
   auto client = all.connect();
@@ -414,9 +420,10 @@ TEST_CASE("a node that stops answers all that is left") {
   SECTION("when its listeners stop") {
     client->stop();
   }
-  all.run();
-  CHECK(try_again_because(*client, out, "unknown"));
-  CHECK(try_again_because(*client, waiting, "stopping"));
+  CHECK(
+    all.eventually([&] { return try_again_because(*client, out, "unknown"); }));
+  CHECK(all.eventually(
+    [&] { return try_again_because(*client, waiting, "stopping"); }));
   forwarder.stop();
   auto late = all.ask(*client, 2, "/late");
   all.run();
