@@ -51,8 +51,9 @@ inline constexpr std::uint64_t wal_keep_bytes = std::uint64_t{1} << 30;
 
 /// What is read from them and not sent to all that lack it; and what is sent to
 /// one follower at once, which bounds how long the others wait for a heartbeat.
+/// So many entries may be in flight that they have about half as many bytes.
 inline constexpr std::size_t catch_up_bytes_max = std::size_t{64} << 20;
-inline constexpr std::size_t catch_up_burst_bytes_max = std::size_t{16} << 20;
+inline constexpr std::size_t catch_up_burst_bytes_max = std::size_t{8} << 20;
 
 /// Of one batch of the journal, unless a record alone is larger; and what a
 /// leader has submitted and is not committed yet.

@@ -3,6 +3,8 @@
 #include "actors/replication/raft_driver.hpp"
 #include "actors/replication/raft_engine.hpp"
 
+#include <algorithm>
+
 namespace callboard {
 
 using namespace engine;
@@ -162,10 +164,24 @@ void raft_driver::send_entries(peer_message whole, raft_effects& out) {
     }
     bytes += size;
     all_bytes += size;
+    fit_in_flight(size);
     part.entries.push_back(std::move(e));
   }
   finish(); // without entries it is a heartbeat
   peers_[whole.to].next = next;
+}
+
+/// The engine counts entries. One that did not leave with those before it
+/// costs a refusal, and sending all that is in flight again.
+void raft_driver::fit_in_flight(std::size_t sent_bytes) {
+  constexpr std::size_t memory = 16; // entries
+  entry_bytes_ += sent_bytes / memory;
+  entry_bytes_ -= entry_bytes_ / memory;
+  auto fit = limits::catch_up_burst_bytes_max / 2
+             / std::max<std::size_t>(entry_bytes_, 1);
+  auto most = std::size_t{options_.in_flight_entries_max};
+  raft_set_max_inflight_entries(
+    &engine_, unsigned(std::clamp(fit, std::min<std::size_t>(2, most), most)));
 }
 
 void raft_driver::send_snapshot_instead(peer_message message,
