@@ -15,7 +15,7 @@ inline constexpr std::size_t cluster_voters_max = 5;
 
 /// A follower that hears nothing from a leader for so long, and up to twice
 /// that, asks for votes.
-inline constexpr std::chrono::milliseconds election_timeout = 600ms;
+inline constexpr std::chrono::milliseconds election_timeout = 500ms;
 inline constexpr std::chrono::milliseconds heartbeat_interval = 100ms;
 
 /// A leader without its majority keeps at most so many entries that nobody has:
@@ -82,7 +82,7 @@ inline constexpr std::chrono::milliseconds forward_retry_interval = 50ms;
 
 /// How long a leader that is one no more may take to say what it did with a
 /// request.
-inline constexpr std::chrono::milliseconds verdict_wait_max = 300ms;
+inline constexpr std::chrono::milliseconds verdict_wait_max = 100ms;
 
 /// How long a request waits for the next leader at a node that stops.
 inline constexpr std::chrono::milliseconds stopping_wait_max = 2s;
