@@ -1,4 +1,6 @@
 // Opening, applying, the thread that moves memory into LMDB, reading events.
+#include "persistence/store.hpp"
+
 #include "actors/core/limits.hpp"
 #include "persistence/blocks.hpp"
 #include "persistence/compact.hpp"

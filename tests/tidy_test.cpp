@@ -49,6 +49,23 @@ std::vector<fs::path> sources(const fs::path& folder) {
 
 } // namespace
 
+TEST_CASE("a source includes its own header first") {
+  for (auto& folder : {"actors", "net", "persistence"})
+    for (auto& file : sources(folder)) {
+      auto own = file;
+      own.replace_extension(".hpp");
+      if (file.extension() != ".cpp" || !fs::exists(own))
+        continue;
+      std::ifstream in{file};
+      std::string line;
+      while (std::getline(in, line) && !line.starts_with("#include"))
+        ;
+      INFO(fs::relative(file, root).string());
+      CHECK(line
+            == "#include \"" + fs::relative(own, root).generic_string() + "\"");
+    }
+}
+
 TEST_CASE("no file includes from a layer above its own") {
   for (auto& [folder, forbidden] : layers)
     for (auto& file : sources(folder)) {
