@@ -129,7 +129,8 @@ std::string_view binary_type(const http_request& request) {
            : polar_type;
 }
 
-http_answer poll_answer(const http_request& request, const poll_reply& reply) {
+http_answer poll_answer(const ring& placement, const http_request& request,
+                        const poll_reply& reply) {
   if (reply.chunks.empty())
     switch (reply.outcome) {
       case poll_outcome::delivered: return nothing(retry_without_data);
@@ -137,9 +138,10 @@ http_answer poll_answer(const http_request& request, const poll_reply& reply) {
       case poll_outcome::outdated: return nothing({});
     }
   if (accepts_json(request))
-    return {.content_type = json_type, .body = poll_json(reply.chunks)};
+    return {.content_type = json_type,
+            .body = poll_json(placement, reply.chunks)};
   return {.content_type = binary_type(request),
-          .body = poll_binary(reply.chunks)};
+          .body = poll_binary(placement, reply.chunks)};
 }
 
 std::uint64_t next_session() {
@@ -166,10 +168,11 @@ void poll(const barco_ptr& services, http_request& request,
   }
   ask_for<poll_reply_ptr>(
     services->broker, exchange, services->members,
-    [exchange, leave](const result<poll_reply_ptr>& reply) {
+    [services, exchange, leave](const result<poll_reply_ptr>& reply) {
       if (!reply)
         return exchange.answer(failure(reply.error()));
-      auto answer = poll_answer(exchange.request(), **reply);
+      auto answer =
+        poll_answer(services->node->placement, exchange.request(), **reply);
       answer.unsent = leave;
       exchange.answer(std::move(answer));
     },

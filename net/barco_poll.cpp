@@ -6,7 +6,6 @@
 
 #include <zstd.h>
 
-#include <limits>
 #include <memory>
 #include <new>
 
@@ -80,8 +79,9 @@ void append_value(std::string& out, const event& record) {
     append_json_string(out, record.data);
 }
 
-void append_chunk(std::string& out, const topic_chunk& chunk) {
-  auto label = label_of(chunk.from.partition);
+void append_chunk(std::string& out, const ring& placement,
+                  const topic_chunk& chunk) {
+  auto label = label_of(placement, chunk.from.partition);
   out.append(R"({"topic":)");
   append_json_string(out, chunk.from.topic);
   out.append(R"(,"token":")");
@@ -103,8 +103,9 @@ void append_chunk(std::string& out, const topic_chunk& chunk) {
 
 } // namespace
 
-partition_label label_of(partition_id p) noexcept {
-  return {std::numeric_limits<std::int64_t>::min(), std::uint8_t(p.value), 1};
+partition_label label_of(const ring& placement, partition_id p) noexcept {
+  auto at = placement.slice_of(p);
+  return {ring_token(placement.tokens(), at.broker), std::uint8_t(at.range), 1};
 }
 
 std::int64_t record_timestamp(const event& record) noexcept {
@@ -112,7 +113,8 @@ std::int64_t record_timestamp(const event& record) noexcept {
   return said ? std::int64_t(*said) : std::int64_t(record.created.value) * 1000;
 }
 
-std::string poll_json(const std::vector<topic_chunk>& chunks) {
+std::string poll_json(const ring& placement,
+                      const std::vector<topic_chunk>& chunks) {
   std::size_t bytes = 2;
   for (auto& chunk : chunks) {
     bytes += 160 + chunk.from.topic.size();
@@ -123,7 +125,7 @@ std::string poll_json(const std::vector<topic_chunk>& chunks) {
   out.reserve(bytes);
   out.push_back('[');
   for (auto& chunk : chunks) {
-    append_chunk(out, chunk);
+    append_chunk(out, placement, chunk);
     out.push_back(',');
   }
   if (chunks.empty())
@@ -133,11 +135,12 @@ std::string poll_json(const std::vector<topic_chunk>& chunks) {
   return out;
 }
 
-std::string poll_binary(const std::vector<topic_chunk>& chunks) {
+std::string poll_binary(const ring& placement,
+                        const std::vector<topic_chunk>& chunks) {
   std::string out;
   append_big_endian(out, std::uint16_t(chunks.size()));
   for (auto& [from, records] : chunks) {
-    auto label = label_of(from.partition);
+    auto label = label_of(placement, from.partition);
     append_big_endian(out, std::uint64_t(label.token));
     append_big_endian(out, label.range);
     append_big_endian(out, label.version);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/core/consumer_requests.hpp"
+#include "actors/core/ring.hpp"
 
 #include <cstdint>
 #include <string>
@@ -18,8 +19,7 @@ struct partition_label {
   std::uint32_t version = 1;
 };
 
-/// Of a single node: one token, its range cut into the partitions.
-partition_label label_of(partition_id p) noexcept;
+partition_label label_of(const ring& placement, partition_id p) noexcept;
 
 /// Microseconds since 1970: as the producer said, else when it was recorded.
 std::int64_t record_timestamp(const event& record) noexcept;
@@ -27,10 +27,12 @@ std::int64_t record_timestamp(const event& record) noexcept;
 /// `[{"topic":…,"token":"…","rangeIndex":…,"version":…,"startOffset":"…",
 /// "values":[…]}]` without white space. JSON records stand there byte for byte,
 /// all others as JSON strings.
-std::string poll_json(const std::vector<topic_chunk>& chunks);
+std::string poll_json(const ring& placement,
+                      const std::vector<topic_chunk>& chunks);
 
 /// The binary form: big-endian, each chunk's records as one zstd frame with a
 /// checksum. At most 65,535 chunks; topics of at most 255 bytes.
-std::string poll_binary(const std::vector<topic_chunk>& chunks);
+std::string poll_binary(const ring& placement,
+                        const std::vector<topic_chunk>& chunks);
 
 } // namespace callboard

@@ -32,6 +32,13 @@ std::uint64_t sign_extended(char c) noexcept {
   return std::uint64_t(std::int64_t(static_cast<signed char>(c)));
 }
 
+constexpr std::size_t ranges_of_token = 4;
+
+std::uint64_t token_width(std::size_t brokers) noexcept {
+  constexpr std::uint64_t unit = 1501199875790165U; // floor((2^64-1) / 12288)
+  return unit * (12288 / brokers);
+}
+
 } // namespace
 
 std::int64_t murmur3_token(std::string_view key) noexcept {
@@ -62,18 +69,38 @@ std::int64_t murmur3_token(std::string_view key) noexcept {
   return std::int64_t(mix(h1) + mix(h2));
 }
 
+std::int64_t ring_token(std::size_t brokers, std::size_t index) noexcept {
+  return std::int64_t(token_width(brokers) * index - (std::uint64_t{1} << 63));
+}
+
 ring_slice place(std::int64_t hash, std::size_t brokers,
                  std::size_t ranges) noexcept {
-  constexpr std::uint64_t unit = 1501199875790165U; // floor((2^64-1) / 12288)
-  auto width = unit * (12288 / brokers);
+  auto width = token_width(brokers);
   auto above = std::uint64_t(hash) + (std::uint64_t{1} << 63);
   auto broker = std::min<std::uint64_t>(above / width, brokers - 1);
   auto range = (above - broker * width) / (width / ranges);
   return {std::size_t(broker), range >= ranges ? 0 : std::size_t(range)};
 }
 
+std::size_t ring::tokens() const noexcept {
+  constexpr std::size_t smallest = 3 * ranges_of_token;
+  bool doubled =
+    partitions_ % smallest == 0 && std::has_single_bit(partitions_ / smallest);
+  return doubled ? partitions_ / ranges_of_token : 1;
+}
+
+ring_slice ring::slice_of(partition_id p) const noexcept {
+  auto ranges = partitions_ / tokens();
+  return {std::size_t(p.value) / ranges, std::size_t(p.value) % ranges};
+}
+
 partition_id ring::partition_of(std::string_view key) const noexcept {
-  auto above = std::uint64_t(murmur3_token(key)) + (std::uint64_t{1} << 63);
+  auto hash = murmur3_token(key);
+  if (tokens() > 1) {
+    auto at = place(hash, tokens(), ranges_of_token);
+    return {at.broker * ranges_of_token + at.range};
+  }
+  auto above = std::uint64_t(hash) + (std::uint64_t{1} << 63);
   auto width = UINT64_MAX / partitions_ + (partitions_ > 1 ? 1 : 0);
   return {std::min<std::uint64_t>(above / width, partitions_ - 1)};
 }

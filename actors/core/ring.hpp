@@ -27,16 +27,27 @@ struct ring_slice {
 ring_slice place(std::int64_t hash, std::size_t brokers,
                  std::size_t ranges) noexcept;
 
-/// The ring of a single node: one token, its whole range cut in equal parts.
-/// Barco's own single-broker placement overflows and puts 99 % of the keys into
-/// one partition; ours does not copy that.
+/// The beginning of a token's range, on a ring of `brokers` tokens.
+std::int64_t ring_token(std::size_t brokers, std::size_t index) noexcept;
+
+/// Which partition a key belongs to. With 12 x 2^n partitions they are the four
+/// slices of each of 3 x 2^n tokens, as in a Barco cluster. With any other
+/// number there is one token, whose whole range is cut in equal parts: Barco's
+/// own single-broker placement overflows and puts 99 % of the keys into one
+/// partition; ours does not copy that.
 class ring {
 public:
   explicit ring(std::size_t partitions = 4) : partitions_(partitions) {}
 
   std::size_t partitions() const noexcept { return partitions_; }
 
+  std::size_t tokens() const noexcept;
+
   partition_id partition_of(std::string_view key) const noexcept;
+
+  /// A partition as consumers see it: partitions are numbered by token, then by
+  /// range.
+  ring_slice slice_of(partition_id p) const noexcept;
 
   /// The partition of an Event Store stream: `$$S` and the streams of S's
   /// groups lie with S, so that one record can change both.

@@ -5,8 +5,10 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <array>
+#include <limits>
 #include <map>
 #include <string>
+#include <tuple>
 
 using namespace callboard;
 
@@ -32,13 +34,16 @@ TEST_CASE("the hash is Cassandra's Murmur3, bit by bit") {
         == -9223371632693506265);
 }
 
-TEST_CASE("a key lies where Barco's brokers place it") {
+TEST_CASE("a key lies where Barco's brokers place it (45)") {
   struct row {
     const char* key;
     std::array<ring_slice, 3> at; // of 3, 6 and 12 brokers
   };
 
-  const row rows[] = {{"123", {{{0, 1}, {0, 2}, {1, 0}}}},
+  const row rows[] = {{"hui", {{{2, 3}, {5, 2}, {11, 0}}}},
+                      {"é", {{{2, 1}, {4, 3}, {9, 2}}}},
+                      {"日本", {{{0, 1}, {0, 2}, {1, 0}}}},
+                      {"123", {{{0, 1}, {0, 2}, {1, 0}}}},
                       {"567", {{{1, 2}, {3, 0}, {6, 0}}}},
                       {"234", {{{2, 3}, {5, 2}, {11, 0}}}},
                       {"a", {{{0, 0}, {0, 0}, {0, 1}}}},
@@ -53,6 +58,57 @@ TEST_CASE("a key lies where Barco's brokers place it") {
     CHECK(place(murmur3_token(key), 6, 4) == at[1]);
     CHECK(place(murmur3_token(key), 12, 4) == at[2]);
   }
+}
+
+TEST_CASE("12 partitions are the slices of Barco's three tokens (9, 43, 44)") {
+  ring twelve{12};
+  CHECK(twelve.tokens() == 3);
+  for (auto& [key, token, range] : {std::tuple{"123", 0, 1},
+                                    {"567", 1, 2},
+                                    {"234", 2, 3},
+                                    {"a", 0, 0},
+                                    {"hui", 2, 3},
+                                    {"k", 2, 1},
+                                    {"key-1", 1, 1},
+                                    {"orders", 2, 3},
+                                    {"user:42", 0, 3},
+                                    {"hello", 0, 3},
+                                    {"é", 2, 1},
+                                    {"日本", 0, 1}}) {
+    INFO(key);
+    ring_slice there{std::size_t(token), std::size_t(range)};
+    auto p = twelve.partition_of(key);
+    CHECK(p == partition_id{there.broker * 4 + there.range});
+    CHECK(twelve.slice_of(p) == there);
+  }
+  CHECK(ring{24}.tokens() == 6);
+  for (std::size_t other : {1, 4, 6, 36, 100}) {
+    CHECK(ring{other}.tokens() == 1);
+    CHECK(ring{other}.slice_of({other - 1}) == ring_slice{0, other - 1});
+  }
+}
+
+TEST_CASE("the tokens of a ring are Barco's (47, 48, 51)") {
+  CHECK(ring_token(3, 0) == std::numeric_limits<std::int64_t>::min());
+  CHECK(ring_token(3, 1) == -3074457345618259968);
+  CHECK(ring_token(3, 2) == 3074457345618255872);
+  CHECK(ring_token(12, 1) == -7686143364045646848);
+  auto begin = std::uint64_t(ring_token(3, 0));
+  for (std::size_t size = 3; size <= 3 * 2048; size *= 2) {
+    auto width = std::uint64_t(ring_token(size, 1)) - begin;
+    for (std::size_t i = 1; i < size; ++i)
+      REQUIRE(std::uint64_t(ring_token(size, i)) == begin + i * width);
+    auto last = begin - std::uint64_t(ring_token(size, size - 1));
+    CHECK((last >= width && last - width < width / 100 + 1));
+    for (std::size_t i = 0; i < size; ++i) // doubling moves none
+      REQUIRE(ring_token(size, i) == ring_token(2 * size, 2 * i));
+  }
+  // Where a slice ends, the next one begins: also in the ring twice as large.
+  auto hash = ring_token(12, 1);
+  CHECK(place(hash - 1, 3, 4) == ring_slice{0, 0});
+  CHECK(place(hash, 3, 4) == ring_slice{0, 1});
+  CHECK(place(hash - 1, 6, 4) == ring_slice{0, 1});
+  CHECK(place(hash, 6, 4) == ring_slice{0, 2});
 }
 
 TEST_CASE("keys spread evenly over the partitions of a single node") {

@@ -221,18 +221,28 @@ TEST_CASE("6: a record in binary is the bytes that were produced") {
 }
 
 TEST_CASE("63, 64: chunks as JSON, byte for byte") {
-  CHECK(poll_json({}) == "[]");
-  CHECK(poll_json(
-          {chunk_of("my-topic1", 567,
-                    {R"({"hello": 1})", R"({"hello": 2, "example": true})"})})
-        == R"([{"topic":"my-topic1","token":"-9223372036854775808",)"
-           R"("rangeIndex":2,"version":1,"startOffset":"567",)"
-           R"("values":[{"hello": 1},{"hello": 2, "example": true}]}])");
+  CHECK(poll_json(ring{4}, {}) == "[]");
+  std::vector some{chunk_of(
+    "my-topic1", 567, {R"({"hello": 1})", R"({"hello": 2, "example": true})"})};
+  auto text = [](std::string token) {
+    return R"([{"topic":"my-topic1","token":")" + token
+           + R"(","rangeIndex":2,"version":1,"startOffset":"567",)"
+             R"("values":[{"hello": 1},{"hello": 2, "example": true}]}])";
+  };
+  CHECK(poll_json(ring{4}, some) == text("-9223372036854775808"));
+  some[0].from.partition = {6};
+  CHECK(poll_json(ring{12}, some) == text("-3074457345618259968"));
+  some[0].from.partition = {10};
+  auto items = parse_binary(poll_binary(ring{12}, some));
+  REQUIRE(items.size() == 1);
+  CHECK(items[0].token == 3074457345618255872);
+  CHECK(items[0].range == 2);
+  CHECK(items[0].version == 1);
 }
 
 TEST_CASE("what is not JSON stands there as a string") {
   auto text =
-    poll_json({chunk_of("t", 0, {"not \"json\"", "\xff", ""}, false)});
+    poll_json(ring{4}, {chunk_of("t", 0, {"not \"json\"", "\xff", ""}, false)});
   auto parsed = nlohmann::json::parse(text);
   CHECK(parsed[0]["values"][0] == "not \"json\"");
   CHECK(parsed[0]["values"][1] == "\xEF\xBF\xBD");
