@@ -245,7 +245,11 @@ void listeners::lead(const running_broker& broker) {
     auto& thread = all_.threads[i];
     auto by = *thread.handlers;
     by.eventstore = make_eventstore(serving[i], broker, true);
-    if (barco_)
+    if (!barco_) {
+      // Other nodes may have it: what they forward is not found here.
+      by.producer = by.consumer = nullptr;
+      by.binary = nullptr;
+    } else
       answer(by,
              make_barco_services(barco_state_, all_, of_, serving[i], broker),
              thread.context->get_executor());
