@@ -1,6 +1,7 @@
 // One object for the node, one for each member.
 #include "cluster_status.hpp"
 
+#include "actors/replication/cluster_limits.hpp"
 #include "net/base_url.hpp"
 
 #include <nlohmann/json.hpp>
@@ -117,6 +118,15 @@ std::vector<gossip_member> gossip_of(const cluster_snapshot& what) {
     out.push_back(std::move(one));
   }
   return out;
+}
+
+bool has_leader(const replication_status& log) {
+  constexpr raft_ms silent_ms_max = 2 * limits::election_timeout.count();
+  return log.leads
+         || std::any_of(log.peers.begin(), log.peers.end(), [&](auto& peer) {
+              return peer.id == log.leader && peer.silent_ms
+                     && *peer.silent_ms <= silent_ms_max;
+            });
 }
 
 std::string durability_of(const replication_status& log) {

@@ -26,6 +26,11 @@ std::string describe(const cluster_snapshot& what);
 /// What `GET /gossip` tells of the nodes.
 std::vector<gossip_member> gossip_of(const cluster_snapshot& what);
 
+/// Whether requests are served: this node leads, or has just heard who does. A
+/// follower goes on believing in a leader that is silent as long as there is no
+/// majority to elect another one.
+bool has_leader(const replication_status& log);
+
 /// What a node that leads promises with a 2xx: `fsync, replicas=2/3`.
 std::string durability_of(const replication_status& log);
 

@@ -306,7 +306,7 @@ bool server::impl::ready() const {
   if (!member)
     return node->log->refusal() == errc::none;
   auto now = member->log().status();
-  return now.leader != 0 && !now.recovering;
+  return has_leader(now) && !now.recovering;
 }
 
 bool server::impl::lead_alone(failure& why) {
