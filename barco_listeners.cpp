@@ -90,6 +90,7 @@ std::shared_ptr<barco_state> make_barco_state(const listening& at,
                                      counts.consumers.end());
   state->budgets = at.budgets;
   state->ready = of.ready;
+  state->hosts = of.cluster.barco_hosts;
   return state;
 }
 

@@ -13,11 +13,15 @@ std::string reachable(const options& settings, const std::string& address) {
   boost::system::error_code bad;
   auto parsed = boost::asio::ip::make_address(address, bad);
   auto* self = settings.cluster.self(host_name());
-  auto host = !bad && parsed.is_unspecified() && self ? self->host : address;
-  return host.find(':') == host.npos ? host : "[" + host + "]";
+  return url_host(!bad && parsed.is_unspecified() && self ? self->host
+                                                          : address);
 }
 
 } // namespace
+
+std::string url_host(const std::string& host) {
+  return host.find(':') == host.npos ? host : "[" + host + "]";
+}
 
 node_addresses own_addresses(const options& settings, std::uint16_t http_port,
                              const std::optional<barco_ports>& barco) {

@@ -24,6 +24,9 @@ struct node_addresses {
 node_addresses own_addresses(const options& settings, std::uint16_t http_port,
                              const std::optional<barco_ports>& barco);
 
+/// As it stands before a port: an IPv6 address in brackets.
+std::string url_host(const std::string& host);
+
 /// As bytes for the handshake, and back; nothing for what is none.
 std::string encode(const node_addresses& what);
 std::optional<node_addresses> decode_addresses(std::string_view bytes);

@@ -265,6 +265,15 @@ std::optional<node_addresses> cluster_member::addresses_of(node_id node) const {
   return at == addresses_.end() ? std::optional<node_addresses>{} : at->second;
 }
 
+std::vector<std::string> cluster_member::barco_hosts() const {
+  std::vector<std::string> out;
+  for (auto& peer : settings_.cluster.peers) {
+    auto at = addresses_of(peer.id);
+    out.push_back(at && !at->barco.empty() ? at->barco : url_host(peer.host));
+  }
+  return out;
+}
+
 bool cluster_member::send(node_id to, std::uint8_t kind, std::string bytes) {
   auto* links = sending_.load();
   return links && links->send(to, kind, std::move(bytes));

@@ -29,6 +29,8 @@ struct cluster_view {
     send{};
   /// Where a node's HTTP listener is: `http://host:port`; empty: not known.
   std::function<std::string(std::uint64_t)> url_of{};
+  /// Hosts of the nodes' Barco listeners, in the order of their ids.
+  std::function<std::vector<std::string>()> barco_hosts{};
   /// The body of `GET /cluster`.
   std::function<std::string()> status{};
   /// What a node that leads promises with a 2xx: `fsync, replicas=2/3`.

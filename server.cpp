@@ -352,6 +352,7 @@ cluster_view server::impl::view_of_cluster() {
               auto at = member->addresses_of(which);
               return at ? at->http : std::string{};
             },
+          .barco_hosts = [this] { return member->barco_hosts(); },
           .status = [this] { return member->status(); },
           .durability = [this] { return member->durability(); },
           .members = [this] { return member->gossip(); }};

@@ -15,8 +15,10 @@ namespace {
 void brokers(const barco_ptr& services, http_request& request,
              const http_exchange& exchange) {
   auto& state = *services->state;
-  nlohmann::ordered_json names{
-    broker_name(state.settings, request.header(http_field::host))};
+  auto names = state.hosts
+                 ? state.hosts()
+                 : std::vector{broker_name(state.settings,
+                                           request.header(http_field::host))};
   nlohmann::ordered_json document{{"length", names.size()},
                                   {"names", names},
                                   {"producerPort", state.ports.producer},

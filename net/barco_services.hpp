@@ -29,6 +29,10 @@ struct barco_state {
   /// Whether records can be stored; not set: they can. Any thread.
   std::function<bool()> ready{};
 
+  /// Hosts of all nodes of the cluster, in the order of the ring; not set: this
+  /// node stands alone. Any thread.
+  std::function<std::vector<std::string>()> hosts{};
+
   /// Requests without a key, of all topics: each goes to the next partition.
   std::atomic<std::uint64_t> unkeyed{0};
   std::atomic<std::uint64_t> produce_requests{0}; // over HTTP

@@ -17,6 +17,18 @@ TEST_CASE("discovery tells one broker and its ports, in Barco's order") {
            "\n");
 }
 
+TEST_CASE("discovery names the nodes of a cluster in their order (37)") {
+  barco_fixture b{add_discovery_routes};
+  b.state->hosts = [] {
+    return std::vector<std::string>{"a.example", "10.0.0.2", "[fd00::3]"};
+  };
+  CHECK(b.get("/v1/brokers").body()
+        == R"({"length":3,"names":["a.example","10.0.0.2","[fd00::3]"],)"
+           R"("producerPort":9251,"producerBinaryPort":9254,)"
+           R"("consumerPort":9252})"
+           "\n");
+}
+
 TEST_CASE("discovery's status follows whether records can be stored (36)") {
   barco_fixture b{add_discovery_routes};
   CHECK(b.get("/status").body()
