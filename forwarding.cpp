@@ -44,20 +44,26 @@ void forwarding::stand_before(std::size_t i, thread_handlers& of,
       auto now = here.lock();
       return now && !now->here && is_own(request);
     };
-  auto front = [&](listener to, http_handler& handler, std::string lines) {
+  auto front = [&](listener to, http_handler& handler, std::string lines,
+                   auto lost) {
     auto made = std::make_shared<leadership_front>(
       front_options{.to = to,
                     .forwarder = on.forwarder,
                     .is_own = std::exchange(own, nullptr),
                     .own = std::move(handler),
-                    .header_block = std::move(lines)});
+                    .header_block = std::move(lines),
+                    .lost = std::move(lost)});
     handler = made->handler();
     made->follow();
     return made;
   };
-  on.eventstore = front(listener::eventstore, of.eventstore, eventstore_lines_);
-  on.producer = front(listener::producer, of.producer, {});
-  on.consumer = front(listener::consumer, of.consumer, {});
+  on.eventstore =
+    front(listener::eventstore, of.eventstore, eventstore_lines_, nullptr);
+  on.producer = front(listener::producer, of.producer, {}, nullptr);
+  on.consumer = front(listener::consumer, of.consumer, {}, answer_lost_call);
+  on.consumers = std::make_shared<consumer_front>(consumer_front_options{
+    .executor = on.context->get_executor(), .next = std::move(of.consumer)});
+  of.consumer = on.consumers->handler();
   on.binary =
     std::make_shared<producer_front>(on.context->get_executor(), on.forwarder);
   of.binary = on.binary->sink();
@@ -82,6 +88,7 @@ void forwarding::lead(std::size_t i, const thread_handlers& by) {
   on.consumer->lead(by.consumer);
   on.binary->lead(by.binary);
   on.forwarder->leader_changed(self_);
+  on.consumers->lead();
 }
 
 std::size_t forwarding::hold(std::size_t i) {
@@ -89,6 +96,7 @@ std::size_t forwarding::hold(std::size_t i) {
   if (on.here) {
     on.here = nullptr;
     on.forwarder->leader_changed(std::nullopt);
+    on.consumers->follow();
     on.eventstore->hold();
     on.producer->hold();
     on.consumer->hold();
@@ -104,6 +112,7 @@ void forwarding::leave(std::size_t i) {
   auto& on = *threads_[i];
   on.here = nullptr;
   on.forwarder->leader_changed(std::nullopt);
+  on.consumers->follow();
   on.eventstore->follow();
   on.producer->follow();
   on.consumer->follow();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "listening.hpp"
+#include "net/consumer_front.hpp"
 #include "net/forwarded_frames.hpp"
 #include "net/forwarded_requests.hpp"
 #include "net/leadership_front.hpp"
@@ -67,6 +68,7 @@ private:
     std::shared_ptr<leadership_front> eventstore;
     std::shared_ptr<leadership_front> producer;
     std::shared_ptr<leadership_front> consumer;
+    std::shared_ptr<consumer_front> consumers; // before it
     std::shared_ptr<producer_front> binary;
     std::shared_ptr<const served_listeners> here; // null: does not lead
   };

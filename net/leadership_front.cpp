@@ -70,7 +70,9 @@ void leadership_front::become(role next, http_handler here) {
     if (auto exchange = each.lock()) {
       // An answer may be on its way from another thread.
       exchange->set_header_block(options_.header_block);
-      exchange->answer(try_again(leads_no_more));
+      auto lost =
+        options_.lost ? options_.lost(exchange->request()) : std::nullopt;
+      exchange->answer(lost ? std::move(*lost) : try_again(leads_no_more));
     }
 }
 

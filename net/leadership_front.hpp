@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace callboard {
@@ -22,6 +23,9 @@ struct front_options {
   /// Whole lines for answers to what a former leader's routes have seen: those
   /// routes, and their lines, may have ended.
   std::string header_block{};
+  /// What else than 503 is the answer to a request in progress when this node
+  /// ceases to lead; nothing: 503. Null: always nothing.
+  std::function<std::optional<http_answer>(const http_request&)> lost{};
 };
 
 /// The handler of one listener on one io thread of a cluster's node; all calls

@@ -25,7 +25,14 @@ struct fronted : forwarding_fixture {
       .forwarder = at(2).forwarder,
       .is_own = [](auto& request) { return request.target() == "/own"; },
       .own = [](auto&, auto& exchange) { exchange.answer({.body = "own"}); },
-      .header_block = "Front: 1\r\n"});
+      .header_block = "Front: 1\r\n",
+      .lost =
+        [](auto& request) {
+          return request.target() == "/mild"
+                   ? std::optional{http_answer{.status =
+                                                 http_status::no_content}}
+                   : std::nullopt;
+        }});
   }
 
   std::uint64_t ask(std::string_view target) {
@@ -85,6 +92,7 @@ TEST_CASE_METHOD(fronted, "who loses its leadership answers all at once") {
   auto done = ask("/1");
   auto first = ask("/2");
   auto second = ask("/3");
+  auto mild = ask("/mild");
   held[0].answer({.body = "done"});
   run();
   bool told = false;
@@ -99,6 +107,7 @@ TEST_CASE_METHOD(fronted, "who loses its leadership answers all at once") {
     CHECK(client->answer_to(number)->header_block == "Front: 1\r\n");
     CHECK(body_of(*client, number).find("unknown") != std::string::npos);
   }
+  CHECK(status_of(*client, mild) == 204);
   for (auto& each : held)
     each.answer({.body = "late"});
   run();

@@ -22,12 +22,26 @@ public:
   using adder = void (*)(barco_router&, const barco_ptr&);
 
   explicit barco_fixture(adder add = add_producer_routes)
-      : asker_(es.w.vt->sys.spawn(asker_behavior)) {
+      : add_(add), asker_(es.w.vt->sys.spawn(asker_behavior)) {
     state->ports = {.discovery = 9250,
                     .producer = 9251,
                     .consumer = 9252,
                     .metrics = 9253,
                     .binary = 9254};
+    serve_ = make_routes();
+  }
+
+  ~barco_fixture() {
+    caf::anon_send_exit(asker_, caf::exit_reason::user_shutdown);
+    es.settle();
+  }
+
+  barco_fixture(const barco_fixture&) = delete;
+  barco_fixture& operator=(const barco_fixture&) = delete;
+
+  /// Routes to the same actors; other ones than any before, as those of a node
+  /// that leads again.
+  http_handler make_routes() {
     auto& w = es.w;
     auto services = std::make_shared<barco_services>();
     services->broker = std::make_shared<eventstore_services>(
@@ -45,16 +59,13 @@ public:
       access_sources{asker_, w.broker.login, w.broker.routes,
                      w.node->placement},
       access_options{}, std::make_shared<access_shared>());
-    add(routes_, std::move(services));
+    auto routes = std::make_shared<barco_router>();
+    add_(*routes, std::move(services));
+    return serve_by(std::move(routes));
   }
 
-  ~barco_fixture() {
-    caf::anon_send_exit(asker_, caf::exit_reason::user_shutdown);
-    es.settle();
-  }
-
-  barco_fixture(const barco_fixture&) = delete;
-  barco_fixture& operator=(const barco_fixture&) = delete;
+  /// What answers from now on; in the beginning, routes.
+  void serve(http_handler by) { serve_ = std::move(by); }
 
   /// Requests of one TCP connection share a client.
   using connection = std::shared_ptr<stoppable_client>;
@@ -130,12 +141,9 @@ public:
   std::shared_ptr<barco_state> state = std::make_shared<barco_state>();
 
 private:
+  adder add_;
   caf::actor asker_;
-  barco_router routes_;
-  http_handler serve_ = [this](http_request& request,
-                               const http_exchange& exchange) {
-    routes_.serve(request, exchange);
-  };
+  http_handler serve_;
 };
 
 } // namespace callboard::test
