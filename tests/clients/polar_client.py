@@ -304,7 +304,23 @@ def place(key, partitions):
     return min(above // width, partitions - 1)
 
 
+UNIT = (2**64 - 1) // 12288
+
+
+def token(brokers, index):
+    return UNIT * (12288 // brokers) * index - 2**63
+
+
+def place_in_ring(key, brokers, ranges=4):
+    """(index of the token, range) of a key in a cluster."""
+    above, width = murmur3(key.encode()) + 2**63, UNIT * (12288 // brokers)
+    index = min(above // width, brokers - 1)
+    part = (above - index * width) // (width // ranges)
+    return index, part if part < ranges else 0
+
+
 if __name__ == "__main__":
+    assert place_in_ring("hui", 3) == (2, 3) and place_in_ring("key-1", 3) == (1, 1)
     assert murmur3(b"hello") == -3758069500696749310, murmur3(b"hello")
     assert murmur3("日本".encode()) == -7507319893842418264
     print("murmur3 ok", os.path.basename(__file__))
