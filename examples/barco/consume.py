@@ -6,12 +6,13 @@ import argparse
 import json
 import os
 import signal
+import time
 import urllib.error
 import urllib.request
 
 
 def call(method, url, headers=None):
-    """Status and text."""
+    """Status, 0 for none, and text."""
     asked = urllib.request.Request(url, method=method, headers=headers or {})
     try:
         with urllib.request.urlopen(asked, timeout=90) as answer:
@@ -19,6 +20,8 @@ def call(method, url, headers=None):
     except urllib.error.HTTPError as refused:
         with refused:
             return refused.code, refused.read().decode()
+    except OSError as unreachable:  # one of several brokers: the others go on
+        return 0, str(unreachable)
 
 
 def main():
@@ -34,6 +37,7 @@ def main():
     brokers = json.loads(call("GET", f"http://{settings.host}:{settings.discovery_port}/v1/brokers")[1])
     port = brokers["consumerPort"]
     hosts = brokers.get("names") or [f"{brokers['baseName']}{i}.{brokers['serviceName']}" for i in range(brokers["length"])]
+    wait = 5 if len(hosts) == 1 else 1  # one after the other: none may hold up the rest for long
     name = f"python-{os.getpid()}"
     base = f"http://{settings.host}:{port}/v1/consumer"
 
@@ -50,9 +54,11 @@ def main():
             rounds += 1
             for host in hosts:
                 status, text = call("POST", f"http://{host}:{port}/v1/consumer/poll?consumerId={name}",
-                                    {"Accept": "application/json", "Prefer": "wait=5"})
+                                    {"Accept": "application/json", "Prefer": f"wait={wait}"})
                 if status == 409:  # silent for two minutes: registered no more
                     register()
+                elif status == 0:
+                    time.sleep(1)
                 elif status == 200:
                     for chunk in json.loads(text):
                         for offset, value in enumerate(chunk["values"], int(chunk["startOffset"])):
