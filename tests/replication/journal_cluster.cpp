@@ -6,6 +6,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <chrono>
+#include <future>
 #include <thread>
 
 namespace callboard::test {
@@ -35,19 +36,44 @@ bool eventually(const std::function<bool()>& holds) {
   return holds();
 }
 
+member_state journal_node::first_state() const {
+  member_state out;
+  out.self = id_;
+  out.vote.term = 1;
+  out.recovering = joins_;
+  if (!joins_)
+    out.base = {1, 1, 1, encode_voters(cluster_.voters()), {}};
+  return out;
+}
+
+replication_outlets journal_node::outlets() {
+  return {
+    .actors = {.flushed = [this](partition_id, log_index i) { flushed(i); },
+               .failed = [this](partition_id, errc) { failed(); }},
+    .send = [this](raft_id to,
+                   std::string m) { cluster_.deliver(id_, to, std::move(m)); },
+    .role = [this](bool leads, raft_id) { role(leads); },
+    .snapshot_wanted = [this] { snapshots->fetch(); },
+    .members_changed =
+      [this](const group_view& view) {
+        std::lock_guard lock{mutex_};
+        view_ = view;
+      }};
+}
+
 void journal_node::start() {
+  auto folders = snapshot_folders_in(folder.path);
+  REQUIRE(install_snapshot(folders, folder.path / "store", folder.path / "wal",
+                           folder.path / "member")
+            .has_value());
   auto opened = store::open({.folder = folder.path / "store", .partitions = 2});
   REQUIRE(opened.has_value());
   db = std::move(*opened);
   auto state = load_member(folder.path / "member");
   REQUIRE(state.has_value());
   bool fresh = !*state;
-  if (fresh) {
-    state->emplace();
-    (*state)->self = id_;
-    (*state)->vote.term = 1;
-    (*state)->base = {1, 1, 1, encode_voters(cluster_.voters()), {}};
-  }
+  if (fresh)
+    *state = first_state();
   std::string diagnosis;
   auto from = open_log(folder.path / "wal", **state, diagnosis);
   REQUIRE(from.has_value());
@@ -62,18 +88,19 @@ void journal_node::start() {
   options.election_timeout_ms = 200;
   options.heartbeat_ms = 40;
   log = std::make_unique<replicated_journal>(
-    std::move(*from), folder.path / "member", options, *db,
-    replication_outlets{
-      .actors = {.flushed = [this](partition_id, log_index i) { flushed(i); },
-                 .failed = [this](partition_id, errc) { failed(); }},
+    std::move(*from), folder.path / "member", options, *db, outlets());
+  snapshots = std::make_unique<snapshot_exchange>(
+    *db, folders,
+    snapshot_outlets{
+      .base = [this] { return log->base(); },
       .send =
-        [this](raft_id to, std::string m) {
-          cluster_.deliver(id_, to, std::move(m));
+        [this](raft_id to, snapshot_frame kind, std::string bytes) {
+          return cluster_.deliver(id_, to, kind, std::move(bytes));
         },
-      .role = [this](bool leads, raft_id) { role(leads); },
-      .snapshot_wanted = [] {}});
+      .leader = [this] { return log->status().leader; },
+      .complete = [this] { fetched_ = true; }});
   db->on_flushed([this](auto& indexes) { log->release(indexes); });
-  cluster_.reach(id_, log.get());
+  cluster_.reach(id_, this);
   log->start();
 }
 
@@ -83,9 +110,16 @@ void journal_node::stop() {
   cluster_.reach(id_, nullptr);
   db->on_flushed({});
   log->stop();
+  snapshots->stop();
+  snapshots.reset();
   log.reset();
   db.reset();
-  leads_ = false;
+  leads_ = fetched_ = false;
+}
+
+group_view journal_node::view() const {
+  std::lock_guard lock{mutex_};
+  return view_;
 }
 
 void journal_node::lose_disk() {
@@ -153,7 +187,7 @@ std::size_t journal_node::users() const {
   return all ? all->size() : 0;
 }
 
-journal_cluster::journal_cluster(std::size_t nodes) {
+journal_cluster::journal_cluster(std::size_t nodes) : first_nodes_(nodes) {
   for (raft_id id = 1; id <= nodes; ++id)
     nodes_.push_back(std::make_unique<journal_node>(*this, id));
   for (auto& one : nodes_)
@@ -169,8 +203,42 @@ journal_cluster::~journal_cluster() {
 
 std::vector<raft_id> journal_cluster::voters() const {
   std::vector<raft_id> out;
-  for (raft_id id = 1; id <= nodes_.size(); ++id)
+  for (raft_id id = 1; id <= first_nodes_; ++id)
     out.push_back(id);
+  return out;
+}
+
+journal_node& journal_cluster::join() {
+  auto id = nodes_.size() + 1;
+  nodes_.push_back(std::make_unique<journal_node>(*this, id, true));
+  nodes_.back()->start();
+  return *nodes_.back();
+}
+
+void journal_cluster::restart_fetched() {
+  for (auto& one : nodes_)
+    if (one->fetched()) {
+      one->stop();
+      one->start();
+    }
+}
+
+change_answer journal_cluster::change(change_request request) {
+  change_answer out;
+  eventually([&] {
+    restart_fetched();
+    auto told = std::make_shared<std::promise<change_answer>>();
+    auto answer = told->get_future();
+    leader()->log->change(request, [told](change_answer what) {
+      told->set_value(std::move(what));
+    });
+    out = answer.get();
+    bool gone =
+      out.error == errc::not_found && request.goal == change_goal::remove;
+    return out.done || gone
+           || (out.error != errc::none && out.error != errc::unavailable
+               && out.error != errc::too_many_in_flight);
+  });
   return out;
 }
 
@@ -187,6 +255,7 @@ journal_node* journal_cluster::leader() {
 
 bool journal_cluster::publish(const std::string& login) {
   return eventually([&] {
+    restart_fetched();
     auto* at = leader();
     auto index = at ? at->append(login) : std::nullopt;
     if (!index)
@@ -209,10 +278,21 @@ void journal_cluster::deliver(raft_id from, raft_id to, std::string message) {
   std::lock_guard lock{mutex_};
   auto at = reachable_.find(to);
   if (at != reachable_.end() && !cut_.contains(from) && !cut_.contains(to))
-    at->second->received(std::move(message));
+    at->second->log->received(std::move(message));
 }
 
-void journal_cluster::reach(raft_id id, replicated_journal* at) {
+bool journal_cluster::deliver(raft_id from, raft_id to, snapshot_frame kind,
+                              std::string bytes) {
+  std::lock_guard lock{mutex_};
+  auto at = reachable_.find(to);
+  bool arrives =
+    at != reachable_.end() && !cut_.contains(from) && !cut_.contains(to);
+  if (arrives)
+    at->second->snapshots->received(from, kind, std::move(bytes));
+  return arrives;
+}
+
+void journal_cluster::reach(raft_id id, journal_node* at) {
   std::lock_guard lock{mutex_};
   if (at == nullptr)
     reachable_.erase(id);

@@ -1,7 +1,8 @@
-// Three journals in one process: real threads and disks, a network of calls.
+// Some journals in one process: real threads and disks, a network of calls.
 #pragma once
 
 #include "actors/replication/replicated_journal.hpp"
+#include "actors/replication/snapshot_exchange.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 #include <atomic>
@@ -26,8 +27,9 @@ class journal_cluster;
 /// for its actors appends records, and applies them once they are flushed.
 class journal_node {
 public:
-  journal_node(journal_cluster& cluster, raft_id id)
-      : cluster_(cluster), id_(id) {}
+  /// `joins`: it knows nothing of the others when its disk is empty.
+  journal_node(journal_cluster& cluster, raft_id id, bool joins = false)
+      : cluster_(cluster), id_(id), joins_(joins) {}
 
   ~journal_node() { stop(); }
 
@@ -36,6 +38,11 @@ public:
   void lose_disk();
 
   bool leads() const { return leads_; }
+
+  /// It has fetched the leader's store, and must be stopped and started.
+  bool fetched() const { return fetched_; }
+
+  group_view view() const;
 
   /// Appends a record that puts a user; returns its index, nothing if the node
   /// does not lead.
@@ -50,17 +57,23 @@ public:
   temporary_folder folder;
   std::unique_ptr<store> db;
   std::unique_ptr<replicated_journal> log;
+  std::unique_ptr<snapshot_exchange> snapshots;
 
 private:
+  member_state first_state() const;
+  replication_outlets outlets();
   void role(bool leads);
   void flushed(log_index index);
   void failed();
 
   journal_cluster& cluster_;
   raft_id id_;
+  bool joins_;
   std::uint64_t starts_ = 0;
   std::atomic<bool> leads_{false};
-  std::mutex mutex_; // what follows
+  std::atomic<bool> fetched_{false};
+  mutable std::mutex mutex_; // what follows
+  group_view view_;
   std::map<log_index, record> pending_;
   log_index last_;
   log_index flushed_;
@@ -74,6 +87,16 @@ public:
 
   journal_node& node(raft_id id) { return *nodes_[id - 1]; }
 
+  /// One more node, which nobody knows yet.
+  journal_node& join();
+
+  /// Starts those anew that have fetched a store. Call it while waiting.
+  void restart_fetched();
+
+  /// Asks whoever leads until it is done; the last answer, if it never is.
+  change_answer change(change_request request);
+
+  /// Of the nodes that there are from the beginning.
   std::vector<raft_id> voters() const;
 
   /// Waits for a node that leads; null if there is none for long.
@@ -84,14 +107,17 @@ public:
 
   void cut(raft_id id, bool is_cut);
   void deliver(raft_id from, raft_id to, std::string message);
+  bool deliver(raft_id from, raft_id to, snapshot_frame kind,
+               std::string bytes);
 
   /// Null: nothing is delivered to it.
-  void reach(raft_id id, replicated_journal* at);
+  void reach(raft_id id, journal_node* at);
 
 private:
   std::mutex mutex_; // what follows but the nodes
   std::set<raft_id> cut_;
-  std::map<raft_id, replicated_journal*> reachable_;
+  std::map<raft_id, journal_node*> reachable_;
+  std::size_t first_nodes_;
 
   std::vector<std::unique_ptr<journal_node>> nodes_;
 };
