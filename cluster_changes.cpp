@@ -133,11 +133,14 @@ std::vector<peer_address> cluster_member::known_peers() const {
 
 /// On the journal's thread.
 void cluster_member::members_changed(const group_view& view) {
+  bool again = false;
   {
     std::lock_guard lock{mutex_};
     view_ = view;
-    removed_ = false;
+    again = std::exchange(removed_, false);
   }
+  if (again)
+    roles_.take_part(true);
   link_peers();
   for (auto& member : view.members)
     if (member.id != self_)
@@ -206,18 +209,26 @@ void cluster_member::hear_members(node_id from, const std::string& bytes) {
     return;
   bool named =
     std::ranges::find(*members, self_, &raft_member::id) != members->end();
+  bool learns = false;
   {
     std::lock_guard lock{mutex_};
-    if (view_.recovering || view_.members.empty())
+    learns = view_.recovering || view_.members.empty();
+    if (learns)
       told_ = std::move(*members);
-    else if (!named && index > view_.index && !std::exchange(removed_, true))
-      spdlog::warn("this node was removed from the cluster, says node={}: it "
-                   "can be stopped",
-                   from);
-    else
+    else if (named || index <= view_.index || std::exchange(removed_, true))
       return;
   }
-  link_peers();
+  if (learns)
+    return link_peers();
+  spdlog::warn("this node was removed from the cluster, says node={}: it can "
+               "be stopped",
+               from);
+  roles_.take_part(false);
+}
+
+bool cluster_member::removed() const {
+  std::lock_guard lock{mutex_};
+  return removed_;
 }
 
 } // namespace callboard

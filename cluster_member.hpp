@@ -44,6 +44,8 @@ struct cluster_roles {
   /// What another node sent that is not about the log; on the links' thread.
   std::function<void(node_id, std::uint8_t, std::string)> received;
   std::function<void(node_id)> peer_down;
+  /// It was removed from the cluster, or is let in again. Any thread.
+  std::function<void(bool)> take_part;
   /// The store was fetched from the leader: the process must begin anew.
   std::function<void()> restart;
 };
@@ -97,6 +99,9 @@ public:
 
   std::string status() const; // the body of `GET /cluster`
   std::string durability() const;
+
+  /// It was removed from the cluster, as far as it was told.
+  bool removed() const;
 
   /// What an operator wants; see `member_change`. Draining another node is
   /// passed on to it. `then` is called once.

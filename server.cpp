@@ -303,7 +303,7 @@ bool server::impl::ready() const {
   if (!member)
     return node->log->refusal() == errc::none;
   auto now = member->log().status();
-  return now.leader != 0 && !now.recovering;
+  return now.leader != 0 && !now.recovering && !member->removed();
 }
 
 bool server::impl::lead_alone(failure& why) {
@@ -328,6 +328,7 @@ bool server::impl::join_cluster(failure& why) {
          front->received(from, kind, std::move(bytes));
        },
      .peer_down = [front](node_id peer) { front->peer_down(peer); },
+     .take_part = [front](bool does) { front->take_part(does); },
      .restart = [] { ::kill(::getpid(), restart_signal); }},
     own, why);
   if (joined)
