@@ -5,7 +5,7 @@ FROM debian:${DEBIAN}-slim AS build
 COPY scripts/install-packages scripts/packages /src/scripts/
 RUN /src/scripts/install-packages $(cat /src/scripts/packages)
 COPY . /src
-RUN cmake -G Ninja -S /src -B /build -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF \
+RUN cmake --preset release -S /src -B /build -DBUILD_TESTING=OFF \
  && ninja -C /build callboard && install -s /build/callboard /usr/local/bin/
 # The packages that hold the libraries it links to: their names differ between the releases.
 RUN ldd /usr/local/bin/callboard | awk '/=> \// { print "*/" $1 }' | xargs dpkg -S | cut -d: -f1 | sort -u >/runtime-packages

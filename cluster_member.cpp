@@ -197,7 +197,8 @@ std::unique_ptr<journal> cluster_member::make_journal(journal_events actors) {
             snapshots_->fetch();
         },
       .members_changed =
-        [this](const group_view& view) { members_changed(view); }});
+        [this](const group_view& view) { members_changed(view); }},
+    settings_.cluster.wal_keep_bytes);
   journal_ = out.get();
   return out;
 }
@@ -362,8 +363,18 @@ void cluster_member::change_roles() {
 void cluster_member::retire() {
   if (!journal_ || !links_ || journal_->status().peers.size() < 2)
     return;
+  constexpr auto hold_max = std::chrono::milliseconds{500};
   constexpr auto wait_max = std::chrono::seconds{2};
+  auto end = std::chrono::steady_clock::now() + hold_max;
   std::unique_lock lock{mutex_};
+  while (leads_ && std::chrono::steady_clock::now() < end) {
+    lock.unlock();
+    auto left = roles_.hold();
+    lock.lock();
+    if (left == 0)
+      break;
+    wake_.wait_for(lock, std::chrono::milliseconds{2});
+  }
   if (!leads_)
     return;
   journal_->transfer(0);
@@ -381,6 +392,8 @@ void cluster_member::stop_roles() {
 }
 
 void cluster_member::stop() {
+  if (std::exchange(stopped_, true))
+    return;
   stop_roles();
   if (journal_)
     journal_->stop();

@@ -39,7 +39,10 @@ inline constexpr std::size_t cluster_partitions = 12;
 /// thread that may block.
 struct cluster_roles {
   std::function<void()> lead;
-  std::function<void()> leave;                        // only after `lead`
+  std::function<void()> leave; // only after `lead`
+  /// Ends what is in progress, lets nothing new begin; returns how much is
+  /// left. Called again until that is nothing; any thread.
+  std::function<std::size_t()> hold;
   std::function<void(std::optional<node_id>)> follow; // nothing: nobody leads
   /// What another node sent that is not about the log; on the links' thread.
   std::function<void(node_id, std::uint8_t, std::string)> received;
@@ -147,6 +150,7 @@ private:
   std::unique_ptr<cluster_link> links_;
   std::atomic<cluster_link*> sending_{nullptr}; // once it is complete
   std::unique_ptr<snapshot_exchange> snapshots_;
+  bool stopped_ = false; // by then the journal's owner may have ended it
   cluster_roles roles_;
 
   mutable std::mutex mutex_; // what follows

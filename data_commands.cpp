@@ -1,7 +1,7 @@
 // Take the directory, do it, say what came of it.
 #include "data_commands.hpp"
 
-#include "persistence/check.hpp"
+#include "actors/replication/check_member.hpp"
 #include "persistence/compact.hpp"
 #include "persistence/data_folder.hpp"
 
@@ -60,8 +60,11 @@ int check_data(const std::string& data) {
   auto folder = take(data);
   if (!folder)
     return 3;
-  auto found =
-    check(folder->store(), folder->wal(), folder->identity().partitions);
+  auto& who = folder->identity();
+  auto found = who.member == 0
+                 ? check(folder->store(), folder->wal(), who.partitions)
+                 : check_member(folder->store(), folder->wal(),
+                                folder->member(), who.partitions);
   for (auto& line : found.facts)
     std::cout << line << '\n';
   for (auto& line : found.problems)

@@ -84,6 +84,22 @@ void forwarding::lead(std::size_t i, const thread_handlers& by) {
   on.forwarder->leader_changed(self_);
 }
 
+std::size_t forwarding::hold(std::size_t i) {
+  auto& on = *threads_[i];
+  if (on.here) {
+    on.here = nullptr;
+    on.forwarder->leader_changed(std::nullopt);
+    on.eventstore->hold();
+    on.producer->hold();
+    on.consumer->hold();
+    on.binary->hold();
+    on.served->stopping();
+  }
+  return on.eventstore->in_progress() + on.producer->in_progress()
+         + on.consumer->in_progress() + on.binary->in_progress()
+         + on.served->in_progress();
+}
+
 void forwarding::leave(std::size_t i) {
   auto& on = *threads_[i];
   on.here = nullptr;

@@ -36,6 +36,10 @@ public:
   /// This node leads: `by` answers, also what other nodes forward.
   void lead(std::size_t thread, const thread_handlers& by);
 
+  /// It is about to hand its leadership over: what is new waits for the next
+  /// leader. Returns how much is still in progress here; call it again.
+  std::size_t hold(std::size_t thread);
+
   /// It does not any more: what is in progress is answered 503.
   void leave(std::size_t thread);
 

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <future>
 #include <sstream>
 #include <string_view>
@@ -260,6 +261,12 @@ void listeners::lead(const running_broker& broker) {
 
 void listeners::leave() {
   on_each_thread([this](std::size_t i) { forwarding_->leave(i); });
+}
+
+std::size_t listeners::hold() {
+  std::atomic<std::size_t> left{0};
+  on_each_thread([&](std::size_t i) { left += forwarding_->hold(i); });
+  return left;
 }
 
 void listeners::start() {

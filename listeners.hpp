@@ -37,6 +37,10 @@ public:
   /// They do not any more. Blocks until each thread knows.
   void leave();
 
+  /// Of a cluster's node that leads: what is new waits for the next leader.
+  /// Returns how much is still in progress; call it again.
+  std::size_t hold();
+
   /// Of a cluster's node; null if it stands alone.
   forwarding* cluster() noexcept { return forwarding_.get(); }
 

@@ -322,6 +322,7 @@ bool server::impl::join_cluster(failure& why) {
   bool joined = member->start(
     {.lead = [this] { lead(); },
      .leave = [this] { leave(); },
+     .hold = [this] { return listening->hold(); },
      .follow = [front](auto leader) { front->follow(leader); },
      .received =
        [front](node_id from, std::uint8_t kind, std::string bytes) {
@@ -414,15 +415,16 @@ server::~server() {
     self.member->stop_roles();
   if (self.sys && self.broker.routes)
     stop_broker(*self.sys, self.broker);
-  self.listening.reset();
-  // 3. What waits is flushed. 4. No handle outlives the system; its threads
-  // end, and then nothing wakes the journal any more.
+  // 3. What waits is flushed; other nodes are not heard any more.
   if (self.node->db)
     self.node->db->on_flushed({});
   if (self.alone)
     self.alone->stop();
   if (self.member)
     self.member->stop();
+  // 4. No handle outlives the system; its threads end, and then nothing wakes
+  // the journal any more.
+  self.listening.reset();
   self.routes.store({});
   self.sys.reset();
   self.node->log.reset();

@@ -196,6 +196,17 @@ std::vector<setting> cluster_settings() {
        return std::nullopt;
      },
      .get = [](const options& o) { return o.cluster.secret_file; }},
+    {.name = "wal-keep",
+     .help = "bytes of the log that a leader keeps for nodes that lag, while "
+             "they do; 0: none, they get the whole store",
+     .set =
+       [](options& o, const std::string& x) {
+         return set_bytes(o.cluster.wal_keep_bytes, x);
+       },
+     .get =
+       [](const options& o) {
+         return std::to_string(o.cluster.wal_keep_bytes);
+       }},
     {.name = "join",
      .help = "this node is new in a cluster that exists",
      .set = [](options& o,

@@ -28,6 +28,7 @@ struct cluster_options {
   std::string peers_text;          // as it was said, and what it means
   std::vector<peer_address> peers; // all nodes, this one too, by id
   std::string secret_file;
+  std::uint64_t wal_keep_bytes = std::uint64_t{1} << 30; // for nodes that lag
   bool join = false;           // of a cluster that exists: its nodes know more
   std::string advertise_http;  // HOST:PORT that clients of other nodes are told
   std::string advertise_barco; // HOST

@@ -195,6 +195,11 @@ void producer_front::follow() {
   become(role::following, nullptr);
 }
 
+void producer_front::hold() {
+  if (role_ == role::leading)
+    role_ = role::following;
+}
+
 void producer_front::refuse() {
   become(role::refusing, nullptr);
 }

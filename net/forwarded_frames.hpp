@@ -46,7 +46,11 @@ public:
   /// As `leadership_front::lead`.
   void lead(producer_sink here);
   void follow();
+  void hold();
   void refuse();
+
+  /// Frames that this node stores as the leader.
+  std::size_t in_progress() { return in_progress_.size(); }
 
 private:
   enum class role : std::uint8_t { refusing, leading, following };

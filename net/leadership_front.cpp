@@ -52,6 +52,11 @@ void leadership_front::follow() {
   become(role::following, nullptr);
 }
 
+void leadership_front::hold() {
+  if (role_ == role::leading)
+    role_ = role::following;
+}
+
 void leadership_front::refuse() {
   become(role::refusing, nullptr);
 }

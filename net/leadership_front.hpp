@@ -51,6 +51,10 @@ public:
   /// Forwards.
   void follow();
 
+  /// Forwards what is new, and lets what is in progress end here: before this
+  /// node hands its leadership over.
+  void hold();
+
   /// Answers 503: this node neither leads nor knows who does, as before it has
   /// joined.
   void refuse();

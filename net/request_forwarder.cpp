@@ -128,22 +128,43 @@ void request_forwarder::leader_changed(std::optional<node_id> leader) {
   auto changed = leader != leader_;
   leader_ = leader;
   paused_ = false;
-  if (changed) {
-    auto lost = out_at(std::nullopt);
-    for (auto which : lost) {
-      auto& what = requests_.at(which);
-      tell(what.at, forwarding_frame::cancel, what.number);
-    }
-    lose(lost);
-  }
+  if (changed)
+    await_verdicts();
   pump();
   watch();
+}
+
+/// The former leader may still say what it did: it has a moment to. What
+/// changes nothing is asked of the next one at once.
+void request_forwarder::await_verdicts() {
+  std::vector<arrival> repeatable;
+  auto until = clock::now() + options_.verdict_wait_max;
+  for (auto which : out_at(std::nullopt)) {
+    auto& what = requests_.at(which);
+    what.deadline = std::min(what.deadline, until);
+    if (!what.repeatable)
+      continue;
+    tell(what.at, forwarding_frame::cancel, what.number);
+    repeatable.push_back(which);
+  }
+  awaits_verdict_ = true;
+  lose(repeatable);
+}
+
+bool request_forwarder::awaits_verdict() {
+  awaits_verdict_ =
+    awaits_verdict_ && std::any_of(out_.begin(), out_.end(), [this](auto& one) {
+      return requests_.at(one.second).at != leader_;
+    });
+  return awaits_verdict_;
 }
 
 // --- sending ----------------------------------------------------------------
 
 void request_forwarder::pump() {
   if (pumping_) // an answer let the next request of a connection in
+    return;
+  if (awaits_verdict()) // what came earlier may have to come again
     return;
   pumping_ = true;
   if (leader_ == options_.self)
@@ -258,6 +279,15 @@ void request_forwarder::on_timer() {
   watch();
 }
 
+std::string_view request_forwarder::why_late(const pending& what,
+                                             bool was_waiting) const {
+  if (!was_waiting)
+    return what.at == leader_ ? no_answer : leader_was_lost;
+  if (what.stopping)
+    return node_is_stopping;
+  return leader_ ? unreachable : no_leader;
+}
+
 void request_forwarder::give_up_late(clock::time_point now) {
   std::vector<arrival> late;
   for (auto& [which, what] : requests_)
@@ -270,9 +300,7 @@ void request_forwarder::give_up_late(clock::time_point now) {
       continue;
     if (!was_waiting)
       tell(what->at, forwarding_frame::cancel, what->number);
-    what->exchange.answer(try_again(!was_waiting ? no_answer
-                                    : leader_    ? unreachable
-                                                 : no_leader));
+    what->exchange.answer(try_again(why_late(*what, was_waiting)));
   }
 }
 

@@ -44,6 +44,8 @@ struct forwarder_options {
   std::size_t message_bytes_max = limits::forwarded_message_bytes_max;
   std::chrono::milliseconds leader_wait_max = limits::leader_wait_max;
   std::chrono::milliseconds retry_interval = limits::forward_retry_interval;
+  std::chrono::milliseconds verdict_wait_max = limits::verdict_wait_max;
+  std::chrono::milliseconds stopping_wait_max = limits::stopping_wait_max;
   std::chrono::milliseconds answer_wait_max = limits::forwarded_wait_max;
 };
 
@@ -56,9 +58,9 @@ struct forwarder_options {
 ///
 /// Requests are sent in the order in which they came, also those that wait
 /// again; so what one client sends is served in order unless it hears of a
-/// failure. The outcome is unknown if the leader changes or cannot be reached
-/// any more while a request is out. What waits and is out together is bounded
-/// in number and bytes.
+/// failure. The outcome is unknown if the leader cannot be reached any more
+/// while a request is out, or changes and does not say soon what it did. What
+/// waits and is out together is bounded in number and bytes.
 class request_forwarder
     : public std::enable_shared_from_this<request_forwarder> {
 public:
@@ -108,6 +110,7 @@ private:
     clock::time_point deadline;   // of its waiting, or of its being out
     node_id at = 0;               // while it is out
     std::uint64_t number = 0;
+    bool stopping = false; // its connection ends after this
   };
 
   // sending
@@ -123,6 +126,8 @@ private:
   std::optional<pending> take(arrival which);
   void deliver(node_id from, forwarded_answer answer);
   void not_served(arrival which);
+  void await_verdicts();
+  bool awaits_verdict();
   void lose(const std::vector<arrival>& which);
   void gone(arrival which);
   void finish(arrival which);
@@ -135,12 +140,14 @@ private:
   void watch();
   void on_timer();
   void give_up_late(clock::time_point now);
+  std::string_view why_late(const pending& what, bool was_waiting) const;
 
   forwarder_options options_;
   timer timer_;
   bool timed_ = false; // the timer is armed
   bool stopped_ = false;
   bool pumping_ = false;
+  bool awaits_verdict_ = false; // of a former leader
   bool paused_ = false; // the leader did not take something; until the timer
   std::optional<node_id> leader_;
 

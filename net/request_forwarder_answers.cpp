@@ -108,6 +108,8 @@ void request_forwarder::deliver(node_id from, forwarded_answer answer) {
     };
   what->exchange.set_header_block({}); // the answer has that of the leader
   what->exchange.answer(std::move(out));
+  if (awaits_verdict_)
+    pump();
 }
 
 /// Answers hold views of static text.
@@ -186,7 +188,8 @@ void request_forwarder::gone(arrival which) {
     tell(what->at, forwarding_frame::cancel, what->number);
 }
 
-/// This node stops.
+/// This node stops. What waits has a moment left: it may be stopping because
+/// another one is about to lead.
 void request_forwarder::finish(arrival which) {
   auto found = requests_.find(which);
   if (found == requests_.end())
@@ -194,8 +197,11 @@ void request_forwarder::finish(arrival which) {
   if (!waiting_.contains(which))
     return tell(found->second.at, forwarding_frame::finish,
                 found->second.number);
-  auto what = take(which);
-  what->exchange.answer(try_again(node_is_stopping));
+  auto& what = found->second;
+  what.stopping = true;
+  what.wait_until = what.deadline =
+    std::min(what.wait_until, clock::now() + options_.stopping_wait_max);
+  watch();
 }
 
 } // namespace callboard

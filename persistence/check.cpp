@@ -172,26 +172,35 @@ private:
 
 } // namespace
 
+checked_store check_store(const std::filesystem::path& store_folder,
+                          std::size_t partitions) {
+  checked_store out;
+  if (!std::filesystem::exists(store_folder)) {
+    out.applied.resize(partitions);
+    return out;
+  }
+  auto db = database::open({.folder = store_folder, .read_only = true});
+  auto view = db ? db->read() : result<transaction>{db.error()};
+  if (!view) {
+    out.report.problems.push_back("the store cannot be opened: "
+                                  + std::string{to_string(view.error())});
+    return out;
+  }
+  checker all{*view, partitions, out.report};
+  all.run();
+  out.applied = all.applied();
+  return out;
+}
+
 check_report check(const std::filesystem::path& store_folder,
                    const std::filesystem::path& wal_folder,
                    std::size_t partitions) {
-  check_report report;
-  std::vector<log_index> applied(partitions);
-  if (std::filesystem::exists(store_folder)) {
-    auto db = database::open({.folder = store_folder, .read_only = true});
-    auto view = db ? db->read() : result<transaction>{db.error()};
-    if (!view) {
-      report.problems.push_back("the store cannot be opened: "
-                                + std::string{to_string(view.error())});
-      return report;
-    }
-    checker all{*view, partitions, report};
-    all.run();
-    applied = all.applied();
-  }
-  auto last = applied;
+  auto [report, last] = check_store(store_folder, partitions);
+  if (last.empty())
+    return report;
   auto found = wal::inspect(
-    wal_folder, [&](const wal_format::entry_view& entry) -> result<void> {
+    wal_folder,
+    [&, &last = last](const wal_format::entry_view& entry) -> result<void> {
       if (entry.partition.value >= partitions)
         return errc::corrupt;
       auto& before = last[entry.partition.value];

@@ -50,6 +50,17 @@ private:
   std::string_view bytes_;
 };
 
+/// Only partition 0 can be read again, and has its log for itself.
+template <class Entries>
+std::vector<log_index> readable(const Entries& entries) {
+  std::vector<log_index> out;
+  for (auto& entry : entries) {
+    assert(entry.partition == partition_id{0});
+    out.push_back(entry.index);
+  }
+  return out;
+}
+
 struct found_file {
   std::uint64_t sequence = 0;
   fs::path path;
@@ -82,8 +93,9 @@ std::vector<found_file> files_in(const fs::path& folder,
 /// Reads files in order; see `wal_format` for what is damage and what is not.
 class reader {
 public:
-  reader(const fs::path& folder, const wal::visitor& visit)
-      : visit_(visit), files(files_in(folder, ".wal")) {
+  reader(const fs::path& folder, const wal::visitor& visit,
+         wal_sections* sections = nullptr)
+      : visit_(visit), sections_(sections), files(files_in(folder, ".wal")) {
     for (auto& file : files)
       if (auto frame =
             read_frame(mapped_file{file.path}.bytes(), file.sequence, 0)) {
@@ -129,6 +141,9 @@ public:
           return taken;
         ++seen.entries;
       }
+      if (sections_)
+        sections_->add(files[k].sequence, at, frame->end - at,
+                       readable(*entries));
       ++seen.frames;
       ++next_frame;
       at = frame->end;
@@ -145,6 +160,7 @@ public:
 
 private:
   const wal::visitor& visit_;
+  wal_sections* sections_;
 
 public:
   std::vector<found_file> files;
@@ -153,6 +169,11 @@ public:
 };
 
 } // namespace
+
+wal::wal(wal_options options) : options_(std::move(options)) {
+  if (options_.readable_from)
+    sections_.emplace(*options_.readable_from);
+}
 
 fs::path wal::path_of(std::uint64_t sequence, const char* extension) const {
   auto name = std::to_string(sequence);
@@ -182,7 +203,8 @@ result<std::unique_ptr<wal>> wal::open(const wal_options& options,
   if (failed)
     return errc::storage_failed;
   std::unique_ptr<wal> out{new wal{options}};
-  reader from{options.folder, visit};
+  reader from{options.folder, visit,
+              out->sections_ ? &*out->sections_ : nullptr};
   for (std::size_t k = 0; k < from.files.size(); ++k) {
     out->files_.push_back({from.files[k].sequence, {}});
     if (auto done = from.read_file(k, out->files_.back().last); !done) {
@@ -210,11 +232,13 @@ result<void> wal::append(std::span<const journal_entry> entries) {
   assert(bytes <= options_.file_bytes);
   if (current_ && !current_->fits(bytes))
     current_.reset();
+  std::size_t at = 0;
   // A file that failed is given up; the frame is tried once in another one.
   for (bool second : {false, true}) {
     if (!current_)
       if (auto begun = begin_file(); !begun)
         return begun;
+    at = current_->at();
     write_frame(frame_, current_sequence_, next_frame_, entries);
     auto written = current_->write(frame_);
     if (written)
@@ -229,6 +253,8 @@ result<void> wal::append(std::span<const journal_entry> entries) {
     auto& last = files_.back().last[entry.partition];
     last = std::max(last, entry.index);
   }
+  if (sections_)
+    sections_->add(current_sequence_, at, frame_.size(), readable(entries));
   return {};
 }
 
@@ -279,32 +305,48 @@ result<void> wal::prepare(std::size_t spares) {
   }
 }
 
-void wal::release(const std::vector<log_index>& flushed) {
+void wal::release(const std::vector<log_index>& flushed,
+                  const wal_retention& keep) {
+  while (release_one(flushed, keep)) // whoever appends waits for one at most
+    ;
+}
+
+bool wal::release_one(const std::vector<log_index>& flushed,
+                      const wal_retention& keep) {
   std::lock_guard lock{mutex_};
-  while (files_.size() > (writing_ ? 1 : 0)) {
-    auto& oldest = files_.front();
-    bool needed =
-      std::any_of(oldest.last.begin(), oldest.last.end(), [&](auto& entry) {
-        auto p = entry.first.value;
-        return p >= flushed.size() || entry.second > flushed[p];
-      });
-    if (needed)
-      return;
-    std::error_code failed;
-    auto path = path_of(oldest.sequence, ".wal");
-    auto spare = path_of(oldest.sequence, ".spare");
-    bool recycle = spares_.size() < spares_max
-                   && fs::file_size(path, failed) == options_.file_bytes;
-    if (recycle)
-      fs::rename(path, spare, failed);
-    else
-      fs::remove(path, failed);
-    if (failed)
-      return; // tried again with the next flush
-    if (recycle)
-      spares_.push_back(spare);
-    files_.pop_front();
-  }
+  auto in_lmdb = [&](const used_file& file) {
+    return std::all_of(file.last.begin(), file.last.end(), [&](auto& entry) {
+      auto p = entry.first.value;
+      return p < flushed.size() && entry.second <= flushed[p];
+    });
+  };
+  auto end = files_.end() - (writing_ ? 1 : 0);
+  auto needless = std::uint64_t(std::find_if_not(files_.begin(), end, in_lmdb)
+                                - files_.begin());
+  if (needless == 0)
+    return false;
+  auto& oldest = files_.front();
+  auto last = oldest.last.find({0});
+  bool wanted = last != oldest.last.end() && last->second >= keep.from;
+  if (wanted && needless * options_.file_bytes <= keep.bytes_max)
+    return false;
+  std::error_code failed;
+  auto path = path_of(oldest.sequence, ".wal");
+  auto spare = path_of(oldest.sequence, ".spare");
+  bool recycle = spares_.size() < spares_max
+                 && fs::file_size(path, failed) == options_.file_bytes;
+  if (recycle)
+    fs::rename(path, spare, failed);
+  else
+    fs::remove(path, failed);
+  if (failed)
+    return false; // tried again with the next flush
+  if (recycle)
+    spares_.push_back(spare);
+  if (sections_)
+    sections_->drop(oldest.sequence);
+  files_.pop_front();
+  return true;
 }
 
 std::uint64_t wal::bytes() const {

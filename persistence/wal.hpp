@@ -2,6 +2,7 @@
 #pragma once
 
 #include "persistence/wal_file.hpp"
+#include "persistence/wal_sections.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -17,6 +18,16 @@ namespace callboard {
 struct wal_options {
   std::filesystem::path folder; // made if missing
   std::size_t file_bytes = std::size_t{64} << 20;
+  /// Entries of partition 0 from here on can be read again, until their file is
+  /// released. Not set: none, and nothing is remembered of them.
+  std::optional<log_index> readable_from{};
+};
+
+/// Entries of partition 0 that are kept for others, though LMDB has them: from
+/// `from` on, in no more than `bytes_max` of files.
+struct wal_retention {
+  log_index from{UINT64_MAX};
+  std::uint64_t bytes_max = 0;
 };
 
 /// A sequence of files `NNN.wal` in one folder, written one after the other;
@@ -25,7 +36,7 @@ struct wal_options {
 /// end is in doubt: the failed frame is written again, with its number, as the
 /// first of that file, and makes the doubtful one void.
 ///
-/// `append` on one thread; `release` and `prepare` on another one.
+/// `append` on one thread; all else on any.
 class wal {
 public:
   /// Called for each entry from the oldest file on, in order. An index that was
@@ -58,8 +69,21 @@ public:
   result<void> append(std::span<const journal_entry> entries);
 
   /// Everything up to these indexes (by partition number) is in LMDB: files
-  /// that hold nothing else become spare ones.
-  void release(const std::vector<log_index>& flushed);
+  /// that hold nothing else, and nothing to keep, become spare ones.
+  void release(const std::vector<log_index>& flushed,
+               const wal_retention& keep = {});
+
+  /// Entries of partition 0 from `from` on, that one at least, and what lies
+  /// with it: some 64 KiB, or a frame more. Blocks on the disk.
+  /// Errors: not_found (it is not kept, or not readable), corrupt,
+  /// storage_failed.
+  result<std::vector<journal_entry>> read(log_index from) const;
+
+  /// The oldest entry that can be read; nothing: none can.
+  std::optional<log_index> first_readable() const;
+
+  /// No frame may be larger.
+  std::size_t file_bytes() const noexcept { return options_.file_bytes; }
 
   /// Makes spare files until there are this many, so that `append` does not
   /// have to and a full disk is noticed ahead. Errors: storage_full,
@@ -75,7 +99,10 @@ private:
     std::map<partition_id, log_index> last; // highest index of each partition
   };
 
-  explicit wal(wal_options options) : options_(std::move(options)) {}
+  explicit wal(wal_options options);
+
+  bool release_one(const std::vector<log_index>& flushed,
+                   const wal_retention& keep);
 
   result<void> begin_file();
   void give_up_file();
@@ -88,8 +115,9 @@ private:
   std::optional<wal_file> current_; // none: the next append begins one
   std::uint64_t current_sequence_ = 0;
 
-  mutable std::mutex mutex_;    // what follows
+  mutable std::mutex mutex_; // what follows
   std::deque<used_file> files_;
+  std::optional<wal_sections> sections_;
   bool writing_ = false; // to the last of them
   std::vector<std::filesystem::path> spares_;
   std::uint64_t next_sequence_ = 1;

@@ -83,6 +83,9 @@ public:
 
   bool fits(std::size_t bytes) const noexcept { return at_ + bytes <= size_; }
 
+  /// Where the next `write` begins.
+  std::size_t at() const noexcept { return at_; }
+
   /// Writes behind what was written, and flushes. After an error the file must
   /// not be written to again: what the kernel has of it is unknown.
   result<void> write(std::string_view bytes);

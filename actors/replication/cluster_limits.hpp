@@ -28,7 +28,7 @@ inline constexpr std::chrono::milliseconds farewell_wait = 2s;
 
 /// A follower that hears nothing from a leader for so long, and up to twice
 /// that, asks for votes.
-inline constexpr std::chrono::milliseconds election_timeout = 800ms;
+inline constexpr std::chrono::milliseconds election_timeout = 600ms;
 inline constexpr std::chrono::milliseconds heartbeat_interval = 100ms;
 
 /// A leader without its majority keeps at most so many entries that nobody has:
@@ -59,6 +59,15 @@ inline constexpr std::size_t replication_bytes_max = std::size_t{1} << 20;
 inline constexpr std::size_t tail_entries_max = 20'000;
 inline constexpr std::size_t tail_bytes_max = std::size_t{64} << 20;
 
+/// Files of the log that are kept for followers that lag, unless it is set.
+inline constexpr std::uint64_t wal_keep_bytes = std::uint64_t{1} << 30;
+
+/// What is read from them and not sent to all that lack it; and what is sent to
+/// one follower at once, which bounds how long the others wait for a heartbeat.
+/// So many entries may be in flight that they have about half as many bytes.
+inline constexpr std::size_t catch_up_bytes_max = std::size_t{64} << 20;
+inline constexpr std::size_t catch_up_burst_bytes_max = std::size_t{8} << 20;
+
 /// Of one batch of the journal, unless a record alone is larger; and what a
 /// leader has submitted and is not committed yet.
 inline constexpr std::size_t batch_bytes_max = std::size_t{4} << 20;
@@ -83,6 +92,13 @@ inline constexpr std::size_t forwarded_message_bytes_max = std::size_t{40}
 /// again to one that did not take it.
 inline constexpr std::chrono::milliseconds leader_wait_max = 5s;
 inline constexpr std::chrono::milliseconds forward_retry_interval = 50ms;
+
+/// How long a leader that is one no more may take to say what it did with a
+/// request.
+inline constexpr std::chrono::milliseconds verdict_wait_max = 300ms;
+
+/// How long a request waits for the next leader at a node that stops.
+inline constexpr std::chrono::milliseconds stopping_wait_max = 2s;
 
 /// From handing a request over to its answer (a long poll adds its own time):
 /// longer than what clients are made to wait, so this ends only what has no

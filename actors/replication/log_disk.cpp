@@ -5,6 +5,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -27,8 +28,15 @@ journal_entry to_wal(entry_index index, const log_entry& entry) {
   return out;
 }
 
-/// Takes one entry of the wal in behind `base`.
-result<void> take(stored_member& into, const wal_format::entry_view& entry) {
+log_entry from_wal(std::uint64_t term, std::string_view body) {
+  return {term, static_cast<entry_kind>(body.front()),
+          std::make_shared<const std::string>(body.substr(1))};
+}
+
+} // namespace
+
+result<void> take_entry(stored_member& into,
+                        const wal_format::entry_view& entry) {
   auto base = into.state.base.index;
   auto index = entry.index.value;
   if (entry.partition != the_log || entry.body.empty())
@@ -37,26 +45,25 @@ result<void> take(stored_member& into, const wal_format::entry_view& entry) {
   if (kind != entry_kind::command && kind != entry_kind::barrier
       && kind != entry_kind::configuration)
     return errc::corrupt;
-  if (index <= base)
+  // An older term behind the base: it was replaced, and the base was saved
+  // before what replaced it.
+  if (index <= base || entry.term < into.state.base.term)
     return {};
   if (index > base + into.entries.size() + 1)
     return errc::corrupt; // entries in between are gone
   into.entries.resize(index - base - 1);
-  into.entries.push_back(
-    {entry.term, kind,
-     std::make_shared<const std::string>(entry.body.substr(1))});
+  into.entries.push_back(from_wal(entry.term, entry.body));
   return {};
 }
 
-} // namespace
-
 result<stored_member> open_log(const std::filesystem::path& folder,
-                               member_state state, std::string& diagnosis) {
+                               member_state state, std::string& diagnosis,
+                               std::size_t file_bytes) {
   stored_member out;
   out.state = std::move(state);
   auto files = wal::open(
-    {folder, limits::wal_file_bytes},
-    [&](auto& entry) { return take(out, entry); }, diagnosis);
+    {folder, file_bytes, log_index{out.state.base.index + 1}},
+    [&](auto& entry) { return take_entry(out, entry); }, diagnosis);
   if (!files)
     return files.error();
   out.files = std::move(*files);
@@ -73,9 +80,10 @@ stored_log log_of(const stored_member& from) {
 
 log_disk::log_disk(std::unique_ptr<wal> files,
                    std::filesystem::path member_file, member_state state,
-                   std::function<void(std::size_t)> done)
+                   std::function<void(std::size_t)> done,
+                   std::uint64_t keep_bytes)
     : files_(std::move(files)), member_file_(std::move(member_file)),
-      state_(std::move(state)), done_(std::move(done)),
+      state_(std::move(state)), done_(std::move(done)), keep_bytes_(keep_bytes),
       base_(state_.base.index), thread_([this] { run(); }) {}
 
 log_disk::~log_disk() {
@@ -103,9 +111,17 @@ void log_disk::put(step what) {
 void log_disk::run() {
   std::unique_lock lock{mutex_};
   for (;;) {
-    wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-    if (queue_.empty())
+    wake_.wait(lock,
+               [this] { return stopping_ || !queue_.empty() || needless_; });
+    if (queue_.empty() && stopping_)
       return;
+    if (queue_.empty()) {
+      needless_ = false;
+      lock.unlock();
+      release();
+      lock.lock();
+      continue;
+    }
     auto steps = std::exchange(queue_, {});
     lock.unlock();
     auto written = write(steps);
@@ -134,6 +150,7 @@ result<void> log_disk::write(const std::deque<step>& steps) {
   auto started = std::chrono::steady_clock::now();
   std::vector<journal_entry> some;
   std::size_t bytes = 0;
+  auto most = std::min(limits::wal_group_bytes_max, files_->file_bytes() / 2);
   auto append = [&]() -> result<void> {
     if (some.empty())
       return {};
@@ -149,7 +166,7 @@ result<void> log_disk::write(const std::deque<step>& steps) {
   for (auto& one : steps)
     for (std::size_t i = 0; i < one.entries.size(); ++i) {
       auto size = one.entries[i].payload ? one.entries[i].payload->size() : 0;
-      if (bytes + size > limits::wal_group_bytes_max)
+      if (bytes + size > most)
         if (auto done = append(); !done)
           return done;
       some.push_back(to_wal(one.first + i, one.entries[i]));
@@ -180,8 +197,40 @@ result<void> log_disk::write_state(const std::deque<step>& steps) {
   return {};
 }
 
+void log_disk::release() {
+  files_->release({{base_}}, {{kept_}, keep_bytes_});
+}
+
+void log_disk::keep_for_others(entry_index from) {
+  auto base = base_.load();
+  if (kept_.exchange(from) > base || from <= base)
+    return; // nothing was kept, or still is: the next flush sees to it
+  {
+    std::lock_guard lock{mutex_};
+    needless_ = true;
+  }
+  wake_.notify_one();
+}
+
+result<std::vector<log_entry>> log_disk::read(entry_index from) const {
+  auto some = files_->read({from});
+  if (!some)
+    return some.error();
+  std::vector<log_entry> out;
+  for (auto& one : *some) {
+    if (one.body.empty())
+      return errc::corrupt;
+    out.push_back(from_wal(one.term, one.body));
+  }
+  return out;
+}
+
+entry_index log_disk::first_readable() const {
+  return files_->first_readable().value_or(log_index{UINT64_MAX}).value;
+}
+
 void log_disk::tidy() {
-  files_->release({{base_}});
+  release();
   auto ready = files_->prepare(limits::wal_spares);
   no_spare_ = ready ? errc::none : ready.error();
 }

@@ -1,6 +1,7 @@
 // The durable half of a member: its log in the wal, and its member file.
 #pragma once
 
+#include "actors/core/limits.hpp"
 #include "actors/replication/member_file.hpp"
 #include "actors/replication/raft_driver.hpp"
 #include "persistence/wal.hpp"
@@ -30,9 +31,16 @@ struct stored_member {
 /// Reads the log behind `state.base`. An index that was seen before replaces
 /// the tail from there. In the wal the log is partition 0; an entry's body is
 /// its kind and its payload. Errors: corrupt (`diagnosis` says where; entries
-/// are missing, or damaged), and those of the wal.
+/// are missing, or damaged), and those of the wal. `file_bytes` is of new
+/// files: a test's are small.
 result<stored_member> open_log(const std::filesystem::path& folder,
-                               member_state state, std::string& diagnosis);
+                               member_state state, std::string& diagnosis,
+                               std::size_t file_bytes = limits::wal_file_bytes);
+
+/// One entry of the wal, after those before it. Errors: corrupt (it is none, or
+/// entries before it are missing).
+result<void> take_entry(stored_member& into,
+                        const wal_format::entry_view& entry);
 
 /// What a driver starts from.
 stored_log log_of(const stored_member& from);
@@ -52,9 +60,11 @@ public:
     std::vector<log_entry> entries{};
   };
 
-  /// `done`: so many more steps are durable; on the thread of the disk.
+  /// `done`: so many more steps are durable; on the thread of the disk. At most
+  /// `keep_bytes` of files are kept for others.
   log_disk(std::unique_ptr<wal> files, std::filesystem::path member_file,
-           member_state state, std::function<void(std::size_t)> done);
+           member_state state, std::function<void(std::size_t)> done,
+           std::uint64_t keep_bytes = 0);
 
   ~log_disk(); // stops
 
@@ -69,9 +79,19 @@ public:
   /// Why no spare file can be made, or none.
   errc no_spare() const noexcept { return no_spare_; }
 
-  /// Recycles what the base made needless, and keeps spare files ready. On one
-  /// thread at a time, which is not that of the disk.
+  /// Recycles what the base made needless, and keeps spare files ready.
   void tidy();
+
+  /// Another member lacks the entries from `from` on: they are not recycled
+  /// while there is room. UINT64_MAX: nobody lacks any.
+  void keep_for_others(entry_index from);
+
+  /// Durable entries from `from` on, also before the base: that one at least.
+  /// Errors: as `wal::read`.
+  result<std::vector<log_entry>> read(entry_index from) const;
+
+  /// The oldest entry that `read` finds; UINT64_MAX: it finds none.
+  entry_index first_readable() const;
 
   journal_counts counts() const noexcept;
 
@@ -79,12 +99,15 @@ private:
   void run();
   result<void> write(const std::deque<step>& steps);
   result<void> write_state(const std::deque<step>& steps);
+  void release();
 
   std::unique_ptr<wal> files_;
   std::filesystem::path member_file_;
   member_state state_; // as it is on disk
   std::function<void(std::size_t)> done_;
+  std::uint64_t keep_bytes_;
   std::atomic<entry_index> base_;
+  std::atomic<entry_index> kept_{UINT64_MAX}; // for others, from here on
   std::atomic<errc> refusal_{errc::none};
   std::atomic<errc> no_spare_{errc::none};
   std::atomic<std::uint64_t> flushes_{0};
@@ -96,6 +119,7 @@ private:
   std::mutex mutex_; // what follows
   std::condition_variable wake_;
   std::deque<step> queue_;
+  bool needless_ = false; // there may be files that nobody needs any more
   bool stopping_ = false;
   std::thread thread_;
 };

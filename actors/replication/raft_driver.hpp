@@ -201,6 +201,7 @@ private:
   bool accept(const raft_message& header) const;
   void send(const raft_message& message, raft_effects& out);
   void send_entries(peer_message whole, raft_effects& out);
+  void fit_in_flight(std::size_t sent_bytes);
   void send_snapshot_instead(peer_message message, raft_effects& out);
   void describe_snapshot(peer_message& message) const;
   void emit(peer_message message, raft_effects& out);
@@ -232,6 +233,7 @@ private:
   std::deque<peer_message> deferred_; // those messages
   std::map<raft_id, peer> peers_;
   std::optional<handing_over> handing_over_; // until the other has everything
+  std::size_t entry_bytes_ = 0;              // about, of the entries sent last
   bool recovering_ = false;
   raft_id leader_ = 0;
   entry_term leader_term_ = 0;

@@ -3,6 +3,8 @@
 #include "actors/replication/raft_driver.hpp"
 #include "actors/replication/raft_engine.hpp"
 
+#include <algorithm>
+
 namespace callboard {
 
 using namespace engine;
@@ -139,6 +141,7 @@ void raft_driver::send_entries(peer_message whole, raft_effects& out) {
     return send_snapshot_instead(std::move(whole), out);
   auto part = whole;
   std::size_t bytes = 0;
+  std::size_t all_bytes = 0;
   auto finish = [&] {
     part.header.append_entries.n_entries = unsigned(part.entries.size());
     emit(std::move(part), out);
@@ -147,7 +150,7 @@ void raft_driver::send_entries(peer_message whole, raft_effects& out) {
     auto found = find(next);
     if (!found && i == 0)
       return send_snapshot_instead(std::move(whole), out);
-    if (!found)
+    if (!found || all_bytes > limits::catch_up_burst_bytes_max)
       break; // it begins with this one when the follower has those before
     auto& e = *found;
     auto size = e.payload ? e.payload->size() : 0;
@@ -164,10 +167,25 @@ void raft_driver::send_entries(peer_message whole, raft_effects& out) {
       bytes = 0;
     }
     bytes += size;
+    all_bytes += size;
+    fit_in_flight(size);
     part.entries.push_back(std::move(e));
   }
   finish(); // without entries it is a heartbeat
   peers_[whole.to].next = next;
+}
+
+/// The engine counts entries. One that did not leave with those before it
+/// costs a refusal, and sending all that is in flight again.
+void raft_driver::fit_in_flight(std::size_t sent_bytes) {
+  constexpr std::size_t memory = 16; // entries
+  entry_bytes_ += sent_bytes / memory;
+  entry_bytes_ -= entry_bytes_ / memory;
+  auto fit = limits::catch_up_burst_bytes_max / 2
+             / std::max<std::size_t>(entry_bytes_, 1);
+  auto most = std::size_t{options_.in_flight_entries_max};
+  raft_set_max_inflight_entries(
+    &engine_, unsigned(std::clamp(fit, std::min<std::size_t>(2, most), most)));
 }
 
 void raft_driver::send_snapshot_instead(peer_message message,

@@ -96,14 +96,17 @@ bool replicated_journal::may_submit() const {
 
 void replicated_journal::submit() {
   while (may_submit()) {
-    auto batch = take_batch();
-    if (batch.empty())
+    if (!refused_batch_)
+      refused_batch_ = take_batch();
+    auto payload = std::exchange(refused_batch_, nullptr);
+    if (!payload)
       return;
-    auto payload = std::make_shared<const std::string>(encode_batch(batch));
     auto effects = driver_->submit(now(), {{0, entry_kind::command, payload}});
-    if (!effects) { // it is handing its leadership over, or lost it
-      for (auto& one : batch)
-        outlets_.actors.failed(one.partition, errc::unavailable);
+    if (!effects) {
+      // It is handing its leadership over, or is about to hear that it lost it.
+      // What was submitted before may be committed all the same, so nothing may
+      // fail yet.
+      refused_batch_ = std::move(payload);
       return;
     }
     in_flight_.push_back({driver_->last_index(), payload->size()});
@@ -113,8 +116,8 @@ void replicated_journal::submit() {
 }
 
 /// What follows on what was submitted; the rest was decided on top of what was
-/// lost.
-std::vector<journal_entry> replicated_journal::take_batch() {
+/// lost. Null: nothing waits.
+std::shared_ptr<const std::string> replicated_journal::take_batch() {
   std::vector<journal_entry> out;
   std::size_t bytes = 0;
   std::size_t taken = 0;
@@ -134,7 +137,8 @@ std::vector<journal_entry> replicated_journal::take_batch() {
     out.push_back(std::move(next));
   }
   waiting_ -= taken;
-  return out;
+  return out.empty() ? nullptr
+                     : std::make_shared<const std::string>(encode_batch(out));
 }
 
 void replicated_journal::fail_waiting() {
@@ -157,6 +161,7 @@ void replicated_journal::watch_role() {
     leads_ = serving_ = false;
     in_flight_.clear();
     in_flight_bytes_ = 0;
+    refused_batch_ = nullptr;
     to_tell_.clear();
     for (std::size_t p = 0; p < last_.size(); ++p)
       outlets_.actors.failed({p}, errc::unavailable);

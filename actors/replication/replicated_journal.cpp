@@ -28,21 +28,24 @@ constexpr auto disk_patience = 1s;
 replicated_journal::replicated_journal(stored_member from,
                                        std::filesystem::path member_file,
                                        raft_options options, store& db,
-                                       replication_outlets outlets)
+                                       replication_outlets outlets,
+                                       std::uint64_t wal_keep_bytes)
     : options_(std::move(options)), db_(db), outlets_(std::move(outlets)),
-      from_(log_of(from)), recovering_(from.state.recovering),
-      fresh_(from.fresh) {
+      from_(log_of(from)),
+      reader_([this](entry_index index) { return disk_->read(index); }),
+      recovering_(from.state.recovering), fresh_(from.fresh) {
   status_.self = from.state.self;
   base_ = from.state.base;
-  disk_ =
-    std::make_unique<log_disk>(std::move(from.files), std::move(member_file),
-                               from.state, [this](std::size_t count) {
-                                 {
-                                   std::lock_guard lock{mutex_};
-                                   input_.steps_done += count;
-                                 }
-                                 wake();
-                               });
+  disk_ = std::make_unique<log_disk>(
+    std::move(from.files), std::move(member_file), from.state,
+    [this](std::size_t count) {
+      {
+        std::lock_guard lock{mutex_};
+        input_.steps_done += count;
+      }
+      wake();
+    },
+    wal_keep_bytes);
 }
 
 void replicated_journal::start() {
@@ -143,7 +146,7 @@ bool replicated_journal::has_work() const {
 }
 
 void replicated_journal::run() try {
-  driver_.emplace(options_, [this](entry_index i) { return loaded(i); });
+  driver_.emplace(options_, [this](entry_index i) { return stored(i); });
   loaded_ = from_.entries;
   loaded_after_ = from_.first - 1;
   driver_->set_recovering(recovering_);
@@ -223,7 +226,7 @@ void replicated_journal::steps_done(std::size_t count) {
       unload(UINT64_MAX, base->index);
       perform(driver_->compacted(
         now(), std::make_shared<const log_snapshot>(std::move(*base)),
-        limits::tail_entries_max));
+        readable_before(base->index)));
     }
   }
 }
@@ -236,8 +239,10 @@ void replicated_journal::perform(raft_effects effects) {
     installing_ = installing_ || step.install;
     if (installing_)
       continue;
-    if (step.first > 0)
+    if (step.first > 0) {
       unload(step.first, 0);
+      reader_.forget(step.first);
+    }
     steps_.emplace_back();
     disk_->put({.vote = step.state,
                 .first = step.first,
@@ -249,21 +254,6 @@ void replicated_journal::perform(raft_effects effects) {
     committed(one);
   if (effects.wake_at)
     wake_at_ = effects.wake_at;
-}
-
-std::optional<log_entry> replicated_journal::loaded(entry_index index) const {
-  if (index <= loaded_after_ || index > loaded_after_ + loaded_.size())
-    return std::nullopt;
-  return loaded_[index - loaded_after_ - 1];
-}
-
-/// Entries from `from` on were replaced; those up to `up_to` are in LMDB.
-void replicated_journal::unload(entry_index from, entry_index up_to) {
-  if (from > loaded_after_)
-    loaded_.resize(
-      std::min<std::size_t>(loaded_.size(), from - loaded_after_ - 1));
-  if (up_to >= loaded_after_ + loaded_.size())
-    loaded_ = {};
 }
 
 void replicated_journal::watch_disk() {
@@ -295,6 +285,7 @@ void replicated_journal::publish_status() {
   status_.drained = drained_;
   status_.change = change_.status();
   status_.peers = driver_->peers(now());
+  watch_followers();
 }
 
 } // namespace callboard

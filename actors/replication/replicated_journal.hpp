@@ -4,6 +4,7 @@
 #include "actors/replication/log_batch.hpp"
 #include "actors/replication/log_disk.hpp"
 #include "actors/replication/log_positions.hpp"
+#include "actors/replication/log_reader.hpp"
 #include "actors/replication/member_change.hpp"
 #include "actors/replication/raft_driver.hpp"
 #include "persistence/store.hpp"
@@ -74,10 +75,12 @@ struct replication_outlets {
 /// A leader that loses its leadership fails what waits: its outcome is unknown.
 class replicated_journal : public journal {
 public:
-  /// `db` has everything up to `from.state.base`, and outlives the journal.
+  /// `db` has everything up to `from.state.base`, and outlives the journal. At
+  /// most `wal_keep_bytes` of files are kept for others while it leads.
   replicated_journal(stored_member from, std::filesystem::path member_file,
                      raft_options options, store& db,
-                     replication_outlets outlets);
+                     replication_outlets outlets,
+                     std::uint64_t wal_keep_bytes = limits::wal_keep_bytes);
 
   ~replicated_journal() override; // stops
 
@@ -160,7 +163,7 @@ private:
   void tell_actors();
   void apply(const committed_entry& what);
   void submit();
-  std::vector<journal_entry> take_batch();
+  std::shared_ptr<const std::string> take_batch();
   void fail_waiting();
   void watch_role();
   void begin_leading();
@@ -169,7 +172,9 @@ private:
   void watch_members();
   void watch_recovery(const peer_message& message);
   void begin_recovery();
-  std::optional<log_entry> loaded(entry_index index) const;
+  std::optional<log_entry> stored(entry_index index);
+  unsigned readable_before(entry_index base) const;
+  void watch_followers();
   void unload(entry_index from, entry_index up_to);
   void watch_disk();
   void advance_base(const std::vector<log_index>& flushed);
@@ -185,6 +190,7 @@ private:
   stored_log from_;               // the start's: `loaded_` then
   std::vector<log_entry> loaded_; // what the disk had behind `loaded_after_`
   entry_index loaded_after_ = 0;
+  log_reader reader_; // of the disk, for what is neither there nor in memory
   std::optional<raft_driver> driver_;
   std::optional<raft_ms> wake_at_;
   std::deque<std::optional<log_snapshot>> steps_; // unfinished; a base's, or
@@ -195,7 +201,8 @@ private:
   raft_id told_leader_ = 0;
   std::vector<log_index> last_; // submitted; by partition
   std::map<partition_id, log_index> to_tell_;
-  std::deque<committed_entry> unapplied_; // the actors' to apply
+  std::deque<committed_entry> unapplied_;            // the actors' to apply
+  std::shared_ptr<const std::string> refused_batch_; // comes again
   std::deque<submitted> in_flight_;
   std::size_t in_flight_bytes_ = 0;
   log_positions positions_;

@@ -51,6 +51,7 @@ class Nemesis:
             self.wait(0.3, 1.0)
 
     def one(self, kind):
+        began = time.monotonic()
         leader = self.cluster.wait_leader()
         follower = self.random.choice([i for i in IDS if i != leader])
         fault = Fault(kind, follower if "follower" in kind else leader)
@@ -61,6 +62,7 @@ class Nemesis:
         self.cluster.heal()
         self.cluster.wait_caught_up()
         fault.healed = time.monotonic()
+        self.history.disturbed.append((began, fault.healed))
 
     def hit(self, fault, node=None):
         """The fault happens now, to this node."""

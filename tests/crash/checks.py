@@ -98,8 +98,15 @@ class GroupStory:
         begin = self.leased_after(settle.event_id, settle.asked)
         if settle.status != 202 or settle.ended > begin + self.plan.timeout_ms / 1000 - MARGIN_S:
             return False
+        if self.may_be_forgotten(begin, settle.ended):
+            return False
         return not any(other is not settle and other.sent < settle.ended and other.ended > begin
                        for other in self.settles[settle.event_id])
+
+    def may_be_forgotten(self, begin, end):
+        """A lazy lease that is lost with its leader is no lease for the next one."""
+        return self.plan.lazy and any(first < end and begin < last
+                                      for first, last in self.history.disturbed)
 
     def certain_settles(self, *verbs):
         return [s for some in self.settles.values() for s in some
@@ -167,6 +174,8 @@ def check_times(stories):
                 if later.attempt <= earlier.attempt:
                     continue  # a forgotten lazy lease
                 begin = story.leased_after(event_id, earlier.asked)
+                if story.may_be_forgotten(begin, later.received):
+                    continue
                 between = [s for s in settles if s.sent < later.received and s.ended > begin]
                 if not between:
                     due = begin + plan.timeout_ms / 1000 + plan.scheduled_delay_s(earlier.attempt)

@@ -84,6 +84,7 @@ class History:
     surprises: list = field(default_factory=list)  # answers that no broker may give
     requests: dict = field(default_factory=dict)  # (what, status) -> how many
     kills: int = 0
+    disturbed: list = field(default_factory=list)  # (begin, end): lazy leases may be forgotten then
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def count(self, what, status):

@@ -6,6 +6,7 @@
 
 using namespace callboard;
 using namespace callboard::test;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -29,7 +30,9 @@ using reply = std::function<void(std::optional<producer_refusal>)>;
 
 /// Node 2's producers; the leader's sink keeps what it is given.
 struct producing : forwarding_fixture {
-  producing() {
+  producing()
+      : forwarding_fixture(
+          [](auto& forwarder, auto&) { forwarder.verdict_wait_max = 5ms; }) {
     front =
       std::make_shared<producer_front>(context.get_executor(), at(2).forwarder);
     sink = front->sink();
@@ -140,8 +143,8 @@ TEST_CASE_METHOD(producing, "a frame whose outcome is unknown is refused, and "
   auto outcome = send("1");
   deliver();
   announce(3);
-  run();
-  CHECK(outcome->starts_with("2The leader was lost"));
+  CHECK(
+    eventually([&] { return outcome->starts_with("2The leader was lost"); }));
   lead_and_store(1);
   deliver();
   CHECK(records() == "1");

@@ -17,10 +17,15 @@ namespace {
 
 constexpr partition_id home{0};
 
-record user_record(const std::string& login) {
+record user_record(const std::string& login, std::size_t bytes) {
+  constexpr std::size_t row_bytes = 3000;
   record out;
   out.at = {1};
   out.changes.push_back(put_user{login, {}});
+  user_row row;
+  row.full_name = std::string(row_bytes, 'x');
+  for (std::size_t n = 0; n < bytes / row_bytes; ++n)
+    out.changes.push_back(put_user{"same-" + std::to_string(n), row});
   return out;
 }
 
@@ -46,22 +51,8 @@ member_state journal_node::first_state() const {
   return out;
 }
 
-replication_outlets journal_node::outlets() {
-  return {
-    .actors = {.flushed = [this](partition_id, log_index i) { flushed(i); },
-               .failed = [this](partition_id, errc) { failed(); }},
-    .send = [this](raft_id to,
-                   std::string m) { cluster_.deliver(id_, to, std::move(m)); },
-    .role = [this](bool leads, raft_id) { role(leads); },
-    .snapshot_wanted = [this] { snapshots->fetch(); },
-    .members_changed =
-      [this](const group_view& view) {
-        std::lock_guard lock{mutex_};
-        view_ = view;
-      }};
-}
-
 void journal_node::start() {
+  must_restart_ = false;
   auto folders = snapshot_folders_in(folder.path);
   REQUIRE(install_snapshot(folders, folder.path / "store", folder.path / "wal",
                            folder.path / "member")
@@ -75,7 +66,9 @@ void journal_node::start() {
   if (fresh)
     *state = first_state();
   std::string diagnosis;
-  auto from = open_log(folder.path / "wal", **state, diagnosis);
+  auto& limits = cluster_.limits();
+  auto from =
+    open_log(folder.path / "wal", **state, diagnosis, limits.wal_file_bytes);
   REQUIRE(from.has_value());
   from->fresh = fresh;
   from->state.starts = ++starts_;
@@ -85,23 +78,46 @@ void journal_node::start() {
   options.self = id_;
   options.seed = unsigned(id_);
   options.session = starts_;
-  options.election_timeout_ms = 200;
+  options.election_timeout_ms = limits.election_timeout_ms;
   options.heartbeat_ms = 40;
+  options.tail_entries_max = limits.tail_entries_max;
+  options.tail_bytes_max = limits.tail_bytes_max;
+  copies = std::make_unique<snapshot_exchange>(*db, folders, copy_outlets());
   log = std::make_unique<replicated_journal>(
-    std::move(*from), folder.path / "member", options, *db, outlets());
-  snapshots = std::make_unique<snapshot_exchange>(
-    *db, folders,
-    snapshot_outlets{
-      .base = [this] { return log->base(); },
-      .send =
-        [this](raft_id to, snapshot_frame kind, std::string bytes) {
-          return cluster_.deliver(id_, to, kind, std::move(bytes));
-        },
-      .leader = [this] { return log->status().leader; },
-      .complete = [this] { fetched_ = true; }});
+    std::move(*from), folder.path / "member", options, *db, outlets(),
+    limits.wal_keep_bytes);
   db->on_flushed([this](auto& indexes) { log->release(indexes); });
   cluster_.reach(id_, this);
   log->start();
+}
+
+replication_outlets journal_node::outlets() {
+  return {
+    .actors = {.flushed = [this](partition_id, log_index i) { flushed(i); },
+               .failed = [this](partition_id, errc) { failed(); }},
+    .send = [this](raft_id to,
+                   std::string m) { cluster_.deliver(id_, to, std::move(m)); },
+    .role = [this](bool leads, raft_id) { role(leads); },
+    .snapshot_wanted =
+      [this] {
+        ++snapshots_wanted_;
+        copies->fetch();
+      },
+    .members_changed =
+      [this](const group_view& view) {
+        std::lock_guard lock{mutex_};
+        view_ = view;
+      }};
+}
+
+snapshot_outlets journal_node::copy_outlets() {
+  return {.base = [this] { return log->base(); },
+          .send =
+            [this](raft_id to, snapshot_frame kind, std::string bytes) {
+              return cluster_.deliver(id_, to, kind, std::move(bytes));
+            },
+          .leader = [this] { return log->status().leader; },
+          .complete = [this] { must_restart_ = true; }};
 }
 
 void journal_node::stop() {
@@ -110,11 +126,11 @@ void journal_node::stop() {
   cluster_.reach(id_, nullptr);
   db->on_flushed({});
   log->stop();
-  snapshots->stop();
-  snapshots.reset();
+  copies->stop();
+  copies.reset();
   log.reset();
   db.reset();
-  leads_ = fetched_ = false;
+  leads_ = false;
 }
 
 group_view journal_node::view() const {
@@ -156,11 +172,12 @@ void journal_node::failed() {
   last_ = db->applied(home);
 }
 
-std::optional<log_index> journal_node::append(const std::string& login) {
+std::optional<log_index> journal_node::append(const std::string& login,
+                                              std::size_t bytes) {
   std::lock_guard lock{mutex_};
   if (!leads_)
     return std::nullopt;
-  auto what = user_record(login);
+  auto what = user_record(login, bytes);
   last_ = {last_.value + 1};
   auto body = encode(what);
   pending_.emplace(last_, std::move(what));
@@ -187,7 +204,15 @@ std::size_t journal_node::users() const {
   return all ? all->size() : 0;
 }
 
-journal_cluster::journal_cluster(std::size_t nodes) : first_nodes_(nodes) {
+std::size_t journal_node::wal_files() const {
+  std::size_t out = 0;
+  for (auto& one : std::filesystem::directory_iterator{folder.path / "wal"})
+    out += one.path().extension() == ".wal";
+  return out;
+}
+
+journal_cluster::journal_cluster(std::size_t nodes, journal_limits limits)
+    : limits_(limits) {
   for (raft_id id = 1; id <= nodes; ++id)
     nodes_.push_back(std::make_unique<journal_node>(*this, id));
   for (auto& one : nodes_)
@@ -217,7 +242,7 @@ journal_node& journal_cluster::join() {
 
 void journal_cluster::restart_fetched() {
   for (auto& one : nodes_)
-    if (one->fetched()) {
+    if (one->must_restart()) {
       one->stop();
       one->start();
     }
@@ -253,11 +278,11 @@ journal_node* journal_cluster::leader() {
   return out;
 }
 
-bool journal_cluster::publish(const std::string& login) {
+bool journal_cluster::publish(const std::string& login, std::size_t bytes) {
   return eventually([&] {
     restart_fetched();
     auto* at = leader();
-    auto index = at ? at->append(login) : std::nullopt;
+    auto index = at ? at->append(login, bytes) : std::nullopt;
     if (!index)
       return false;
     std::optional<bool> outcome;
@@ -274,30 +299,35 @@ void journal_cluster::cut(raft_id id, bool is_cut) {
     cut_.erase(id);
 }
 
+/// The mutex is held.
+journal_node* journal_cluster::at(raft_id from, raft_id to) {
+  auto found = reachable_.find(to);
+  bool open =
+    found != reachable_.end() && !cut_.contains(from) && !cut_.contains(to);
+  return open ? found->second : nullptr;
+}
+
 void journal_cluster::deliver(raft_id from, raft_id to, std::string message) {
   std::lock_guard lock{mutex_};
-  auto at = reachable_.find(to);
-  if (at != reachable_.end() && !cut_.contains(from) && !cut_.contains(to))
-    at->second->log->received(std::move(message));
+  if (auto* node = at(from, to))
+    node->log->received(std::move(message));
 }
 
 bool journal_cluster::deliver(raft_id from, raft_id to, snapshot_frame kind,
                               std::string bytes) {
   std::lock_guard lock{mutex_};
-  auto at = reachable_.find(to);
-  bool arrives =
-    at != reachable_.end() && !cut_.contains(from) && !cut_.contains(to);
-  if (arrives)
-    at->second->snapshots->received(from, kind, std::move(bytes));
-  return arrives;
+  auto* node = at(from, to);
+  if (node)
+    node->copies->received(from, kind, std::move(bytes));
+  return node != nullptr;
 }
 
-void journal_cluster::reach(raft_id id, journal_node* at) {
+void journal_cluster::reach(raft_id id, journal_node* node) {
   std::lock_guard lock{mutex_};
-  if (at == nullptr)
+  if (node == nullptr)
     reachable_.erase(id);
   else
-    reachable_[id] = at;
+    reachable_[id] = node;
 }
 
 } // namespace callboard::test

@@ -23,6 +23,15 @@ bool eventually(const std::function<bool()>& holds);
 
 class journal_cluster;
 
+/// What is not as a broker has it.
+struct journal_limits {
+  std::size_t wal_file_bytes = limits::wal_file_bytes;
+  std::uint64_t wal_keep_bytes = limits::wal_keep_bytes;
+  std::size_t tail_entries_max = limits::tail_entries_max;
+  std::size_t tail_bytes_max = limits::tail_bytes_max;
+  unsigned election_timeout_ms = 200;
+};
+
 /// A node: its directory stays when it is stopped. While it leads, a stand-in
 /// for its actors appends records, and applies them once they are flushed.
 class journal_node {
@@ -39,14 +48,12 @@ public:
 
   bool leads() const { return leads_; }
 
-  /// It has fetched the leader's store, and must be stopped and started.
-  bool fetched() const { return fetched_; }
-
   group_view view() const;
 
-  /// Appends a record that puts a user; returns its index, nothing if the node
-  /// does not lead.
-  std::optional<log_index> append(const std::string& login);
+  /// Appends a record that puts a user, and others of so many bytes that are
+  /// always the same; returns its index, nothing if the node does not lead.
+  std::optional<log_index> append(const std::string& login,
+                                  std::size_t bytes = 0);
 
   /// Whether it is committed; nothing: not known yet. False: it may be lost.
   std::optional<bool> outcome(log_index index);
@@ -54,14 +61,24 @@ public:
   bool has_user(const std::string& login) const;
   std::size_t users() const;
 
+  /// Of its log's files that are in use.
+  std::size_t wal_files() const;
+
+  /// How often it asked for a leader's store, and whether it has got it: then
+  /// it must be stopped and started.
+  int snapshots_wanted() const { return snapshots_wanted_; }
+
+  bool must_restart() const { return must_restart_; }
+
   temporary_folder folder;
   std::unique_ptr<store> db;
   std::unique_ptr<replicated_journal> log;
-  std::unique_ptr<snapshot_exchange> snapshots;
+  std::unique_ptr<snapshot_exchange> copies;
 
 private:
   member_state first_state() const;
   replication_outlets outlets();
+  snapshot_outlets copy_outlets();
   void role(bool leads);
   void flushed(log_index index);
   void failed();
@@ -71,7 +88,8 @@ private:
   bool joins_;
   std::uint64_t starts_ = 0;
   std::atomic<bool> leads_{false};
-  std::atomic<bool> fetched_{false};
+  std::atomic<int> snapshots_wanted_{0};
+  std::atomic<bool> must_restart_{false};
   mutable std::mutex mutex_; // what follows
   group_view view_;
   std::map<log_index, record> pending_;
@@ -82,7 +100,7 @@ private:
 
 class journal_cluster {
 public:
-  explicit journal_cluster(std::size_t nodes);
+  explicit journal_cluster(std::size_t nodes, journal_limits limits = {});
   ~journal_cluster();
 
   journal_node& node(raft_id id) { return *nodes_[id - 1]; }
@@ -103,7 +121,7 @@ public:
   journal_node* leader();
 
   /// Appends until it is committed somewhere, on whoever leads.
-  bool publish(const std::string& login);
+  bool publish(const std::string& login, std::size_t bytes = 0);
 
   void cut(raft_id id, bool is_cut);
   void deliver(raft_id from, raft_id to, std::string message);
@@ -113,11 +131,16 @@ public:
   /// Null: nothing is delivered to it.
   void reach(raft_id id, journal_node* at);
 
+  const journal_limits& limits() const { return limits_; }
+
 private:
-  std::mutex mutex_; // what follows but the nodes
+  journal_node* at(raft_id from, raft_id to);
+
+  std::mutex mutex_; // what follows but the nodes and limits
   std::set<raft_id> cut_;
   std::map<raft_id, journal_node*> reachable_;
-  std::size_t first_nodes_;
+  const journal_limits limits_;
+  const std::size_t first_nodes_;
 
   std::vector<std::unique_ptr<journal_node>> nodes_;
 };

@@ -2,6 +2,7 @@
 #include "actors/replication/log_batch.hpp"
 #include "actors/replication/log_disk.hpp"
 #include "actors/replication/raft_driver.hpp"
+#include "tests/replication/journal_cluster.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -164,4 +165,63 @@ TEST_CASE("a log with a gap is damaged") {
   std::string diagnosis;
   CHECK(open_log(folder.path / "wal", state, diagnosis).error()
         == errc::corrupt);
+}
+
+TEST_CASE("what is kept for another member is let go of once it has it") {
+  temporary_folder folder;
+  auto state = some_state();
+  std::string diagnosis;
+  constexpr std::size_t file_bytes = 8192;
+  auto log = open_log(folder.path / "wal", state, diagnosis, file_bytes);
+  REQUIRE(log.has_value());
+  log_disk disk{std::move(log->files), folder.path / "member", state,
+                [](std::size_t) {}, 100 * file_bytes};
+  for (entry_index i = 11; i <= 60; ++i)
+    disk.put({.first = i, .entries = {entry(3, std::string(1000, 'x'))}});
+  auto base = state.base;
+  base.index = 55;
+  disk.put({.base = base});
+  CHECK(eventually([&] {
+    return load_member(folder.path / "member")
+             .value()
+             .value_or(member_state{})
+             .base.index
+           == 55;
+  }));
+  CHECK(eventually([&] { return disk.read(60).has_value(); }));
+  disk.keep_for_others(12);
+  disk.tidy();
+  CHECK(disk.first_readable() == 11);
+  disk.keep_for_others(40);
+  disk.tidy();
+  CHECK(disk.first_readable() > 20);
+  CHECK(disk.first_readable() <= 40);
+  disk.keep_for_others(UINT64_MAX); // and nothing more is written
+  CHECK(eventually([&] { return disk.first_readable() > 40; }));
+  CHECK(disk.first_readable() <= 56);
+}
+
+TEST_CASE("a tail that the base replaced is no part of the log") {
+  temporary_folder folder;
+  auto state = some_state();
+  {
+    waited_disk on{folder.path, state};
+    on.put_and_wait({{.first = 11, .entries = {entry(3, "a"), entry(3, "b")}},
+                     {.first = 13, .entries = {entry(3, "c"), entry(3, "d")}}});
+  }
+  // What replaced them, from 12 on, was lost with the power: the base was not.
+  state.base.index = 12;
+  state.base.term = 5;
+  {
+    waited_disk again{folder.path, state};
+    CHECK(again.found.empty());
+    again.put_and_wait({{.first = 13, .entries = {entry(5, "C")}}});
+    auto read = again.disk->read(13);
+    REQUIRE(read.has_value());
+    REQUIRE(read->size() == 1);
+    CHECK(read->front().term == 5);
+    CHECK(*read->front().payload == "C");
+    CHECK(again.disk->read(14).error() == errc::not_found);
+  }
+  CHECK(waited_disk(folder.path, state).found == "5C ");
 }

@@ -3,6 +3,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <thread>
+
 using namespace callboard;
 using namespace callboard::test;
 
@@ -83,4 +85,44 @@ TEST_CASE("a node that lost its disk votes again once it has caught up") {
   CHECK(eventually([&] { return node.users() == 20; }));
   CHECK(eventually([&] { return !node.log->status().recovering; }));
   CHECK(cluster.publish("after"));
+}
+
+TEST_CASE(
+  "what is in flight when leadership is handed over is the same for all") {
+  journal_cluster cluster{3};
+  std::vector<std::string> acknowledged;
+  int number = 0;
+  for (int round = 0; round < 8; ++round) {
+    auto* at = cluster.leader();
+    REQUIRE(at != nullptr);
+    std::vector<std::pair<log_index, std::string>> sent;
+    // Also while it is being handed over.
+    for (int n = 0; n < 3000 && at->leads(); ++n) {
+      if (n == 20)
+        at->log->transfer(0);
+      auto name = user(++number);
+      if (auto index = at->append(name))
+        sent.emplace_back(*index, name);
+      std::this_thread::yield();
+    }
+    for (auto& [index, name] : sent) {
+      std::optional<bool> outcome;
+      REQUIRE(
+        eventually([&] { return (outcome = at->outcome(index)).has_value(); }));
+      if (*outcome)
+        acknowledged.push_back(name);
+    }
+    eventually([&] { return !at->leads(); });
+  }
+  REQUIRE(cluster.publish("last"));
+  CHECK(!acknowledged.empty());
+  for (raft_id id = 1; id <= 3; ++id) {
+    auto& node = cluster.node(id);
+    REQUIRE(eventually([&] { return node.has_user("last"); }));
+    CHECK(node.users() == cluster.node(1).users());
+    for (auto& name : acknowledged) {
+      INFO("node " << id << " user " << name);
+      CHECK(node.has_user(name));
+    }
+  }
 }

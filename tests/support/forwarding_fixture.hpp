@@ -215,4 +215,17 @@ inline std::string body_of(const answer_collector& client,
   return found ? found->answer.body : "no answer";
 }
 
+inline std::string headers_of(const answer_collector& client,
+                              std::uint64_t number) {
+  return client.answer_to(number)->answer.headers;
+}
+
+/// It was refused with 503, to be tried again, for this cause.
+inline bool try_again_because(const answer_collector& client,
+                              std::uint64_t number, std::string_view cause) {
+  return status_of(client, number) == 503
+         && headers_of(client, number) == "Retry-After: 1\r\n"
+         && body_of(client, number).find(cause) != std::string::npos;
+}
+
 } // namespace callboard::test
