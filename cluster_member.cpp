@@ -22,8 +22,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::uint8_t raft_kind = 1;
-
 /// Out of the way, but not lost: an operator may want to look at it.
 bool put_aside(const fs::path& path) {
   std::error_code failed;
@@ -41,19 +39,21 @@ bool put_aside(const fs::path& path) {
 }
 
 std::string first_configuration(const options& settings) {
-  std::vector<raft_id> voters;
+  std::vector<raft_member> members;
   for (auto& one : settings.cluster.peers)
-    voters.push_back(one.id);
-  return encode_voters(voters);
+    members.push_back({one.id, member_role::voter, to_string(one)});
+  return encode_members(members);
 }
 
-/// A member that knows nothing: where all logs begin.
+/// A member that knows nothing: where all logs begin. One that joins does not
+/// even know who belongs to the cluster, whatever its `--peers` say.
 member_state new_member(const options& settings, raft_id self) {
   member_state out;
   out.self = self;
   out.recovering = settings.cluster.join;
   out.vote.term = 1;
-  out.base = {1, 1, 1, first_configuration(settings), {}};
+  if (!settings.cluster.join)
+    out.base = {1, 1, 1, first_configuration(settings), {}};
   return out;
 }
 
@@ -195,7 +195,9 @@ std::unique_ptr<journal> cluster_member::make_journal(journal_events actors) {
         [this] {
           if (snapshots_)
             snapshots_->fetch();
-        }},
+        },
+      .members_changed =
+        [this](const group_view& view) { members_changed(view); }},
     settings_.cluster.wal_keep_bytes);
   journal_ = out.get();
   return out;
@@ -236,7 +238,8 @@ bool cluster_member::start(cluster_roles roles, const node_addresses& own,
   links.secret = secret_;
   links.hello = encode(own);
   links.listen = {boost::asio::ip::make_address(cluster.address), cluster.port};
-  for (auto& one : cluster.peers)
+  linked_ = cluster.peers;
+  for (auto& one : linked_)
     links.peers.push_back({one.id, one.host, one.port});
   try {
     links_ = std::make_unique<cluster_link>(std::move(links), events());
@@ -253,6 +256,7 @@ bool cluster_member::start(cluster_roles roles, const node_addresses& own,
 }
 
 void cluster_member::heard(node_id from, const std::string& hello) {
+  tell_members(from);
   auto at = decode_addresses(hello);
   std::lock_guard lock{mutex_};
   if (at)
@@ -286,9 +290,10 @@ cluster_snapshot cluster_member::snapshot() const {
                        links ? links->status()
                              : std::vector<cluster_link_status>{},
                        {},
-                       settings_.cluster.peers};
+                       known_peers()};
   std::lock_guard lock{mutex_};
   out.addresses = addresses_;
+  out.removed = removed_;
   return out;
 }
 
@@ -312,7 +317,11 @@ void cluster_member::received(node_id from, std::uint8_t kind,
            || kind == std::uint8_t(snapshot_frame::piece)) {
     if (auto* to = snapshots_.get())
       to->received(from, static_cast<snapshot_frame>(kind), std::move(body));
-  } else if (roles_.received)
+  } else if (kind == members_kind)
+    hear_members(from, body);
+  else if (kind == drain_kind)
+    journal_->drain(body == drain_on);
+  else if (roles_.received)
     roles_.received(from, kind, std::move(body));
 }
 
@@ -328,9 +337,18 @@ void cluster_member::role_changed(bool leads, raft_id leader) {
 void cluster_member::change_roles() {
   std::unique_lock lock{mutex_};
   for (;;) {
-    wake_.wait(lock, [this] { return stopping_ || next_; });
+    auto news = [this] { return stopping_ || next_; };
+    if (!farewell_until_)
+      wake_.wait(lock, [&] { return news() || farewell_until_; });
+    else if (!wake_.wait_until(lock, *farewell_until_, news)) {
+      lock.unlock();
+      end_farewells();
+      lock.lock();
+    }
     if (stopping_)
       return;
+    if (!next_)
+      continue;
     auto next = *std::exchange(next_, std::nullopt);
     bool left = leads_ && !next.leads;
     bool led = !leads_ && next.leads;
@@ -352,7 +370,7 @@ void cluster_member::change_roles() {
 }
 
 void cluster_member::retire() {
-  if (!journal_ || !links_ || settings_.cluster.peers.size() < 2)
+  if (!journal_ || !links_ || journal_->status().peers.size() < 2)
     return;
   constexpr auto hold_max = std::chrono::milliseconds{500};
   constexpr auto wait_max = std::chrono::seconds{2};

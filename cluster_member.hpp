@@ -4,12 +4,14 @@
 #include "actors/replication/replicated_journal.hpp"
 #include "actors/replication/snapshot_exchange.hpp"
 #include "cluster_status.hpp"
+#include "net/admin_cluster.hpp"
 #include "net/cluster_link.hpp"
 #include "net/options.hpp"
 #include "persistence/data_folder.hpp"
 #include "server.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -19,8 +21,19 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace callboard {
+
+/// Kinds of frames between nodes, besides those of what is forwarded.
+inline constexpr std::uint8_t raft_kind = 1;
+inline constexpr std::uint8_t members_kind = 11;
+inline constexpr std::uint8_t drain_kind = 12; // whether to lead no more
+inline constexpr const char* drain_on = "1";
+inline constexpr const char* drain_off = "0";
+
+/// Of three nodes with a token each; more nodes only hold more copies.
+inline constexpr std::size_t cluster_partitions = 12;
 
 /// What a node that leads does, and stops doing. Called one at a time, on a
 /// thread that may block.
@@ -34,6 +47,8 @@ struct cluster_roles {
   /// What another node sent that is not about the log; on the links' thread.
   std::function<void(node_id, std::uint8_t, std::string)> received;
   std::function<void(node_id)> peer_down;
+  /// It was removed from the cluster, or is let in again. Any thread.
+  std::function<void(bool)> take_part;
   /// The store was fetched from the leader: the process must begin anew.
   std::function<void()> restart;
 };
@@ -91,6 +106,15 @@ public:
 
   std::string status() const; // the body of `GET /cluster`
   std::string durability() const;
+
+  /// It was removed from the cluster, as far as it was told.
+  bool removed() const;
+
+  /// What an operator wants; see `member_change`. Draining another node is
+  /// passed on to it. `then` is called once.
+  void change(const cluster_command& what,
+              std::function<void(cluster_reply)> then);
+
   std::vector<gossip_member> gossip() const;
 
 private:
@@ -102,6 +126,18 @@ private:
   void received(node_id from, std::uint8_t kind, std::string body);
   void heard(node_id from, const std::string& hello);
   cluster_link_events events();
+
+  // Who belongs to the cluster: cluster_changes.cpp.
+  void change_members(const cluster_command& what,
+                      std::function<void(cluster_reply)> then);
+  cluster_reply drain(node_id node, bool on);
+  void members_changed(const group_view& view);
+  void tell_members(node_id to);
+  void hear_members(node_id from, const std::string& bytes);
+  std::optional<peer_address> address_of(const raft_member& member) const;
+  std::vector<peer_address> known_peers() const;
+  void link_peers();
+  void end_farewells();
 
   struct role {
     bool leads = false;
@@ -123,6 +159,12 @@ private:
 
   mutable std::mutex mutex_; // what follows
   std::map<node_id, node_addresses> addresses_;
+  group_view view_;
+  std::vector<raft_member> told_; // by others, while this one knows too little
+  std::vector<peer_address> linked_; // the others that may reach this node
+  std::vector<peer_address> leaving_;
+  std::optional<std::chrono::steady_clock::time_point> farewell_until_;
+  bool removed_ = false;
   std::condition_variable wake_;
   std::optional<role> next_; // the newest, if it is not in force
   bool lead_passed_ = false; // it led, and ceased before this was in force

@@ -72,6 +72,15 @@ json describe_member(const cluster_snapshot& of, const peer_state& member) {
   return out;
 }
 
+json describe_change(const change_status& change) {
+  return {{"verb", change.request.goal == change_goal::add ? "add" : "remove"},
+          {"id", change.request.id},
+          {"state", change.state == change_state::running ? "running"
+                    : change.state == change_state::done  ? "done"
+                                                          : "failed"},
+          {"text", change.text}};
+}
+
 } // namespace
 
 std::string describe(const cluster_snapshot& what) {
@@ -90,7 +99,12 @@ std::string describe(const cluster_snapshot& what) {
            {"appliedIndex", log.applied},
            {"lastIndex", log.last},
            {"recovering", log.recovering},
+           {"drained", log.drained},
            {"members", std::move(members)}};
+  if (log.change.request.goal != change_goal::none)
+    out["change"] = describe_change(log.change);
+  if (what.removed)
+    out["removed"] = true;
   return out.dump(2) + "\n";
 }
 

@@ -17,7 +17,8 @@ struct cluster_snapshot {
   replication_status log;
   std::vector<cluster_link_status> links; // to the others
   std::map<node_id, node_addresses> addresses;
-  std::vector<peer_address> configured; // by --peers
+  std::vector<peer_address> configured; // where nodes are reached
+  bool removed = false;                 // this node, from the cluster
 };
 
 /// A JSON document.

@@ -124,6 +124,14 @@ void forwarding::follow(std::optional<node_id> leader) {
   on_all([leader](thread& on) { on.forwarder->leader_changed(leader); });
 }
 
+void forwarding::take_part(bool does) {
+  on_all([does](thread& on) {
+    for (auto& front : {on.eventstore, on.producer, on.consumer})
+      does ? front->follow() : front->refuse();
+    does ? on.binary->follow() : on.binary->refuse();
+  });
+}
+
 void forwarding::received(node_id from, std::uint8_t kind, std::string bytes) {
   auto theirs = forwarding_thread(bytes);
   if (!theirs)

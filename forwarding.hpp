@@ -49,6 +49,10 @@ public:
   /// Another node leads, or nobody that is known.
   void follow(std::optional<node_id> leader);
 
+  /// Whether the node belongs to its cluster; else it refuses all that is not
+  /// about itself, until it does again. It does not lead.
+  void take_part(bool does);
+
   /// A frame of another node.
   void received(node_id from, std::uint8_t kind, std::string bytes);
 

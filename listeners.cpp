@@ -193,6 +193,8 @@ http_handler listeners::make_eventstore(const serving_thread& thread,
   admin->shut_down = [] { ::kill(::getpid(), SIGTERM); };
   tell_settings(*admin, settings, port_);
   add_admin_routes(*table, std::move(admin));
+  if (leads && of_.cluster.change)
+    add_cluster_routes(*table, of_.cluster.change);
   return serve_by(std::move(table));
 }
 

@@ -4,6 +4,7 @@
 #include "actors/broker_actor.hpp"
 #include "net/access.hpp"
 #include "net/admin_api.hpp"
+#include "net/admin_cluster.hpp"
 #include "net/eventstore_services.hpp"
 #include "net/http_server.hpp"
 #include "net/metrics.hpp"
@@ -37,6 +38,8 @@ struct cluster_view {
   std::function<std::string()> durability{};
   /// What `GET /gossip` tells of the nodes.
   std::function<std::vector<gossip_member>()> members{};
+  /// What operators change about it, while this node leads.
+  cluster_changer change{};
 };
 
 /// The node that is served.

@@ -72,9 +72,6 @@ wal::visitor replay_into(store& db, std::size_t partitions) {
     };
 }
 
-/// Of three nodes with a token each; more nodes only hold more copies.
-constexpr std::size_t cluster_partitions = 12;
-
 } // namespace
 
 struct server::impl {
@@ -306,7 +303,7 @@ bool server::impl::ready() const {
   if (!member)
     return node->log->refusal() == errc::none;
   auto now = member->log().status();
-  return has_leader(now) && !now.recovering;
+  return has_leader(now) && !now.recovering && !member->removed();
 }
 
 bool server::impl::lead_alone(failure& why) {
@@ -332,6 +329,7 @@ bool server::impl::join_cluster(failure& why) {
          front->received(from, kind, std::move(bytes));
        },
      .peer_down = [front](node_id peer) { front->peer_down(peer); },
+     .take_part = [front](bool does) { front->take_part(does); },
      .restart = [] { ::kill(::getpid(), restart_signal); }},
     own, why);
   if (joined)
@@ -342,20 +340,23 @@ bool server::impl::join_cluster(failure& why) {
 cluster_view server::impl::view_of_cluster() {
   if (!member)
     return {};
-  return {.self = folder->identity().member,
-          .send =
-            [this](node_id to, std::uint8_t kind, std::string bytes) {
-              return member->send(to, kind, std::move(bytes));
-            },
-          .url_of =
-            [this](node_id which) {
-              auto at = member->addresses_of(which);
-              return at ? at->http : std::string{};
-            },
-          .barco_hosts = [this] { return member->barco_hosts(); },
-          .status = [this] { return member->status(); },
-          .durability = [this] { return member->durability(); },
-          .members = [this] { return member->gossip(); }};
+  return {
+    .self = folder->identity().member,
+    .send =
+      [this](node_id to, std::uint8_t kind, std::string bytes) {
+        return member->send(to, kind, std::move(bytes));
+      },
+    .url_of =
+      [this](node_id which) {
+        auto at = member->addresses_of(which);
+        return at ? at->http : std::string{};
+      },
+    .barco_hosts = [this] { return member->barco_hosts(); },
+    .status = [this] { return member->status(); },
+    .durability = [this] { return member->durability(); },
+    .members = [this] { return member->gossip(); },
+    .change = [this](auto& what,
+                     auto then) { member->change(what, std::move(then)); }};
 }
 
 /// What one turn of an io thread decides reaches the disk with one flush.

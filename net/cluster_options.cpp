@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -18,6 +19,7 @@ namespace {
 
 constexpr std::uint64_t node_id_max = 65'535;
 constexpr std::size_t nodes_max = 9;
+constexpr std::size_t host_bytes_max = 253; // of a name in DNS
 
 std::optional<std::uint64_t> read_number(std::string_view text,
                                          std::uint64_t most) {
@@ -35,7 +37,8 @@ std::optional<peer_address> read_peer(std::string_view text) {
     return std::nullopt;
   auto id = read_number(text.substr(0, equals), node_id_max);
   auto at = read_address(text.substr(equals + 1));
-  if (!id || *id == 0 || !at || !at->port || *at->port == 0)
+  if (!id || *id == 0 || !at || !at->port || *at->port == 0
+      || at->host.size() > host_bytes_max)
     return std::nullopt;
   std::string host{at->host};
   if (host.size() > 2 && host.front() == '[')
@@ -92,13 +95,22 @@ std::optional<std::string> read_peers(std::vector<peer_address>& to,
   }
   std::sort(out.begin(), out.end(),
             [](auto& x, auto& y) { return x.id < y.id; });
-  for (std::size_t i = 1; i < out.size(); ++i)
-    if (out[i].id == out[i - 1].id)
+  std::set<std::string> addresses;
+  for (std::size_t i = 0; i < out.size(); ++i)
+    if (i > 0 && out[i].id == out[i - 1].id)
       return "names node " + std::to_string(out[i].id) + " twice";
+    else if (!addresses.insert(to_string(out[i])).second)
+      return "names " + to_string(out[i]) + " twice";
   if (out.size() > nodes_max)
     return "names more than " + std::to_string(nodes_max) + " nodes";
   to = std::move(out);
   return std::nullopt;
+}
+
+std::string to_string(const peer_address& peer) {
+  bool v6 = peer.host.find(':') != std::string::npos;
+  return (v6 ? "[" + peer.host + "]" : peer.host) + ":"
+         + std::to_string(peer.port);
 }
 
 bool cluster_options::on_loopback() const {

@@ -17,6 +17,9 @@ struct peer_address {
   friend bool operator==(const peer_address&, const peer_address&) = default;
 };
 
+/// `host:port`, `[::1]:port`.
+std::string to_string(const peer_address& peer);
+
 struct cluster_options {
   std::uint64_t node_id = 0; // 0: by the number that the host's name ends with
   std::string listen = "127.0.0.1:2114"; // ADDR:PORT for the other nodes

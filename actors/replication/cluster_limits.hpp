@@ -13,6 +13,19 @@ using namespace std::chrono_literals;
 inline constexpr std::size_t cluster_nodes_max = 9;
 inline constexpr std::size_t cluster_voters_max = 5;
 
+/// Of a node's `host:port` in the configuration.
+inline constexpr std::size_t member_address_bytes_max = 300;
+
+/// A change of members that does not get on for so long has failed; it can be
+/// asked for again.
+inline constexpr std::chrono::milliseconds member_change_wait_max = 3min;
+
+/// A leader that shall not lead tries again to find another one.
+inline constexpr std::chrono::milliseconds drain_retry_interval = 1s;
+
+/// A node that was removed is told so for that long, then it is shut out.
+inline constexpr std::chrono::milliseconds farewell_wait = 2s;
+
 /// A follower that hears nothing from a leader for so long, and up to twice
 /// that, asks for votes.
 inline constexpr std::chrono::milliseconds election_timeout = 500ms;

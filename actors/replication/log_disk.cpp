@@ -72,7 +72,9 @@ result<stored_member> open_log(const std::filesystem::path& folder,
 
 stored_log log_of(const stored_member& from) {
   return {from.state.vote,
-          std::make_shared<const log_snapshot>(from.state.base),
+          from.state.base.index == 0
+            ? nullptr
+            : std::make_shared<const log_snapshot>(from.state.base),
           from.state.base.index + 1, from.entries};
 }
 

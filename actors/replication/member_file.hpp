@@ -19,7 +19,8 @@ struct member_state {
   std::uint64_t starts = 0; // grows with each: the session of its messages
   hard_state vote;
   /// Everything up to here is in LMDB; the log begins behind it. Its `state` is
-  /// empty.
+  /// empty. Index 0: it does not know where its cluster's log begins, nor who
+  /// belongs to it; it gets a leader's base, with the store.
   log_snapshot base;
 };
 

@@ -99,7 +99,11 @@ public:
   ///
   /// A node joins by `add`, `catch_up`, `promote`, each when the one before is
   /// done; it leaves by `transfer` if it leads, `demote`, `remove`.
-  result<raft_effects> add(raft_ms now, raft_id id); // as a standby
+  ///
+  /// `add` makes it a standby; a member that is found elsewhere now gets its
+  /// new address. Errors: also `already_exists` if another member has that.
+  result<raft_effects> add(raft_ms now, raft_id id,
+                           const std::string& address = {});
   result<raft_effects> promote(raft_ms now, raft_id id);
 
   /// Errors: also `invalid_argument` for the only voter, and for the leader: by
@@ -115,6 +119,11 @@ public:
 
   /// All members of the newest configuration, this one too.
   std::vector<peer_state> peers(raft_ms now) const;
+  std::vector<raft_member> members() const;
+
+  /// The newest configuration is committed. Its index.
+  bool settled() const noexcept;
+  entry_index configuration_index() const noexcept;
 
   /// For a member whose disk was lost, and with it its vote and entries that it
   /// said it had: it grants no vote and asks for none, but takes entries and
@@ -200,7 +209,6 @@ private:
   errc may_change() const;
   result<raft_effects> change(raft_ms now, std::vector<raft_member> members);
   result<raft_effects> leave(raft_ms now, raft_id id, bool stays);
-  std::vector<raft_member> members() const;
   bool only_voter() const;
   entry_index match(raft_id id) const;
   bool in_contact(raft_ms now, raft_id id) const;
@@ -245,7 +253,13 @@ hard_state state_for_start(raft_id self, const stored_log& log);
 /// have to be asked, since the lost vote may be for any of them.
 hard_state state_after_loss(raft_id self, entry_term highest);
 
-/// A configuration of voters, encoded: the payload of a log's first entry.
+/// A configuration, encoded: the payload of a log's first entry. Of voters
+/// without addresses; or of any members, at least one.
 std::string encode_voters(std::span<const raft_id> voters);
+std::string encode_members(std::span<const raft_member> members);
+
+/// Nothing: these bytes are none, or beyond the limits of a cluster.
+std::optional<std::vector<raft_member>>
+decode_members(const std::string& bytes);
 
 } // namespace callboard

@@ -55,23 +55,38 @@ errc raft_driver::may_change() const {
   // come back, which an entry of this term decides.
   if (!is_leader() || applied_term_ != term())
     return errc::unavailable;
-  if (engine_.configuration_uncommitted_index != 0
-      || engine_.leader_state.promotee_id != 0)
+  if (!settled() || engine_.leader_state.promotee_id != 0)
     return errc::too_many_in_flight;
   return errc::none;
 }
 
-result<raft_effects> raft_driver::add(raft_ms now, raft_id id) {
+bool raft_driver::settled() const noexcept {
+  return engine_.configuration_uncommitted_index == 0;
+}
+
+entry_index raft_driver::configuration_index() const noexcept {
+  return settled() ? engine_.configuration_committed_index
+                   : engine_.configuration_uncommitted_index;
+}
+
+result<raft_effects> raft_driver::add(raft_ms now, raft_id id,
+                                      const std::string& address) {
   if (auto refused = may_change(); refused != errc::none)
     return refused;
   auto next = members();
-  if (id == 0)
+  if (id == 0 || address.size() > limits::member_address_bytes_max)
     return errc::invalid_argument;
-  if (find_member(next, id) != next.end())
+  auto same = std::ranges::find(next, address, &raft_member::address);
+  auto known = find_member(next, id);
+  if (same != next.end() || (known != next.end() && address.empty()))
     return errc::already_exists;
+  if (known != next.end()) {
+    known->address = address;
+    return change(now, std::move(next));
+  }
   if (next.size() >= limits::cluster_nodes_max)
     return errc::too_large;
-  next.push_back({id, member_role::standby});
+  next.push_back({id, member_role::standby, address});
   return change(now, std::move(next));
 }
 
@@ -202,7 +217,7 @@ bool raft_driver::close(raft_ms now, raft_id id) const {
 std::vector<peer_state> raft_driver::peers(raft_ms now) const {
   std::vector<peer_state> out;
   for (auto& m : members()) {
-    peer_state state{m.id, m.role, 0, 0, {}};
+    peer_state state{m.id, m.role, 0, 0, {}, m.address};
     auto known = peers_.find(m.id);
     if (known != peers_.end() && known->second.heard_at)
       state.silent_ms = now - *known->second.heard_at;

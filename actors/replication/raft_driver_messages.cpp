@@ -135,6 +135,10 @@ void raft_driver::send_entries(peer_message whole, raft_effects& out) {
   auto count = std::exchange(header.n_entries, 0);
   auto next = header.prev_log_index + 1;
   header.entries = nullptr;
+  // The engine takes the first entry for one that it has if a snapshot ends
+  // with it, finds nothing to send, and tries that for ever.
+  if (count == 0 && next == 1 && snapshot_)
+    return send_snapshot_instead(std::move(whole), out);
   auto part = whole;
   std::size_t bytes = 0;
   std::size_t all_bytes = 0;

@@ -1,6 +1,7 @@
 // Conversions; each allocation here is freed as the table in the header says.
 #include "actors/replication/raft_engine.hpp"
 
+#include "actors/replication/cluster_limits.hpp"
 #include "persistence/bytes.hpp"
 
 #include <new>
@@ -47,13 +48,17 @@ bool is_configuration(std::string_view bytes) {
     return false;
   std::set<raft_id> ids;
   std::set<std::string_view> addresses;
-  for (auto servers = little_endian(in.take(8)); servers > 0; --servers) {
+  auto servers = little_endian(in.take(8));
+  if (servers > limits::cluster_nodes_max)
+    return false;
+  for (; servers > 0; --servers) {
     auto id = little_endian(in.take(8));
     auto left = bytes.substr(bytes.size() - in.left());
     auto address = in.take(left.find('\0'));
     in.byte(); // its zero
     auto role = in.byte();
     if (!in.good() || id == 0 || !ids.insert(id).second
+        || address.size() > limits::member_address_bytes_max
         || !addresses.insert(address).second || role > RAFT_SPARE)
       return false;
   }
@@ -82,18 +87,21 @@ std::vector<raft_member> members_of(const raft_configuration& configuration) {
   std::vector<raft_member> out;
   for (unsigned i = 0; i < configuration.n; ++i)
     out.push_back({configuration.servers[i].id,
-                   static_cast<member_role>(configuration.servers[i].role)});
+                   static_cast<member_role>(configuration.servers[i].role),
+                   configuration.servers[i].address});
   return out;
 }
 
 std::string encode(std::span<const raft_member> members) {
   raft_configuration configuration;
   raft_configuration_init(&configuration);
-  for (auto& m : members)
-    if (raft_configuration_add(&configuration, m.id, address_of(m.id).c_str(),
+  for (auto& m : members) {
+    auto address = m.address.empty() ? address_of(m.id) : m.address;
+    if (raft_configuration_add(&configuration, m.id, address.c_str(),
                                int(m.role))
         != 0)
       throw std::bad_alloc{};
+  }
   auto out = encode(configuration);
   raft_configuration_close(&configuration);
   return out;

@@ -22,7 +22,7 @@ std::vector<raft_entry> to_engine(std::span<const log_entry> entries,
                                   void* batch);
 
 /// True for what `raft_configuration_decode` reads without error and without
-/// leaving `bytes`: it checks no bounds itself.
+/// leaving `bytes`, within the limits of a cluster: it checks no bounds itself.
 bool is_configuration(std::string_view bytes);
 
 /// The caller owns the result. Throws `std::runtime_error` on damaged bytes.
@@ -40,8 +40,8 @@ raft_snapshot_metadata metadata_of(const log_snapshot& snapshot);
 
 raft_event event_at(raft_ms now, raft_event_type type);
 
-/// The address under which the engine knows a member. A broker takes host:port
-/// from its configuration instead.
+/// The address under which the engine knows the sender of a message, and of a
+/// member that has none. Only ids matter to it.
 std::string address_of(raft_id id);
 
 } // namespace callboard::engine

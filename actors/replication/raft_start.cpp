@@ -34,8 +34,22 @@ hard_state state_after_loss(raft_id self, entry_term highest) {
 std::string encode_voters(std::span<const raft_id> voters) {
   std::vector<raft_member> members;
   for (auto id : voters)
-    members.push_back({id, member_role::voter});
+    members.push_back({id, member_role::voter, {}});
   return encode(members);
+}
+
+std::string encode_members(std::span<const raft_member> members) {
+  return encode(members);
+}
+
+std::optional<std::vector<raft_member>>
+decode_members(const std::string& bytes) {
+  if (!is_configuration(bytes))
+    return std::nullopt;
+  auto configuration = decode(bytes);
+  auto out = members_of(configuration);
+  raft_configuration_close(&configuration);
+  return out;
 }
 
 } // namespace callboard

@@ -31,6 +31,9 @@ enum class member_role : std::uint8_t {
 struct raft_member {
   raft_id id = 0;
   member_role role = member_role::voter;
+  /// Where the others find it; opaque here. No two members have the same; one
+  /// without any gets a stand-in that is no address.
+  std::string address{};
 
   bool operator==(const raft_member&) const = default;
 };
@@ -44,7 +47,8 @@ struct peer_state {
   entry_index match = 0;
   entry_index next = 0;
   /// Since its last message, if there was one since this member started.
-  std::optional<raft_ms> silent_ms;
+  std::optional<raft_ms> silent_ms{};
+  std::string address{}; // by the configuration
 };
 
 enum class catch_up_state : std::uint8_t { none, running, aborted, finished };

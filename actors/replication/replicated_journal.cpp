@@ -124,14 +124,6 @@ void replicated_journal::release(const std::vector<log_index>& flushed) {
   disk_->tidy();
 }
 
-void replicated_journal::transfer(raft_id to) {
-  command([this, to] {
-    if (leads_)
-      if (auto done = driver_->transfer(now(), to))
-        perform(std::move(*done));
-  });
-}
-
 replication_status replicated_journal::status() const {
   std::lock_guard lock{status_mutex_};
   return status_;
@@ -161,6 +153,7 @@ void replicated_journal::run() try {
   perform(driver_->start(now(), from_));
   from_ = {};
   watch_role();
+  watch_members();
   std::unique_lock lock{mutex_};
   for (;;) {
     auto wait = wake_at_.value_or(now() + 1000);
@@ -192,6 +185,9 @@ void replicated_journal::turn(input in) {
   }
   for (auto& what : in.commands)
     what();
+  watch_drain();
+  watch_members();
+  watch_hand_over();
   watch_role();
   if (leads_)
     submit();
@@ -214,6 +210,8 @@ void replicated_journal::take_message(const std::string& bytes) {
     !actors_own_store_ && db_.unflushed_bytes() > limits::unflushed_bytes_max;
   if (full && !message->entries.empty())
     return;
+  if (drained_ && message->header.type == RAFT_TIMEOUT_NOW)
+    return; // whoever wants to hand over takes another one
   watch_recovery(*message);
   perform(driver_->receive(now(), *message));
 }
@@ -235,10 +233,12 @@ void replicated_journal::steps_done(std::size_t count) {
 
 void replicated_journal::perform(raft_effects effects) {
   for (auto& step : effects.store) {
-    if (step.install) {
+    if (step.install)
       outlets_.snapshot_wanted();
+    // Never reported as stored, so nothing leaves that depends on it.
+    installing_ = installing_ || step.install;
+    if (installing_)
       continue;
-    }
     if (step.first > 0) {
       unload(step.first, 0);
       reader_.forget(step.first);
@@ -282,6 +282,8 @@ void replicated_journal::publish_status() {
   status_.committed = driver_->commit_index();
   status_.applied = driver_->applied();
   status_.last = driver_->last_index();
+  status_.drained = drained_;
+  status_.change = change_.status();
   status_.peers = driver_->peers(now());
   watch_followers();
 }

@@ -5,6 +5,7 @@
 #include "actors/replication/log_disk.hpp"
 #include "actors/replication/log_positions.hpp"
 #include "actors/replication/log_reader.hpp"
+#include "actors/replication/member_change.hpp"
 #include "actors/replication/raft_driver.hpp"
 #include "persistence/store.hpp"
 
@@ -32,8 +33,23 @@ struct replication_status {
   entry_index committed = 0;
   entry_index applied = 0;
   entry_index last = 0;
+  bool drained = false; // shall not lead
+  change_status change;
   std::vector<peer_state> peers;
 };
+
+/// Who belongs to the group, by the newest configuration that this member has.
+struct group_view {
+  std::vector<raft_member> members; // none: it does not know yet
+  entry_index index = 0;            // of that configuration
+  bool settled = false;             // it is committed
+  bool recovering = false;          // it may lack newer ones
+
+  friend bool operator==(const group_view&, const group_view&) = default;
+};
+
+/// Told once, on the journal's thread; must not block.
+using change_told = std::function<void(change_answer)>;
 
 /// Whom the journal tells; all on its own thread, none may block.
 struct replication_outlets {
@@ -45,8 +61,11 @@ struct replication_outlets {
   /// the actors apply to. Or it does not any more: end them, then call
   /// `actors_ended`. Also called when a follower hears of another leader.
   std::function<void(bool leads, raft_id leader)> role;
-  /// This member lags behind what its leader still has of the log.
+  /// This member lags behind what its leader still has of the log. Until it
+  /// starts anew, with the leader's store, it only hears who leads.
   std::function<void()> snapshot_wanted;
+  /// Also when it starts. May be missing.
+  std::function<void(const group_view&)> members_changed{};
 };
 
 /// A raft group of one log for all partitions. A leader's actors append; what
@@ -92,7 +111,16 @@ public:
   void release(const std::vector<log_index>& flushed);
 
   /// Hands leadership over, if it leads; to any that is close if `to` is 0.
-  void transfer(raft_id to);
+  /// `then` hears whether it did; before the actors end. It may be missing.
+  void transfer(raft_id to, change_told then = {});
+
+  /// Lets a node in, or out; see `member_change`. `then` hears whether that is
+  /// done, under way or refused.
+  void change(change_request request, change_told then);
+
+  /// From now on it hands over whenever it leads, as soon as another voter can
+  /// lead; or not any more. Forgotten with a restart.
+  void drain(bool on);
 
   replication_status status() const;
 
@@ -118,6 +146,11 @@ private:
     std::size_t bytes = 0;
   };
 
+  struct hand_over {
+    change_told then;
+    raft_ms until = 0;
+  };
+
   void run();
   bool has_work() const;
   bool may_submit() const;
@@ -134,6 +167,9 @@ private:
   void fail_waiting();
   void watch_role();
   void begin_leading();
+  void watch_hand_over();
+  void watch_drain();
+  void watch_members();
   void watch_recovery(const peer_message& message);
   void begin_recovery();
   std::optional<log_entry> stored(entry_index index);
@@ -172,8 +208,15 @@ private:
   log_positions positions_;
   entry_index recovered_at_ = 0;
   bool recovering_ = false;
-  bool fresh_ = false; // its disk was empty when it started
+  bool fresh_ = false;      // its disk was empty when it started
+  bool installing_ = false; // what comes now needs a store that is fetched
   raft_ms disk_failing_since_ = 0;
+  member_change change_;
+  std::optional<hand_over> hand_over_;
+  bool drained_ = false;
+  raft_ms drain_at_ = 0;
+  raft_id drained_to_ = 0;
+  std::optional<group_view> told_view_; // without the members
 
   std::atomic<std::size_t> waiting_{0};
   std::atomic<bool> serving_{false}; // = leads_

@@ -25,7 +25,8 @@ journal_limits small(std::uint64_t keep) {
           .wal_keep_bytes = keep,
           .tail_entries_max = 16,
           .tail_bytes_max = mebibyte / 2,
-          .election_timeout_ms = 3000};
+          .election_timeout_ms = 3000,
+          .restarts_fetched = false};
 }
 
 void write(journal_cluster& to, std::size_t bytes) {

@@ -6,6 +6,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <chrono>
+#include <future>
 #include <thread>
 
 namespace callboard::test {
@@ -40,6 +41,16 @@ bool eventually(const std::function<bool()>& holds) {
   return holds();
 }
 
+member_state journal_node::first_state() const {
+  member_state out;
+  out.self = id_;
+  out.vote.term = 1;
+  out.recovering = joins_;
+  if (!joins_)
+    out.base = {1, 1, 1, encode_voters(cluster_.voters()), {}};
+  return out;
+}
+
 void journal_node::start() {
   must_restart_ = false;
   auto folders = snapshot_folders_in(folder.path);
@@ -52,12 +63,8 @@ void journal_node::start() {
   auto state = load_member(folder.path / "member");
   REQUIRE(state.has_value());
   bool fresh = !*state;
-  if (fresh) {
-    state->emplace();
-    (*state)->self = id_;
-    (*state)->vote.term = 1;
-    (*state)->base = {1, 1, 1, encode_voters(cluster_.voters()), {}};
-  }
+  if (fresh)
+    *state = first_state();
   std::string diagnosis;
   auto& limits = cluster_.limits();
   auto from =
@@ -95,6 +102,11 @@ replication_outlets journal_node::outlets() {
       [this] {
         ++snapshots_wanted_;
         copies->fetch();
+      },
+    .members_changed =
+      [this](const group_view& view) {
+        std::lock_guard lock{mutex_};
+        view_ = view;
       }};
 }
 
@@ -119,6 +131,11 @@ void journal_node::stop() {
   log.reset();
   db.reset();
   leads_ = false;
+}
+
+group_view journal_node::view() const {
+  std::lock_guard lock{mutex_};
+  return view_;
 }
 
 void journal_node::lose_disk() {
@@ -195,7 +212,7 @@ std::size_t journal_node::wal_files() const {
 }
 
 journal_cluster::journal_cluster(std::size_t nodes, journal_limits limits)
-    : limits_(limits) {
+    : limits_(limits), first_nodes_(nodes) {
   for (raft_id id = 1; id <= nodes; ++id)
     nodes_.push_back(std::make_unique<journal_node>(*this, id));
   for (auto& one : nodes_)
@@ -211,8 +228,42 @@ journal_cluster::~journal_cluster() {
 
 std::vector<raft_id> journal_cluster::voters() const {
   std::vector<raft_id> out;
-  for (raft_id id = 1; id <= nodes_.size(); ++id)
+  for (raft_id id = 1; id <= first_nodes_; ++id)
     out.push_back(id);
+  return out;
+}
+
+journal_node& journal_cluster::join() {
+  auto id = nodes_.size() + 1;
+  nodes_.push_back(std::make_unique<journal_node>(*this, id, true));
+  nodes_.back()->start();
+  return *nodes_.back();
+}
+
+void journal_cluster::restart_fetched() {
+  for (auto& one : nodes_)
+    if (limits_.restarts_fetched && one->must_restart()) {
+      one->stop();
+      one->start();
+    }
+}
+
+change_answer journal_cluster::change(change_request request) {
+  change_answer out;
+  eventually([&] {
+    restart_fetched();
+    auto told = std::make_shared<std::promise<change_answer>>();
+    auto answer = told->get_future();
+    leader()->log->change(request, [told](change_answer what) {
+      told->set_value(std::move(what));
+    });
+    out = answer.get();
+    bool gone =
+      out.error == errc::not_found && request.goal == change_goal::remove;
+    return out.done || gone
+           || (out.error != errc::none && out.error != errc::unavailable
+               && out.error != errc::too_many_in_flight);
+  });
   return out;
 }
 
@@ -229,6 +280,7 @@ journal_node* journal_cluster::leader() {
 
 bool journal_cluster::publish(const std::string& login, std::size_t bytes) {
   return eventually([&] {
+    restart_fetched();
     auto* at = leader();
     auto index = at ? at->append(login, bytes) : std::nullopt;
     if (!index)

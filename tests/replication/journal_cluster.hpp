@@ -1,4 +1,4 @@
-// Three journals in one process: real threads and disks, a network of calls.
+// Some journals in one process: real threads and disks, a network of calls.
 #pragma once
 
 #include "actors/replication/replicated_journal.hpp"
@@ -30,14 +30,16 @@ struct journal_limits {
   std::size_t tail_entries_max = limits::tail_entries_max;
   std::size_t tail_bytes_max = limits::tail_bytes_max;
   unsigned election_timeout_ms = 200;
+  bool restarts_fetched = true; // false: the test does
 };
 
 /// A node: its directory stays when it is stopped. While it leads, a stand-in
 /// for its actors appends records, and applies them once they are flushed.
 class journal_node {
 public:
-  journal_node(journal_cluster& cluster, raft_id id)
-      : cluster_(cluster), id_(id) {}
+  /// `joins`: it knows nothing of the others when its disk is empty.
+  journal_node(journal_cluster& cluster, raft_id id, bool joins = false)
+      : cluster_(cluster), id_(id), joins_(joins) {}
 
   ~journal_node() { stop(); }
 
@@ -46,6 +48,8 @@ public:
   void lose_disk();
 
   bool leads() const { return leads_; }
+
+  group_view view() const;
 
   /// Appends a record that puts a user, and others of so many bytes that are
   /// always the same; returns its index, nothing if the node does not lead.
@@ -73,6 +77,7 @@ public:
   std::unique_ptr<snapshot_exchange> copies;
 
 private:
+  member_state first_state() const;
   replication_outlets outlets();
   snapshot_outlets copy_outlets();
   void role(bool leads);
@@ -81,11 +86,13 @@ private:
 
   journal_cluster& cluster_;
   raft_id id_;
+  bool joins_;
   std::uint64_t starts_ = 0;
   std::atomic<bool> leads_{false};
   std::atomic<int> snapshots_wanted_{0};
   std::atomic<bool> must_restart_{false};
-  std::mutex mutex_; // what follows
+  mutable std::mutex mutex_; // what follows
+  group_view view_;
   std::map<log_index, record> pending_;
   log_index last_;
   log_index flushed_;
@@ -99,6 +106,16 @@ public:
 
   journal_node& node(raft_id id) { return *nodes_[id - 1]; }
 
+  /// One more node, which nobody knows yet.
+  journal_node& join();
+
+  /// Starts those anew that have fetched a store. Call it while waiting.
+  void restart_fetched();
+
+  /// Asks whoever leads until it is done; the last answer, if it never is.
+  change_answer change(change_request request);
+
+  /// Of the nodes that there are from the beginning.
   std::vector<raft_id> voters() const;
 
   /// Waits for a node that leads; null if there is none for long.
@@ -124,6 +141,7 @@ private:
   std::set<raft_id> cut_;
   std::map<raft_id, journal_node*> reachable_;
   const journal_limits limits_;
+  const std::size_t first_nodes_;
 
   std::vector<std::unique_ptr<journal_node>> nodes_;
 };

@@ -1,0 +1,102 @@
+// Who belongs to the group, and who shall lead it: what operators ask for.
+#include "actors/replication/replicated_journal.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace callboard {
+
+void replicated_journal::change(change_request request, change_told then) {
+  command([this, request = std::move(request), then = std::move(then)] {
+    auto answer = leads_ ? change_.begin(*driver_, now(), status_.self, request)
+                         : change_answer{errc::unavailable, false,
+                                         "this node does not lead"};
+    bool leaves_itself = leads_ && answer.error == errc::unavailable
+                         && request.goal == change_goal::remove;
+    then(std::move(answer));
+    if (leaves_itself)
+      if (auto done = driver_->transfer(now(), 0))
+        perform(std::move(*done));
+  });
+}
+
+void replicated_journal::transfer(raft_id to, change_told then) {
+  command([this, to, then = std::move(then)] {
+    auto tell = [&](change_answer answer) {
+      if (then)
+        then(std::move(answer));
+    };
+    if (!leads_)
+      return tell({errc::unavailable, false, "this node does not lead"});
+    if (to == status_.self)
+      return tell({errc::none, true, "leads already"});
+    auto done = driver_->transfer(now(), to);
+    if (!done)
+      return tell(
+        done.error() == errc::not_found
+          ? change_answer{errc::not_found, false, "there is no such voter"}
+          : change_answer{errc::unavailable, false,
+                          "no such voter is in contact, or "
+                          "leadership is being handed over already"});
+    if (then)
+      hand_over_ = {std::move(then), now() + 2 * options_.election_timeout_ms};
+    perform(std::move(*done));
+  });
+}
+
+/// Who asked is told before the actors end: nothing they ask for is answered
+/// afterwards.
+void replicated_journal::watch_hand_over() {
+  if (!hand_over_)
+    return;
+  bool done = !driver_->is_leader();
+  if (!done && now() < hand_over_->until)
+    return;
+  auto then = std::move(std::exchange(hand_over_, std::nullopt)->then);
+  then(done ? change_answer{errc::none, true, "leads no more"}
+            : change_answer{errc::timed_out, false,
+                            "the other node did not take over in time"});
+}
+
+void replicated_journal::drain(bool on) {
+  command([this, on] {
+    if (std::exchange(drained_, on) == on)
+      return;
+    spdlog::info(on ? "shall not lead" : "may lead again");
+    drain_at_ = now();
+  });
+}
+
+/// To one after the other: another one may not want to lead either.
+void replicated_journal::watch_drain() {
+  if (!drained_ || !driver_->is_leader() || now() < drain_at_)
+    return;
+  drain_at_ = now() + raft_ms(limits::drain_retry_interval.count());
+  auto peers = driver_->peers(now());
+  std::erase_if(peers, [&](auto& one) {
+    return one.id == status_.self || one.role != member_role::voter
+           || !one.silent_ms || *one.silent_ms >= options_.election_timeout_ms;
+  });
+  if (peers.empty())
+    return;
+  auto next = std::ranges::upper_bound(peers, drained_to_, {}, &peer_state::id);
+  drained_to_ = next == peers.end() ? peers.front().id : next->id;
+  if (auto done = driver_->transfer(now(), drained_to_))
+    perform(std::move(*done));
+}
+
+void replicated_journal::watch_members() {
+  perform(change_.advance(*driver_, now()));
+  group_view seen{
+    {}, driver_->configuration_index(), driver_->settled(), recovering_};
+  if (seen == told_view_)
+    return;
+  told_view_ = seen;
+  seen.members = driver_->members();
+  if (outlets_.members_changed)
+    outlets_.members_changed(seen);
+}
+
+} // namespace callboard
