@@ -281,7 +281,7 @@ TEST_CASE("a member whose disk is stuck neither raises its term nor its debt") {
   auto stuck = group.follower(leader);
   auto& m = group[stuck];
   m.disk_stuck = true;
-  group.cut = {leader};
+  group.cut = {stuck}; // nobody else raises it
   group.advance(600'000);
   auto term = m->term();
   CHECK(m.disk_queue.size() <= 10);
