@@ -186,6 +186,20 @@ void cluster_member::end_farewells() {
 
 // --- what nodes tell each other of it ---------------------------------------
 
+void cluster_member::heard(node_id from, const std::string& hello) {
+  tell_members(from);
+  auto at = decode_addresses(hello);
+  std::lock_guard lock{mutex_};
+  if (at)
+    addresses_[from] = std::move(*at);
+}
+
+std::optional<node_addresses> cluster_member::addresses_of(node_id node) const {
+  std::lock_guard lock{mutex_};
+  auto at = addresses_.find(node);
+  return at == addresses_.end() ? std::optional<node_addresses>{} : at->second;
+}
+
 /// So a node that knows one other finds all, and one that was removed knows.
 void cluster_member::tell_members(node_id to) {
   std::vector<raft_member> members;
@@ -229,6 +243,21 @@ void cluster_member::hear_members(node_id from, const std::string& bytes) {
 bool cluster_member::removed() const {
   std::lock_guard lock{mutex_};
   return removed_;
+}
+
+std::vector<std::string> cluster_member::barco_hosts() const {
+  std::vector<std::string> out;
+  auto add = [&](node_id id, const std::string& host) {
+    auto at = addresses_of(id);
+    out.push_back(at && !at->barco.empty() ? at->barco : url_host(host));
+  };
+  auto members = journal_->status().peers;
+  for (auto& one : members)
+    add(one.id, one.address.substr(0, one.address.rfind(':')));
+  if (members.empty()) // before the log is read
+    for (auto& one : settings_.cluster.peers)
+      add(one.id, one.host);
+  return out;
 }
 
 } // namespace callboard

@@ -255,29 +255,6 @@ bool cluster_member::start(cluster_roles roles, const node_addresses& own,
   return true;
 }
 
-void cluster_member::heard(node_id from, const std::string& hello) {
-  tell_members(from);
-  auto at = decode_addresses(hello);
-  std::lock_guard lock{mutex_};
-  if (at)
-    addresses_[from] = std::move(*at);
-}
-
-std::optional<node_addresses> cluster_member::addresses_of(node_id node) const {
-  std::lock_guard lock{mutex_};
-  auto at = addresses_.find(node);
-  return at == addresses_.end() ? std::optional<node_addresses>{} : at->second;
-}
-
-std::vector<std::string> cluster_member::barco_hosts() const {
-  std::vector<std::string> out;
-  for (auto& peer : settings_.cluster.peers) {
-    auto at = addresses_of(peer.id);
-    out.push_back(at && !at->barco.empty() ? at->barco : url_host(peer.host));
-  }
-  return out;
-}
-
 bool cluster_member::send(node_id to, std::uint8_t kind, std::string bytes) {
   auto* links = sending_.load();
   return links && links->send(to, kind, std::move(bytes));
