@@ -49,12 +49,12 @@ inline http_answer barco_error(errc why) {
 inline constexpr std::string_view retry_without_data = "1";
 inline constexpr std::string_view retry_without_partitions = "5";
 
-inline http_answer not_registered() {
+inline http_answer barco_not_registered() {
   return barco_text(http_status::conflict, "Consumer not registered");
 }
 
 /// 204 that says when to come again; at once if `retry_after` is empty.
-inline http_answer nothing(std::string_view retry_after) {
+inline http_answer barco_nothing(std::string_view retry_after) {
   http_answer out{.status = http_status::no_content};
   out.add_header("Cache-Control", "no-store");
   if (!retry_after.empty())
@@ -62,9 +62,9 @@ inline http_answer nothing(std::string_view retry_after) {
   return out;
 }
 
-inline http_answer consumer_error(errc why) {
+inline http_answer barco_consumer_error(errc why) {
   if (why == errc::not_found)
-    return not_registered();
+    return barco_not_registered();
   if (why == errc::corrupt)
     return barco_library_error(http_status::internal_server_error,
                                "Unexpected error while reading");

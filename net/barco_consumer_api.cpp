@@ -53,9 +53,9 @@ http_answer poll_answer(const ring& placement, const http_request& request,
                         const poll_reply& reply) {
   if (reply.chunks.empty())
     switch (reply.outcome) {
-      case poll_outcome::delivered: return nothing(retry_without_data);
-      case poll_outcome::idle: return nothing(retry_without_partitions);
-      case poll_outcome::outdated: return nothing({});
+      case poll_outcome::delivered: return barco_nothing(retry_without_data);
+      case poll_outcome::idle: return barco_nothing(retry_without_partitions);
+      case poll_outcome::outdated: return barco_nothing({});
     }
   if (accepts_json(request))
     return {.content_type = json_type,
@@ -87,7 +87,7 @@ void poll_for(const consumer_ref& who, const barco_ptr& services,
     services->broker, exchange, services->members,
     [services, exchange, leave](const result<poll_reply_ptr>& reply) {
       if (!reply)
-        return exchange.answer(consumer_error(reply.error()));
+        return exchange.answer(barco_consumer_error(reply.error()));
       auto answer =
         poll_answer(services->node->placement, exchange.request(), **reply);
       answer.unsent = leave;
@@ -106,16 +106,16 @@ void poll(const barco_ptr& services, http_request&,
 
 void commit(const barco_ptr& services, http_request&,
             const http_exchange& exchange) {
-  with_consumer(services, exchange,
-                [services, exchange](const consumer_ref& who) {
-                  ask_for<bool>(
-                    services->broker, exchange, services->members,
-                    [exchange](const result<bool>& done) {
-                      exchange.answer(done ? nothing(retry_without_data)
-                                           : consumer_error(done.error()));
-                    },
-                    commit_atom_v, who);
-                });
+  with_consumer(
+    services, exchange, [services, exchange](const consumer_ref& who) {
+      ask_for<bool>(
+        services->broker, exchange, services->members,
+        [exchange](const result<bool>& done) {
+          exchange.answer(done ? barco_nothing(retry_without_data)
+                               : barco_consumer_error(done.error()));
+        },
+        commit_atom_v, who);
+    });
 }
 
 void leave_as(const consumer_ref& who, const barco_ptr& services,
@@ -126,7 +126,7 @@ void leave_as(const consumer_ref& who, const barco_ptr& services,
     [exchange, bound = !who.key.bound_group.empty()](const result<bool>& done) {
       if (done && bound)
         exchange.request().connection->bound = nullptr;
-      exchange.answer(done ? barco_ok() : consumer_error(done.error()));
+      exchange.answer(done ? barco_ok() : barco_consumer_error(done.error()));
     },
     leave_atom_v, who, commits);
 }

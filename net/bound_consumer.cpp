@@ -32,7 +32,7 @@ http_answer registration_answer(const join_reply& reply) {
                         "parameters");
     case join_outcome::too_many: break;
   }
-  return consumer_error(errc::overloaded);
+  return barco_consumer_error(errc::overloaded);
 }
 
 /// Anonymous as everybody is here, it may read what is open to all.
@@ -46,7 +46,7 @@ void check_then_join(const barco_ptr& services, const http_exchange& exchange,
         if (reply)
           then(registration_answer(*reply), reply->reader);
         else
-          then(consumer_error(reply.error()), {});
+          then(barco_consumer_error(reply.error()), {});
       },
       join_atom_v, std::move(what));
   auto topic = what.topics[checked];
@@ -58,7 +58,7 @@ void check_then_join(const barco_ptr& services, const http_exchange& exchange,
         return check_then_join(services, exchange, std::move(what), checked + 1,
                                std::move(then));
       if (v == verdict::unavailable)
-        return then(consumer_error(errc::unavailable), {});
+        return then(barco_consumer_error(errc::unavailable), {});
       then(barco_text(http_status::forbidden, "Topic " + what.topics[checked]
                                                 + " can be read by users only"),
            {});
@@ -85,7 +85,7 @@ void with_consumer(const barco_ptr& services, const http_exchange& exchange,
     return then({{std::string{*id}, {}}, {}});
   auto bound = bound_to(request);
   if (!bound)
-    return exchange.answer(not_registered());
+    return exchange.answer(barco_not_registered());
   if (bound->at.lock() == services)
     return then({bound->what.key, bound->reader});
   if (auto now = bound->in_progress.lock(); now && now->at == services)

@@ -66,11 +66,11 @@ bool consumer_front::serve_here(http_request& request,
   if (!polls && (by_id || (call != "commit" && call != "goodbye")))
     return false;
   if (!by_id && !bound_to(request))
-    exchange.answer(not_registered());
+    exchange.answer(barco_not_registered());
   else if (polls)
     poll(request, exchange);
   else if (call == "commit")
-    exchange.answer(nothing(retry_without_data));
+    exchange.answer(barco_nothing(retry_without_data));
   else {
     request.connection->bound = nullptr;
     exchange.answer(barco_ok());
@@ -84,7 +84,7 @@ void consumer_front::poll(const http_request& request,
   if (!asked)
     return exchange.answer(barco_refusal(asked.error()));
   if (asked->count() == 0 || waiting_.size() >= options_.waiting_max)
-    return exchange.answer(nothing(retry_without_partitions));
+    return exchange.answer(barco_nothing(retry_without_partitions));
   wait(exchange,
        std::min<std::chrono::milliseconds>(*asked, options_.wait_max));
 }
@@ -106,14 +106,14 @@ void consumer_front::wait(const http_exchange& exchange,
 
 void consumer_front::end(const waiting_key& which) {
   if (auto found = waiting_.extract(which))
-    found.mapped().answer(nothing(retry_without_partitions));
+    found.mapped().answer(barco_nothing(retry_without_partitions));
 }
 
 void consumer_front::lead() {
   leads_ = true;
   timer_.cancel();
   for (auto& [when, exchange] : std::exchange(waiting_, {}))
-    exchange.answer(nothing({}));
+    exchange.answer(barco_nothing({}));
 }
 
 void consumer_front::follow() {
@@ -141,7 +141,7 @@ void consumer_front::on_timer() {
 std::optional<http_answer> answer_lost_call(const http_request& request) {
   auto call = call_of(request);
   if (call == "poll")
-    return nothing({});
+    return barco_nothing({});
   if (call == "register" && !consumer_id(request) && request.connection)
     return remember(request);
   return std::nullopt;
