@@ -190,8 +190,10 @@ void cluster_member::heard(node_id from, const std::string& hello) {
   tell_members(from);
   auto at = decode_addresses(hello);
   std::lock_guard lock{mutex_};
-  if (at)
-    addresses_[from] = std::move(*at);
+  if (!at)
+    return;
+  warn_of_other_ports(addresses_[self_], *at);
+  addresses_[from] = std::move(*at);
 }
 
 std::optional<node_addresses> cluster_member::addresses_of(node_id node) const {
@@ -246,18 +248,16 @@ bool cluster_member::removed() const {
 }
 
 std::vector<std::string> cluster_member::barco_hosts() const {
-  std::vector<std::string> out;
-  auto add = [&](node_id id, const std::string& host) {
-    auto at = addresses_of(id);
-    out.push_back(at && !at->barco.empty() ? at->barco : url_host(host));
-  };
+  auto known = settings_.cluster.peers;
   auto members = journal_->status().peers;
-  for (auto& one : members)
-    add(one.id, one.address.substr(0, one.address.rfind(':')));
-  if (members.empty()) // before the log is read
-    for (auto& one : settings_.cluster.peers)
-      add(one.id, one.host);
-  return out;
+  if (!members.empty()) { // the log is read
+    known.clear();
+    for (auto& one : members)
+      known.push_back(
+        {one.id, one.address.substr(0, one.address.rfind(':')), 0});
+  }
+  std::lock_guard lock{mutex_};
+  return callboard::barco_hosts(known, addresses_);
 }
 
 } // namespace callboard

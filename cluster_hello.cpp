@@ -3,6 +3,9 @@
 
 #include <boost/asio/ip/address.hpp>
 #include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
+
+#include <tuple>
 
 namespace callboard {
 
@@ -40,6 +43,32 @@ node_addresses own_addresses(const options& settings, std::uint16_t http_port,
                 ? settings.barco.advertise
                 : reachable(settings, settings.barco.address);
   return out;
+}
+
+std::vector<std::string>
+barco_hosts(const std::vector<peer_address>& peers,
+            const std::map<std::uint64_t, node_addresses>& heard) {
+  std::vector<std::string> out;
+  for (auto& peer : peers) {
+    auto at = heard.find(peer.id);
+    if (at == heard.end())
+      out.push_back(url_host(peer.host));
+    else if (!at->second.barco.empty()) // else it is off there
+      out.push_back(at->second.barco);
+  }
+  return out;
+}
+
+void warn_of_other_ports(const node_addresses& own,
+                         const node_addresses& other) {
+  auto for_clients = [](const node_addresses& of) {
+    return std::tuple{of.ports.producer, of.ports.consumer, of.ports.binary};
+  };
+  if (!own.barco.empty() && !other.barco.empty()
+      && for_clients(own) != for_clients(other))
+    spdlog::warn("Barco's clients do not find node host={}: its ports are not "
+                 "those of this node; give all nodes the same with --barco",
+                 other.barco);
 }
 
 std::string encode(const node_addresses& what) {

@@ -100,9 +100,7 @@ public:
   /// Where a node's clients find it; nothing: it was not heard of yet.
   std::optional<node_addresses> addresses_of(node_id node) const;
 
-  /// Of all nodes, by id, for Barco's clients: as each node tells it; until it
-  /// was heard of, or if it has no such listener, as `--peers` names it.
-  std::vector<std::string> barco_hosts() const;
+  std::vector<std::string> barco_hosts() const; // see cluster_hello.hpp
 
   std::string status() const; // the body of `GET /cluster`
   std::string durability() const;
