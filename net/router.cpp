@@ -207,7 +207,8 @@ void router::serve(http_request& request, const http_exchange& exchange) const {
   exchange.set_header_block(default_block_);
   if (!door_.authenticate)
     return dispatch(request, exchange);
-  door_.authenticate(request, exchange, [this, exchange](verdict v) {
+  auto self = weak_from_this().lock();
+  door_.authenticate(request, exchange, [this, self, exchange](verdict v) {
     if (admits(v, exchange))
       dispatch(exchange.request(), exchange);
   });
@@ -273,10 +274,12 @@ void router::enter(const route& to, http_request& request,
   }
   if (options.access == access_rule::anyone || !door_.authorize)
     return run(to, exchange);
-  door_.authorize(request, options, exchange, [this, exchange, &to](verdict v) {
-    if (admits(v, exchange))
-      run(to, exchange);
-  });
+  auto self = weak_from_this().lock();
+  door_.authorize(request, options, exchange,
+                  [this, self, exchange, &to](verdict v) {
+                    if (admits(v, exchange))
+                      run(to, exchange);
+                  });
 }
 
 void router::run(const route& to, const http_exchange& exchange) const {

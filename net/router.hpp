@@ -84,8 +84,9 @@ struct router_manners {
 /// not implied by GET.
 ///
 /// Not thread safe; in practice each io thread has one of its own. Must outlive
-/// the requests it serves.
-class router {
+/// the requests it serves; one that a `shared_ptr` owns does, for those that
+/// wait at the door.
+class router : public std::enable_shared_from_this<router> {
 public:
   explicit router(door door = {}, router_manners manners = {});
   router(const router&) = delete;

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <stdexcept>
+#include <utility>
 
 using namespace callboard;
 using namespace callboard::test;
@@ -332,6 +333,30 @@ TEST_CASE("verdicts may come later; without one the answer is 503") {
   f.connection->run();
   CHECK(f.connection->answer_to(second)->answer.status
         == http_status::service_unavailable);
+}
+
+TEST_CASE("who waits at the door finds the routes, though nobody else does") {
+  verdict_then authenticated;
+  verdict_then authorized;
+  fixture f{door{
+    .authenticate = [&](auto&, auto&, auto then) { authenticated = then; },
+    .authorize = [&](auto&, auto&, auto&, auto then) { authorized = then; }}};
+  f.add(get, "/a/{b}", {.access = access_rule::signed_in});
+  http_request request;
+  request.method = get;
+  REQUIRE(request.set_target("/a/1"));
+  auto number = f.connection->begin(f.handler, std::move(request));
+  std::weak_ptr<router> seen = f.routes;
+  f.handler = nullptr;
+  f.routes = nullptr;
+  REQUIRE_FALSE(seen.expired());
+  std::exchange(authenticated, nullptr)(verdict::granted);
+  REQUIRE_FALSE(seen.expired());
+  std::exchange(authorized, nullptr)(verdict::granted);
+  f.connection->run();
+  REQUIRE(f.connection->answer_to(number));
+  CHECK(f.connection->answer_to(number)->answer.body == "/a/{b} 1");
+  CHECK(seen.expired());
 }
 
 TEST_CASE("a handler that throws is 500") {
