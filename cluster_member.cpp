@@ -278,6 +278,10 @@ std::string cluster_member::status() const {
   return describe(snapshot());
 }
 
+std::string cluster_member::metrics() const {
+  return metrics_of(snapshot());
+}
+
 std::string cluster_member::durability() const {
   return durability_of(journal_->status());
 }

@@ -104,6 +104,7 @@ public:
 
   std::string status() const; // the body of `GET /cluster`
   std::string durability() const;
+  std::string metrics() const;
 
   /// It was removed from the cluster, as far as it was told.
   bool removed() const;

@@ -24,6 +24,9 @@ struct cluster_snapshot {
 /// A JSON document.
 std::string describe(const cluster_snapshot& what);
 
+/// What `/metrics` tells of the cluster, in Prometheus' text format.
+std::string metrics_of(const cluster_snapshot& what);
+
 /// What `GET /gossip` tells of the nodes.
 std::vector<gossip_member> gossip_of(const cluster_snapshot& what);
 

@@ -55,6 +55,12 @@ bool is_about_node(const http_request& request) {
   return (count == 1 && among(own)) || (count > 0 && among(whole));
 }
 
+/// It is meant for this node, whose users only the leader can ask for.
+bool is_shutdown(const http_request& request) {
+  return request.segment_count() == 2 && request.segment(0) == "admin"
+         && request.segment(1) == "shutdown";
+}
+
 void answer_nobody(http_request&, const http_exchange& exchange) {
   auto answer = plain_status(http_status::service_unavailable);
   answer.add_header("Retry-After", "1");
@@ -124,7 +130,10 @@ listeners::listeners(const listened_node& of) : of_(of) {
   forwarding_ = std::make_unique<forwarding>(all_, cluster.self, cluster.send,
                                              cluster.url_of);
   on_each_thread([&](std::size_t i) {
-    forwarding_->stand_before(i, *all_.threads[i].handlers, is_about_node);
+    forwarding_->stand_before(
+      i, *all_.threads[i].handlers, [](const http_request& request) {
+        return is_about_node(request) || is_shutdown(request);
+      });
   });
 }
 
@@ -188,6 +197,7 @@ http_handler listeners::make_eventstore(const serving_thread& thread,
   admin->ready = of_.ready;
   admin->cluster = of_.cluster.status;
   admin->members = of_.cluster.members;
+  admin->cluster_metrics = of_.cluster.metrics;
   admin->names_for_anonymous = settings.on_loopback();
   admin->scavenger = broker.scavenger;
   admin->shut_down = [] { ::kill(::getpid(), SIGTERM); };
@@ -225,6 +235,10 @@ void listeners::answer_alone() {
                             const http_exchange& exchange) {
       if (is_about_node(request))
         return alone(request, exchange);
+      if (is_shutdown(request))
+        return exchange.answer(
+          refuse({409, "This node does not lead, so it cannot tell who may "
+                       "stop it: send it SIGTERM."}));
       answer_nobody(request, exchange);
     };
     handlers.producer = handlers.consumer = answer_nobody;

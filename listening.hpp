@@ -34,6 +34,8 @@ struct cluster_view {
   std::function<std::vector<std::string>()> barco_hosts{};
   /// The body of `GET /cluster`.
   std::function<std::string()> status{};
+  /// What `/metrics` adds.
+  std::function<std::string()> metrics{};
   /// What a node that leads promises with a 2xx: `fsync, replicas=2/3`.
   std::function<std::string()> durability{};
   /// What `GET /gossip` tells of the nodes.

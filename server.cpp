@@ -353,6 +353,7 @@ cluster_view server::impl::view_of_cluster() {
       },
     .barco_hosts = [this] { return member->barco_hosts(); },
     .status = [this] { return member->status(); },
+    .metrics = [this] { return member->metrics(); },
     .durability = [this] { return member->durability(); },
     .members = [this] { return member->gossip(); },
     .change = [this](auto& what,

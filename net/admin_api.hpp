@@ -41,6 +41,8 @@ struct admin_services {
   scavenger_actor scavenger{};
   /// The body of `GET /cluster`, JSON; not set: the node stands alone.
   std::function<std::string()> cluster{};
+  /// What `/metrics` adds about the cluster; not set: nothing.
+  std::function<std::string()> cluster_metrics{};
   /// Of the cluster; not set: the node stands alone.
   std::function<std::vector<gossip_member>()> members{};
   /// Stops the process as SIGTERM does. Any thread.

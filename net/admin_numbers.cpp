@@ -169,9 +169,11 @@ void metrics(const admin_ptr& services, http_request& request,
       // Without the groups the rest is still worth knowing.
       auto groups = found && names ? std::move(*found) : group_infos{};
       sort_groups(groups);
-      exchange.answer({.content_type = metrics_type,
-                       .body = metrics_text(*services->node, services->http,
-                                            groups, read_process_stats())});
+      auto text = metrics_text(*services->node, services->http, groups,
+                               read_process_stats());
+      if (services->cluster_metrics)
+        text += services->cluster_metrics();
+      exchange.answer({.content_type = metrics_type, .body = std::move(text)});
     },
     describe_atom_v);
 }
