@@ -140,11 +140,13 @@ void snapshot_exchange::drop_copy() {
 void snapshot_exchange::serve(raft_id to, const snapshot_ask& what) {
   snapshot_piece out;
   bool known = outgoing_ && what.copy == outgoing_->id;
-  if (known || (what.copy == 0 && (outgoing_ || make_copy()))) {
+  // A copy that the node had, and that was too old for it, helps nobody.
+  bool new_to_it = outgoing_ && outgoing_->base.index > what.offset;
+  if (known || (what.copy == 0 && (new_to_it || make_copy()))) {
     outgoing_->asked = clock::now();
     out.copy = outgoing_->id;
     out.size = outgoing_->size;
-    out.offset = std::min(what.offset, out.size);
+    out.offset = known ? std::min(what.offset, out.size) : 0;
     out.base = outgoing_->base;
     out.bytes.resize(std::size_t(std::min<std::uint64_t>(
       limits::snapshot_piece_bytes, out.size - out.offset)));
@@ -178,7 +180,8 @@ void snapshot_exchange::keep_asking() {
   in.asked = in.id == 0 ? 0 : in.written;
   if (in.id != 0)
     return ask_on();
-  outlets_.send(leader, snapshot_frame::ask, encode(snapshot_ask{}));
+  outlets_.send(leader, snapshot_frame::ask,
+                encode(snapshot_ask{0, outlets_.base().index}));
 }
 
 void snapshot_exchange::ask_on() {

@@ -16,8 +16,8 @@ enum class snapshot_frame : std::uint8_t {
   piece = 10 // the leader → the node that lags
 };
 
-/// Asks for the bytes from `offset` on of the copy `copy`; 0: of a new one,
-/// from its beginning.
+/// Asks for the bytes from `offset` on of the copy `copy`. 0: for the beginning
+/// of one whose base is behind the entry `offset`, which the node has.
 struct snapshot_ask {
   std::uint64_t copy = 0;
   std::uint64_t offset = 0;

@@ -80,7 +80,7 @@ public:
 
 private:
   snapshot_outlets outlets(raft_id self) {
-    return {.base = [] { return some_base(); },
+    return {.base = [self] { return self == 1 ? some_base() : log_snapshot{}; },
             .send =
               [this, self](raft_id, snapshot_frame kind, std::string bytes) {
                 if (!pass_(kind))
