@@ -94,13 +94,17 @@ TEST_CASE("a node that never comes does not get a vote") {
   CHECK(ask(*leader, {add, 4, address(4)}).error == errc::none);
   CHECK(eventually([&] { return leader->view().members.size() == 4; }));
   CHECK(ask(*leader, {leave, 4, {}}).error == errc::too_many_in_flight);
-  CHECK(leader->log->status().change.state == change_state::running);
+  CHECK(eventually([&] {
+    return leader->log->status().change.state == change_state::running;
+  }));
   CHECK(voters_seen(cluster, leader->log->status().self) == 3);
   CHECK(cluster.publish("after"));
   SECTION("another leader finishes what was begun") {
     leader->log->transfer(0);
     CHECK(eventually([&] { return !leader->leads(); }));
-    CHECK(leader->log->status().change.state == change_state::failed);
+    CHECK(eventually([&] {
+      return leader->log->status().change.state == change_state::failed;
+    }));
     cluster.join();
     CHECK(cluster.change({add, 4, address(4)}).done);
     CHECK(eventually([&] { return cluster.node(4).has_user("after"); }));
@@ -109,7 +113,8 @@ TEST_CASE("a node that never comes does not get a vote") {
     leader->log->transfer(0);
     CHECK(eventually([&] { return !leader->leads(); }));
     CHECK(cluster.change({leave, 4, {}}).error == errc::not_found);
-    CHECK(cluster.leader()->view().members.size() == 3);
+    CHECK(
+      eventually([&] { return cluster.leader()->view().members.size() == 3; }));
   }
 }
 
