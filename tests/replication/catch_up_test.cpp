@@ -122,6 +122,8 @@ TEST_CASE("a node that lacks more than is kept gets the store, under load") {
   auto& away = follower(cluster);
   away.stop();
   write(cluster, 64 * mebibyte);
+  // Only what is kept for it is left: it must lack some.
+  REQUIRE(eventually([&] { return leader.wal_files() <= 12; }));
   load publishing{cluster, record_bytes / 10};
   away.start();
   REQUIRE(eventually([&] { return away.must_restart(); }));
