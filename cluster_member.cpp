@@ -130,11 +130,12 @@ std::unique_ptr<cluster_member> cluster_member::open(const options& settings,
   if (!log && log.error() == errc::corrupt) {
     spdlog::error("the log is damaged: {}; this node gets it from the others",
                   diagnosis);
-    if (!put_aside(folder.wal())) {
+    // First on record: without the damage a later start would not know.
+    (*state)->recovering = true;
+    if (!save_member(folder.member(), **state) || !put_aside(folder.wal())) {
       why = explain(errc::storage_failed, settings.data, {});
       return nullptr;
     }
-    (*state)->recovering = true;
     log = open_log(folder.wal(), **state, diagnosis);
   }
   if (!log) {
@@ -167,12 +168,14 @@ result<void> cluster_member::give_up_store(const data_folder& folder) {
   if (!*state)
     return errc::not_found;
   spdlog::error("the store is damaged; this node gets it from the others");
-  if (!put_aside(folder.store()) || !put_aside(folder.wal()))
-    return errc::storage_failed;
+  // First on record: without the damage a later start would not know.
   auto& own = **state;
   own.recovering = true;
   own.base = {1, 1, 1, own.base.configuration, {}};
-  return save_member(folder.member(), own);
+  if (auto saved = save_member(folder.member(), own); !saved)
+    return saved;
+  bool aside = put_aside(folder.store()) && put_aside(folder.wal());
+  return aside ? result<void>{} : errc::storage_failed;
 }
 
 cluster_member::~cluster_member() {
@@ -225,6 +228,7 @@ bool cluster_member::start(cluster_roles roles, const node_addresses& own,
     db_, snapshot_folders_in(settings_.data),
     snapshot_outlets{
       .base = [this] { return journal_->base(); },
+      .last = [this] { return journal_->status().last; },
       .send =
         [this](raft_id to, snapshot_frame kind, std::string bytes) {
           return send(to, std::uint8_t(kind), std::move(bytes));
