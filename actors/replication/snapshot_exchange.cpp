@@ -140,7 +140,7 @@ void snapshot_exchange::drop_copy() {
 void snapshot_exchange::serve(raft_id to, const snapshot_ask& what) {
   snapshot_piece out;
   bool known = outgoing_ && what.copy == outgoing_->id;
-  // A copy that the node had, and that was too old for it, helps nobody.
+  // An older copy would take from it what it has, and has acknowledged.
   bool new_to_it = outgoing_ && outgoing_->base.index > what.offset;
   if (known || (what.copy == 0 && (new_to_it || make_copy()))) {
     outgoing_->asked = clock::now();
@@ -181,7 +181,7 @@ void snapshot_exchange::keep_asking() {
   if (in.id != 0)
     return ask_on();
   outlets_.send(leader, snapshot_frame::ask,
-                encode(snapshot_ask{0, outlets_.base().index}));
+                encode(snapshot_ask{0, outlets_.last()}));
 }
 
 void snapshot_exchange::ask_on() {
@@ -270,6 +270,7 @@ result<void> install_snapshot(const snapshot_folders& folders,
     return errc::corrupt;
   auto next = **own; // its vote above all
   next.base = (*copied)->base;
+  next.recovering = true;
   fs::create_directories(store, failed);
   fs::remove_all(wal, failed);
   if (!failed && fs::exists(from / file_name, failed)) {

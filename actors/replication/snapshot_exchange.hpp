@@ -31,6 +31,8 @@ snapshot_folders snapshot_folders_in(const std::filesystem::path& data);
 struct snapshot_outlets {
   /// Everything up to it is in LMDB, by now.
   std::function<log_snapshot()> base;
+  /// The last entry of this node's log.
+  std::function<entry_index()> last;
   std::function<bool(raft_id to, snapshot_frame kind, std::string bytes)> send;
   /// Who leads; 0: nobody that is known.
   std::function<raft_id()> leader;
@@ -114,8 +116,9 @@ private:
 /// What a whole copy in `installing` is for: called at a start, before store
 /// and log are opened. Puts the copy in the place of the store, empties the
 /// log, and makes the member begin behind the copy's base. Nothing is lost if
-/// it is interrupted: the next start does it again. Errors: storage_failed,
-/// corrupt.
+/// it is interrupted: the next start does it again. The log that goes may have
+/// had entries that this member acknowledged, so it does not vote before it has
+/// caught up. Errors: storage_failed, corrupt.
 result<void> install_snapshot(const snapshot_folders& folders,
                               const std::filesystem::path& store,
                               const std::filesystem::path& wal,

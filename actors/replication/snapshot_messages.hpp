@@ -17,7 +17,7 @@ enum class snapshot_frame : std::uint8_t {
 };
 
 /// Asks for the bytes from `offset` on of the copy `copy`. 0: for the beginning
-/// of one whose base is behind the entry `offset`, which the node has.
+/// of one whose base is behind the entry `offset`, the last of its log.
 struct snapshot_ask {
   std::uint64_t copy = 0;
   std::uint64_t offset = 0;

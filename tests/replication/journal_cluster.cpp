@@ -112,6 +112,7 @@ replication_outlets journal_node::outlets() {
 
 snapshot_outlets journal_node::copy_outlets() {
   return {.base = [this] { return log->base(); },
+          .last = [this] { return log->status().last; },
           .send =
             [this](raft_id to, snapshot_frame kind, std::string bytes) {
               return cluster_.deliver(id_, to, kind, std::move(bytes));

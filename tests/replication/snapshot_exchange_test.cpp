@@ -77,10 +77,13 @@ public:
   std::optional<snapshot_exchange> leading;
   std::optional<snapshot_exchange> lagging;
   std::atomic<bool> complete{false};
+  log_snapshot base = some_base();
+  std::atomic<entry_index> last{0};
 
 private:
   snapshot_outlets outlets(raft_id self) {
-    return {.base = [self] { return self == 1 ? some_base() : log_snapshot{}; },
+    return {.base = [this] { return base; },
+            .last = [this] { return last.load(); },
             .send =
               [this, self](raft_id, snapshot_frame kind, std::string bytes) {
                 if (!pass_(kind))
@@ -114,6 +117,7 @@ TEST_CASE("a node that lags gets the leader's store and begins behind it") {
   CHECK((*member)->vote.vote == 3);
   CHECK((*member)->base.index == 77);
   CHECK((*member)->base.term == 5);
+  CHECK((*member)->recovering); // its log may have had more
   CHECK(!std::filesystem::exists(nodes.other.path / "installing"));
 }
 
@@ -139,4 +143,19 @@ TEST_CASE("an installation that was interrupted is done again") {
   nodes.install();
   CHECK(nodes.users() == 2000);
   CHECK(!std::filesystem::exists(installing));
+}
+
+TEST_CASE("a node is not sent an older copy than its own log") {
+  two_nodes nodes{[](auto) { return true; }};
+  nodes.lagging->fetch();
+  REQUIRE(eventually([&] { return nodes.complete.exchange(false); }));
+  nodes.base.index = 200; // the copy that was made is of 77
+  nodes.last = 100;
+  std::filesystem::remove_all(nodes.other.path / "installing");
+  nodes.lagging->fetch();
+  REQUIRE(eventually([&] { return nodes.complete.load(); }));
+  auto copied = load_member(nodes.other.path / "installing" / "member");
+  REQUIRE(copied.has_value());
+  REQUIRE(copied->has_value());
+  CHECK((*copied)->base.index == 200);
 }
