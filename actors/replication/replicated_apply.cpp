@@ -16,7 +16,10 @@ namespace callboard {
 
 namespace {
 
+/// The views point into the entry. Of what is no command: none.
 std::vector<batch_entry> entries_of(const committed_entry& what) {
+  if (what.entry.kind != entry_kind::command)
+    return {};
   auto entries = decode_batch(*what.entry.payload);
   if (!entries)
     throw std::runtime_error("entry " + std::to_string(what.index)
@@ -24,18 +27,22 @@ std::vector<batch_entry> entries_of(const committed_entry& what) {
   return std::move(*entries);
 }
 
+log_positions::partition_ends ends_of(const std::vector<batch_entry>& entries) {
+  log_positions::partition_ends out;
+  for (auto& one : entries) {
+    if (!out.empty() && out.back().first == one.partition)
+      out.back().second = one.index;
+    else
+      out.emplace_back(one.partition, one.index);
+  }
+  return out;
+}
+
 } // namespace
 
 void replicated_journal::committed(const committed_entry& what) {
-  auto bytes = what.entry.payload ? what.entry.payload->size() : 0;
-  log_positions::partition_ends ends;
-  if (what.entry.kind == entry_kind::command)
-    for (auto& one : entries_of(what)) {
-      if (!ends.empty() && ends.back().first == one.partition)
-        ends.back().second = one.index;
-      else
-        ends.emplace_back(one.partition, one.index);
-    }
+  auto entries = entries_of(what);
+  auto ends = ends_of(entries);
   while (!in_flight_.empty() && in_flight_.front().index <= what.index) {
     in_flight_bytes_ -= in_flight_.front().bytes;
     in_flight_.pop_front();
@@ -44,13 +51,14 @@ void replicated_journal::committed(const committed_entry& what) {
       && what.entry.term == driver_->term())
     barrier_term_ = what.entry.term;
   if (!actors_own_store_)
-    apply(what);
+    apply(what.index, entries);
   else if (!ends.empty()) {
-    unapplied_.push_back(what);
+    unapplied_.push_back({what, ends});
     for (auto& [partition, index] : ends)
       if (leads_)
         to_tell_[partition] = index;
   }
+  auto bytes = what.entry.payload ? what.entry.payload->size() : 0;
   positions_.add(what.index, what.entry.term, bytes, std::move(ends));
 }
 
@@ -58,34 +66,33 @@ void replicated_journal::tell_actors() {
   for (auto& [partition, index] : std::exchange(to_tell_, {}))
     outlets_.actors.flushed(partition, index);
   // What the actors were told of is theirs to apply, until they have.
-  auto has = [this](auto& one) {
-    return db_.applied(one.partition) >= one.index;
-  };
-  while (!unapplied_.empty()) {
-    auto entries = entries_of(unapplied_.front());
-    if (!std::all_of(entries.begin(), entries.end(), has))
-      return;
+  auto has = [this](auto& end) { return db_.applied(end.first) >= end.second; };
+  while (!unapplied_.empty()
+         && std::ranges::all_of(unapplied_.front().ends, has))
     unapplied_.pop_front();
-  }
 }
 
-void replicated_journal::apply(const committed_entry& what) {
-  if (what.entry.kind != entry_kind::command)
-    return;
-  for (auto& one : entries_of(what)) {
+void replicated_journal::apply(entry_index at,
+                               const std::vector<batch_entry>& entries) {
+  for (auto& one : entries) {
     auto applied = db_.applied(one.partition);
     if (one.index <= applied)
       continue; // LMDB was ahead of the log's base, or an actor was here
     if (one.index.value != applied.value + 1)
       throw std::runtime_error(
         "records of partition " + std::to_string(one.partition.value)
-        + " are missing before entry " + std::to_string(what.index));
+        + " are missing before entry " + std::to_string(at));
     auto record = decode(one.body);
     if (!record)
-      throw std::runtime_error("a record in entry " + std::to_string(what.index)
+      throw std::runtime_error("a record in entry " + std::to_string(at)
                                + " cannot be read");
     db_.apply(one.partition, one.index, *record, one.body.size());
   }
+}
+
+void replicated_journal::apply_left_over() {
+  for (auto& one : std::exchange(unapplied_, {}))
+    apply(one.what.index, entries_of(one.what));
 }
 
 bool replicated_journal::may_submit() const {

@@ -112,8 +112,7 @@ void replicated_journal::command(std::function<void()> what) {
 void replicated_journal::actors_ended() {
   command([this] {
     actors_own_store_ = false;
-    for (auto& one : std::exchange(unapplied_, {}))
-      apply(one);
+    apply_left_over();
     told_leader_ = nobody; // who leads now is news again
     watch_role();
   });

@@ -161,7 +161,8 @@ private:
   void perform(raft_effects effects);
   void committed(const committed_entry& what);
   void tell_actors();
-  void apply(const committed_entry& what);
+  void apply_left_over();
+  void apply(entry_index at, const std::vector<batch_entry>& entries);
   void submit();
   std::shared_ptr<const std::string> take_batch();
   void fail_waiting();
@@ -201,7 +202,14 @@ private:
   raft_id told_leader_ = 0;
   std::vector<log_index> last_; // submitted; by partition
   std::map<partition_id, log_index> to_tell_;
-  std::deque<committed_entry> unapplied_;            // the actors' to apply
+
+  /// What the actors have to apply: kept until they have.
+  struct unapplied_entry {
+    committed_entry what;
+    log_positions::partition_ends ends;
+  };
+
+  std::deque<unapplied_entry> unapplied_;
   std::shared_ptr<const std::string> refused_batch_; // comes again
   std::deque<submitted> in_flight_;
   std::size_t in_flight_bytes_ = 0;
