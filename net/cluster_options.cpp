@@ -1,6 +1,7 @@
 // Texts to nodes, and what belongs together.
 #include "net/cluster_options.hpp"
 
+#include "actors/replication/cluster_limits.hpp"
 #include "net/base_url.hpp"
 #include "net/option_table.hpp"
 #include "net/option_values.hpp"
@@ -18,7 +19,6 @@ namespace callboard {
 namespace {
 
 constexpr std::uint64_t node_id_max = 65'535;
-constexpr std::size_t nodes_max = 9;
 constexpr std::size_t host_bytes_max = 253; // of a name in DNS
 
 std::optional<std::uint64_t> read_number(std::string_view text,
@@ -101,8 +101,9 @@ std::optional<std::string> read_peers(std::vector<peer_address>& to,
       return "names node " + std::to_string(out[i].id) + " twice";
     else if (!addresses.insert(to_string(out[i])).second)
       return "names " + to_string(out[i]) + " twice";
-  if (out.size() > nodes_max)
-    return "names more than " + std::to_string(nodes_max) + " nodes";
+  if (out.size() > limits::cluster_nodes_max)
+    return "names more than " + std::to_string(limits::cluster_nodes_max)
+           + " nodes";
   to = std::move(out);
   return std::nullopt;
 }
