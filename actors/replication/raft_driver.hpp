@@ -250,7 +250,8 @@ hard_state state_for_start(raft_id self, const stored_log& log);
 
 /// The hard state of a member whose disk was lost. `highest` is the highest
 /// term that any other voter was in after this member came back: all of them
-/// have to be asked, since the lost vote may be for any of them.
+/// have to be asked, since the lost vote may be for any of them. The broker
+/// does not ask them yet: the simulation does.
 hard_state state_after_loss(raft_id self, entry_term highest);
 
 /// A configuration, encoded: the payload of a log's first entry. Of voters
