@@ -1,0 +1,166 @@
+// A node's directory: whose it is, and how store and log are opened.
+#include "actors/core/limits.hpp"
+#include "actors/login_actor.hpp"
+#include "data_commands.hpp"
+#include "persistence/codec.hpp"
+#include "server_impl.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <random>
+#include <utility>
+
+namespace callboard {
+
+namespace {
+
+wall_time wall_clock() {
+  auto now = std::chrono::system_clock::now().time_since_epoch();
+  return {std::uint64_t(
+    std::chrono::duration_cast<std::chrono::milliseconds>(now).count())};
+}
+
+std::uint64_t random_bits() {
+  thread_local std::mt19937_64 generator{
+    (std::uint64_t{std::random_device{}()} << 32) ^ std::random_device{}()};
+  return generator();
+}
+
+/// Applies what the log has and LMDB has not.
+wal::visitor replay_into(store& db, std::size_t partitions) {
+  return
+    [&db, partitions](const wal_format::entry_view& entry) -> result<void> {
+      if (entry.partition.value >= partitions)
+        return errc::corrupt;
+      auto applied = db.applied(entry.partition);
+      if (entry.index <= applied)
+        return {};
+      if (entry.index.value != applied.value + 1)
+        return errc::corrupt; // entries in between are gone
+      auto what = decode(entry.body);
+      if (!what)
+        return what.error();
+      db.apply(entry.partition, entry.index, *what, entry.body.size());
+      // A long log must not fill the memory: LMDB takes it in pieces.
+      return db.unflushed_bytes() < limits::unflushed_bytes_max / 2
+               ? result<void>{}
+               : db.flush();
+    };
+}
+
+} // namespace
+
+/// The directory, if it is that of this node.
+bool server::impl::open_folder(failure& why) {
+  auto& cluster = settings.cluster;
+  node_identity mine;
+  if (cluster.on()) {
+    auto secret = read_secret(cluster.secret_file, why);
+    if (!secret)
+      return false;
+    mine = {.partitions = cluster.peers.size() > 1 ? cluster_partitions : 4,
+            .cluster_id = cluster_id_of(*secret),
+            .member = cluster.self(host_name())->id};
+  }
+  auto opened = data_folder::open(settings.data, mine);
+  if (!opened) {
+    why = explain(opened.error(), settings.data, {});
+    return false;
+  }
+  folder.emplace(std::move(*opened));
+  auto& found = folder->identity();
+  auto refuse = [&](const std::string& text) {
+    why = {3, "callboard: " + settings.data + " " + text};
+    return false;
+  };
+  if (found.member != 0 && !cluster.on())
+    return refuse("is that of node " + std::to_string(found.member)
+                  + " of a cluster: name its nodes with --peers");
+  if (found.member == 0 && cluster.on())
+    return refuse("is that of a node that stands alone: choose another "
+                  "directory with --data");
+  if (found.member != mine.member)
+    return refuse("is that of node " + std::to_string(found.member)
+                  + ", not of node " + std::to_string(mine.member)
+                  + ": choose another directory with --data, or say --node-id "
+                  + std::to_string(found.member));
+  if (cluster.on() && found.cluster_id != mine.cluster_id)
+    return refuse("is that of another cluster, one with another secret: choose "
+                  "another directory with --data, or the right file with "
+                  "--cluster-secret-file");
+  return true;
+}
+
+result<void> server::impl::open_store() {
+  auto db = store::open({.folder = folder->store(),
+                         .partitions = folder->identity().partitions,
+                         .disk_bytes_max = settings.max_disk_bytes,
+                         .recent_bytes_max = limits::recent_bytes_max,
+                         .flush_bytes = limits::flush_bytes});
+  if (!db)
+    return db.error();
+  node->db = std::move(*db);
+  return {};
+}
+
+bool server::impl::open_log(failure& why) {
+  if (settings.cluster.on()) {
+    member = cluster_member::open(settings, *folder, *node->db, why);
+    return member != nullptr;
+  }
+  std::string diagnosis;
+  auto files =
+    wal::open({folder->wal(), limits::wal_file_bytes},
+              replay_into(*node->db, node->db->partitions()), diagnosis);
+  if (files)
+    log = std::move(*files);
+  else
+    why = explain(files.error(), settings.data, diagnosis);
+  return files.has_value();
+}
+
+bool server::impl::open_storage(failure& why) {
+  if (!open_folder(why))
+    return false;
+  auto opened =
+    settings.cluster.on() ? cluster_member::install(*folder) : result<void>{};
+  if (opened)
+    opened = open_store();
+  if (!opened && opened.error() == errc::corrupt && settings.cluster.on()
+      && cluster_member::give_up_store(*folder))
+    opened = open_store();
+  if (!opened) {
+    why = explain(opened.error(), settings.data, {});
+    return false;
+  }
+  if (!open_log(why))
+    return false;
+  node->placement = ring{node->db->partitions()};
+  node->random = random_bits;
+  node->wall = wall_clock;
+  // Later than all that was recorded: it is the order of all events too.
+  clock.emplace(node->db->last_time() + 1, wall_clock(),
+                std::chrono::steady_clock::now());
+  node->now = [this] {
+    return clock->now(std::chrono::steady_clock::now())
+           + clock_ahead_ms.load(std::memory_order_relaxed);
+  };
+  return true;
+}
+
+stored_users server::impl::known_users() const {
+  auto users = node->db->users();
+  if (!users || users->empty())
+    return stored_users::none;
+  if (settings.on_loopback() || settings.insecure)
+    return stored_users::own; // it does not matter: spare the hashing
+  auto open = std::any_of(users->begin(), users->end(), [](auto& user) {
+    return (user.first == "admin" || user.first == "ops")
+           && !user.second.disabled
+           && is_hash_of(user.second.password_hash,
+                         std::string{loopback_password});
+  });
+  return open ? stored_users::of_loopback : stored_users::own;
+}
+
+} // namespace callboard
