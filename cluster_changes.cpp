@@ -1,7 +1,7 @@
 // Who belongs to the cluster, where they are, and what operators change of it.
+#include "actors/core/bytes.hpp"
 #include "actors/replication/cluster_limits.hpp"
 #include "cluster_member.hpp"
-#include "persistence/bytes.hpp"
 
 #include <spdlog/spdlog.h>
 

@@ -19,7 +19,7 @@ std::optional<data_folder> take(const std::string& data) {
     std::cerr << (known.error() == errc::not_found
                     ? "callboard: " + data
                         + " is not a data directory: say which one with --data"
-                    : explain(known.error(), data, {}).text)
+                    : explain(known.error(), data, damaged_identity).text)
               << '\n';
     return std::nullopt;
   }

@@ -7,6 +7,10 @@
 
 namespace callboard {
 
+/// A diagnosis: of a directory whose identity is damaged.
+inline constexpr auto damaged_identity =
+  "what its file `node` says does not fit its checksum";
+
 /// The exit code, and one line that says what to do. `diagnosis`: where it is
 /// damaged, if that is known.
 server::failure explain(errc why, const std::string& data,

@@ -3,6 +3,7 @@
 
 #include "net/admin_api.hpp"
 #include "net/asio_coordinator.hpp"
+#include "net/event_push.hpp"
 #include "net/eventstore_api.hpp"
 
 #include <boost/asio/post.hpp>
@@ -37,6 +38,12 @@ broker_actor::behavior_type absent_broker() {
     [=](read_atom, const streams_request&) -> caf::result<stream_list_ptr> {
       return nothing;
     },
+    [=](delayed_atom, const delayed_query&) -> caf::result<delayed_page_ptr> {
+      return nothing;
+    },
+    [=](delayed_atom, const delayed_ref&) -> caf::result<delayed_detail_ptr> {
+      return nothing;
+    },
     [](wake_atom) {},
     [](tick_atom) {},
   };
@@ -44,8 +51,8 @@ broker_actor::behavior_type absent_broker() {
 
 /// Every node answers these for itself, and everybody may ask.
 bool is_about_node(const http_request& request) {
-  constexpr std::array own{"ping"sv, "info"sv, "gossip"sv, "metrics"sv,
-                           "cluster"sv};
+  constexpr std::array own{"ping"sv,    "info"sv,         "gossip"sv,
+                           "metrics"sv, "openapi.json"sv, "cluster"sv};
   constexpr std::array whole{"health"sv, "stats"sv};
   auto among = [&](auto& names) {
     return std::find(names.begin(), names.end(), request.segment(0))
@@ -59,6 +66,12 @@ bool is_about_node(const http_request& request) {
 bool is_shutdown(const http_request& request) {
   return request.segment_count() == 2 && request.segment(0) == "admin"
          && request.segment(1) == "shutdown";
+}
+
+/// Whoever leads, events are pushed by the node that the client is connected
+/// to.
+http_handler push_before(http_handler next) {
+  return push_events({.next = std::move(next)});
 }
 
 void answer_nobody(http_request&, const http_exchange& exchange) {
@@ -91,13 +104,15 @@ std::vector<tcp_acceptor> open_port(const listening& at,
 std::shared_ptr<http_server> start_server(const listening_thread& on,
                                           tcp_acceptor acceptor,
                                           http_handler thread_handlers::* which,
-                                          http_options options) {
+                                          http_options options,
+                                          http_handler (*front)(http_handler)) {
+  http_handler served = [handlers = on.handlers,
+                         which](http_request& request,
+                                const http_exchange& exchange) {
+    ((*handlers).*which)(request, exchange);
+  };
   auto out = std::make_shared<http_server>(
-    std::move(acceptor),
-    [handlers = on.handlers, which](http_request& request,
-                                    const http_exchange& exchange) {
-      ((*handlers).*which)(request, exchange);
-    },
+    std::move(acceptor), front ? front(std::move(served)) : std::move(served),
     std::move(options));
   boost::asio::post(*on.context, [out] { out->start(); });
   return out;
@@ -304,7 +319,8 @@ void listeners::start() {
        .budgets = all_.budgets,
        .header_block = cors_headers("GET, POST, PUT, DELETE, "
                                     "OPTIONS"),
-       .counts = all_.threads[i].counts}));
+       .counts = all_.threads[i].counts},
+      push_before));
   http_.clear();
 }
 

@@ -102,10 +102,10 @@ std::vector<tcp_acceptor> open_port(const listening& at,
                                     const std::string& remedy);
 
 /// Serves, from the next turn of the thread on, with what `which` of the
-/// thread's handlers is at that time.
-std::shared_ptr<http_server> start_server(const listening_thread& on,
-                                          tcp_acceptor acceptor,
-                                          http_handler thread_handlers::* which,
-                                          http_options options);
+/// thread's handlers is at that time. `front`: what stands before it.
+std::shared_ptr<http_server>
+start_server(const listening_thread& on, tcp_acceptor acceptor,
+             http_handler thread_handlers::* which, http_options options,
+             http_handler (*front)(http_handler) = nullptr);
 
 } // namespace callboard

@@ -2,6 +2,8 @@
 #include "actors/core/limits.hpp"
 #include "client_commands.hpp"
 #include "data_commands.hpp"
+#include "page_faults.hpp"
+#include "persistence/store_format.hpp"
 #include "server.hpp"
 
 #include <nlohmann/json.hpp>
@@ -94,6 +96,7 @@ void tell_addresses(const options& settings, const server& running) {
 
 int serve(const options& settings) {
   auto signals = block_signals();
+  name_page_faults(settings.data);
   set_up_log(settings);
   allow_descriptors();
   server::failure why;
@@ -130,12 +133,18 @@ int main(int argc, char** argv) {
   switch (what) {
     case command::serve: return serve(settings);
     case command::config: std::cout << describe(settings); return 0;
-    case command::check: return check_data(settings.data);
-    case command::compact: return compact_data(settings.data);
+    case command::check:
+      name_page_faults(settings.data);
+      return check_data(settings.data);
+    case command::compact:
+      name_page_faults(settings.data);
+      return compact_data(settings.data);
     case command::health: return ask_health(client);
     case command::cluster: return command_cluster(client);
     case command::version:
-      std::cout << "callboard " << CALLBOARD_VERSION << '\n';
+      std::cout << "callboard " << CALLBOARD_VERSION << "\nbuilt with GCC "
+                << __VERSION__ << ", " << CALLBOARD_BUILD_TYPE
+                << "\nstore format " << store_format << '\n';
       return 0;
   }
   return 2;

@@ -1,4 +1,4 @@
-// What a server is made of; for its own two source files only.
+// What a server is made of; for its own source files only.
 #pragma once
 
 #include "actors/broker_actor.hpp"
@@ -26,7 +26,7 @@ struct server::impl {
   stored_users known_users() const;
   bool open_folder(failure& why);
   bool open_storage(failure& why);
-  result<void> open_store();
+  result<void> open_store(std::string& diagnosis);
   bool open_log(failure& why);
   void make_journal();
   result<void> start_actors();

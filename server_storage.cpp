@@ -3,6 +3,7 @@
 #include "actors/login_actor.hpp"
 #include "data_commands.hpp"
 #include "persistence/codec.hpp"
+#include "persistence/page_check.hpp"
 #include "server_impl.hpp"
 
 #include <algorithm>
@@ -64,7 +65,7 @@ bool server::impl::open_folder(failure& why) {
   }
   auto opened = data_folder::open(settings.data, mine);
   if (!opened) {
-    why = explain(opened.error(), settings.data, {});
+    why = explain(opened.error(), settings.data, damaged_identity);
     return false;
   }
   folder.emplace(std::move(*opened));
@@ -91,7 +92,11 @@ bool server::impl::open_folder(failure& why) {
   return true;
 }
 
-result<void> server::impl::open_store() {
+result<void> server::impl::open_store(std::string& diagnosis) {
+  if (auto damage = find_damaged_page(folder->store(), wholly_read_bytes_max)) {
+    diagnosis = *damage;
+    return errc::corrupt;
+  }
   auto db = store::open({.folder = folder->store(),
                          .partitions = folder->identity().partitions,
                          .disk_bytes_max = settings.max_disk_bytes,
@@ -122,15 +127,16 @@ bool server::impl::open_log(failure& why) {
 bool server::impl::open_storage(failure& why) {
   if (!open_folder(why))
     return false;
+  std::string diagnosis;
   auto opened =
     settings.cluster.on() ? cluster_member::install(*folder) : result<void>{};
   if (opened)
-    opened = open_store();
+    opened = open_store(diagnosis);
   if (!opened && opened.error() == errc::corrupt && settings.cluster.on()
       && cluster_member::give_up_store(*folder))
-    opened = open_store();
+    opened = open_store(diagnosis);
   if (!opened) {
-    why = explain(opened.error(), settings.data, {});
+    why = explain(opened.error(), settings.data, diagnosis);
     return false;
   }
   if (!open_log(why))

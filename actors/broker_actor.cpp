@@ -49,6 +49,10 @@ broker_behavior(broker_actor::stateful_pointer<broker_state> self,
     [&](read_atom, const streams_request& what) {
       return state.list_streams(what);
     },
+    [&](delayed_atom, delayed_query& what) { return state.list_delayed(what); },
+    [&](delayed_atom, const delayed_ref& what) {
+      return state.find_delayed(what);
+    },
     [&](wake_atom) { state.wake(); },
     [&](tick_atom) { state.tick(); },
   };
@@ -147,11 +151,11 @@ running_broker start_broker(caf::actor_system& sys, const node_ptr& node,
   out.scavenger = spawn_blocking(scavenger_behavior);
   // Timer and partitions know each other; the table ends before they do.
   std::weak_ptr<routing_table> table = routes;
-  out.timer = sys.spawn(
-    timer_behavior, node, options.partitions, [table](partition_id p) {
-      auto now = table.lock();
-      return now ? now->partitions[p.value] : partition_actor{};
-    });
+  auto partition = [table](partition_id p) {
+    auto now = table.lock();
+    return now ? now->partitions[p.value] : partition_actor{};
+  };
+  out.timer = sys.spawn(timer_behavior, node, options.partitions, partition);
   // The same with partitions and who registers consumers.
   partition_table partitions = [table] {
     auto now = table.lock();
@@ -162,7 +166,7 @@ running_broker start_broker(caf::actor_system& sys, const node_ptr& node,
   for (std::size_t p = 0; p < options.partitions; ++p)
     routes->partitions.push_back(
       sys.spawn(partition_behavior, partition_id{p}, node,
-                node_actors{out.readers, out.timer, out.members}));
+                node_actors{out.readers, out.timer, out.members, partition}));
   out.broker =
     sys.spawn(broker_behavior, node, routes->partitions, out.readers);
   out.routes = std::move(routes);

@@ -43,6 +43,8 @@ struct broker_state {
   caf::result<bool> restart();
   caf::result<all_page_ptr> read_all(all_request& what);
   caf::result<stream_list_ptr> list_streams(const streams_request& what);
+  caf::result<delayed_page_ptr> list_delayed(delayed_query& what);
+  caf::result<delayed_detail_ptr> find_delayed(const delayed_ref& what);
   void wake();
   void tick();
 

@@ -73,6 +73,15 @@ broker_state::list_streams(const streams_request& what) {
   return self->delegate(some_reader(), read_atom_v, what);
 }
 
+caf::result<delayed_page_ptr> broker_state::list_delayed(delayed_query& what) {
+  return self->delegate(some_reader(), delayed_atom_v, std::move(what));
+}
+
+caf::result<delayed_detail_ptr>
+broker_state::find_delayed(const delayed_ref& what) {
+  return self->delegate(some_reader(), delayed_atom_v, what);
+}
+
 const reader_actor& broker_state::some_reader() {
   return readers[next_reader++ % readers.size()];
 }

@@ -3,6 +3,7 @@
 
 #include "actors/core/limits.hpp"
 #include "actors/guarded.hpp"
+#include "actors/read_page.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -16,10 +17,6 @@ namespace {
 /// What a record takes in an answer, roughly.
 std::size_t answered_bytes(const event& e) noexcept {
   return e.data.size() + 16;
-}
-
-event_number first_readable(const stream_row& row) noexcept {
-  return row.state == stream_state::live ? row.first_live : row.next;
 }
 
 /// Where a group that never read the stream begins. "Latest" counts a stream

@@ -3,8 +3,8 @@
 
 #include "actors/core/limits.hpp"
 #include "actors/core/names.hpp"
+#include "actors/core/scheduled.hpp"
 #include "actors/group_info.hpp"
-#include "actors/guarded.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -50,12 +50,42 @@ errc group_state::start() {
   loaded_end = end;
   measured_at = node->now();
   core.emplace(key, **row, *runs_stored, end, parked_end);
+  if (auto why = recall(); why != errc::none)
+    return why;
+  remember_standing();
+  copy_parked();
   unidentified = core->unidentified();
   identifying = !unidentified.empty();
   if (*source)
     cut_source((*source)->first_live);
   if (identifying)
     identify_next();
+  return errc::none;
+}
+
+/// What rows tell of leases, besides their events, and of those that ended.
+errc group_state::recall() {
+  for (auto& [due, id] : core->messages()) {
+    auto found = node->db->delayed(where, due, {id.value - 1}, due, 1);
+    if (!found)
+      return found.error();
+    if (!found->empty() && found->front().id == id)
+      core->recall(found->front());
+  }
+  auto group = core->row().id;
+  std::vector<history_row> history;
+  for (auto in : {lane::source, lane::replay}) {
+    auto rows = node->db->history(where, group, in, {}, {UINT64_MAX},
+                                  2 * limits::history_rows_max);
+    if (!rows)
+      return rows.error();
+    history.insert(history.end(), rows->begin(), rows->end());
+  }
+  core->recall(history);
+  auto stored = node->db->answers(where, group);
+  if (!stored)
+    return stored.error();
+  answers = answer_book{group, std::move(*stored)};
   return errc::none;
 }
 
@@ -70,23 +100,45 @@ caf::result<delivery_batch_ptr> group_state::fetch(const fetch_request& what) {
     return caf::make_error(why);
   if (polls.size() >= limits::waiting_polls_max)
     return caf::make_error(errc::overloaded);
-  auto until = what.wait.count() > 0
-                 ? node->now() + std::uint64_t(what.wait.count())
-                 : wall_time{};
   auto promise = self->make_response_promise<delivery_batch_ptr>();
-  polls.push_back(
-    {std::clamp<std::size_t>(what.count, 1, limits::fetch_count_max),
-     what.session, until, promise});
+  queue(what, {}, [promise](errc why, delivery_batch_ptr batch) mutable {
+    if (why != errc::none)
+      promise.deliver(caf::make_error(why));
+    else
+      promise.deliver(std::move(batch));
+  });
   pump();
   arm();
   return promise;
 }
 
+void group_state::queue(const fetch_request& what, std::string settled,
+                        std::function<void(errc, delivery_batch_ptr)> answer) {
+  auto until = what.wait.count() > 0
+                 ? node->now() + std::uint64_t(what.wait.count())
+                 : wall_time{};
+  polls.push_back({what, until, std::move(settled), std::move(answer)});
+}
+
+std::size_t group_state::wanted_by(const fetch_request& what) const {
+  auto room = core->allowance(what.who, what.in_flight_max);
+  auto count = std::clamp<std::size_t>(what.count, 1, limits::fetch_count_max);
+  return std::size_t(std::min<std::uint64_t>(count, room));
+}
+
 void group_state::pump() {
-  while (!polls.empty() && !identifying && ending == errc::none) {
-    auto ranges = core->peek(polls.front().count);
+  if (!polls.empty() && !awaiting)
+    catch_up();
+  std::size_t at = 0;
+  while (at < polls.size() && !identifying && ending == errc::none) {
+    auto count = wanted_by(polls[at].what);
+    if (count == 0) { // held back by itself, which is nobody else's matter
+      ++at;
+      continue;
+    }
+    auto ranges = core->peek(count);
     if (ranges.empty())
-      return answer_empty(false);
+      break;
     auto got = collect(ranges);
     if (!got.gone.empty()) {
       record(core->drop(got.gone), true);
@@ -103,19 +155,25 @@ void group_state::pump() {
           : numbers.count;
       return load(*got.missing, std::max(ahead_max, numbers.count));
     }
-    lease_to_front(std::move(got.events));
+    if (got.events.empty())
+      break; // they are on their way to the disk
+    lease_to(at, std::move(got.events));
   }
+  if (!identifying && ending == errc::none)
+    answer_empty(false);
+  await_growth();
   read_ahead();
 }
 
-void group_state::lease_to_front(std::vector<loaded_event> events) {
+std::pair<group_effects, delivery_batch_ptr>
+group_state::lease(std::vector<loaded_event> events, const lease_holder& who) {
   std::vector<leasable> wanted;
   wanted.reserve(events.size());
   for (auto& one : events)
-    wanted.push_back(
-      {one.at, one.what.original->id, target_text(one.what, one.at.in)});
-  auto todo = core->lease(wanted, node->now());
+    wanted.push_back(as_leasable(one.what, one.at));
+  auto todo = core->lease(wanted, node->now(), who);
   auto batch = std::make_shared<delivery_batch>();
+  batch->group = core->row().id;
   batch->events.reserve(todo.leased.size());
   auto from = events.begin();
   for (auto& one : todo.leased) { // in the order of `events`, some left out
@@ -132,57 +190,35 @@ void group_state::lease_to_front(std::vector<loaded_event> events) {
     }
   if (ahead.empty())
     ahead_bytes = 0;
-  if (todo.leased.empty())
+  node->counts.events_parked += todo.parked.size();
+  return {std::move(todo), std::move(batch)};
+}
+
+void group_state::lease_to(std::size_t poll, std::vector<loaded_event> events) {
+  auto [todo, batch] = lease(std::move(events), polls[poll].what.who);
+  if (batch->events.empty())
     return record(std::move(todo), true);
-  auto poll = std::move(polls.front());
-  polls.pop_front();
+  auto served = std::move(polls[poll]);
+  polls.erase(polls.begin() + std::ptrdiff_t(poll));
+  if (auto* known = answers.find(served.settled, node->now())) {
+    auto row = *known;
+    row.next = batch->events.front().lease;
+    answers.put(served.settled, std::move(row), todo.changes);
+  }
   bool strict = core->row().settings.durability == lease_durability::strict;
   record(std::move(todo), strict,
-         [this, promise = std::move(poll.promise),
-          batch = std::move(batch)](errc why) mutable {
-           if (why != errc::none)
-             return void(promise.deliver(caf::make_error(why)));
-           count_delivered(batch->events.size());
-           promise.deliver(delivery_batch_ptr{std::move(batch)});
+         [this, answer = std::move(served.answer),
+          batch = std::move(batch)](errc why) {
+           if (why == errc::none)
+             count_delivered(*batch);
+           answer(why, batch);
          });
 }
 
-void group_state::settle_now(const settle_request& what,
-                             caf::typed_response_promise<settle_reply> to) {
-  std::optional<std::uint64_t> delay;
-  if (what.delay)
-    delay = std::uint64_t(what.delay->count());
-  auto todo = core->settle(what.action, what.ids, what.reason, delay,
-                           node->now(), node->random());
-  settle_reply reply{todo.applied};
-  auto& counter = what.action == settle_action::retry
-                    ? node->counts.events_retried
-                    : node->counts.events_settled;
-  counter += todo.applied;
-  record(std::move(todo), true, [to, reply](errc why) mutable {
-    if (why != errc::none)
-      to.deliver(caf::make_error(why));
-    else
-      to.deliver(reply);
-  });
-  forget_ahead(core->checkpoint(lane::source));
-  pump();
-}
-
-caf::result<settle_reply> group_state::settle(const settle_request& what) {
-  if (auto why = refusal(); why != errc::none)
-    return caf::make_error(why);
-  auto promise = self->make_response_promise<settle_reply>();
-  auto act = [this, what, promise](errc ended) mutable {
-    if (ended != errc::none)
-      return void(promise.deliver(caf::make_error(ended)));
-    guard(promise, [&] { settle_now(what, promise); });
-  };
-  if (identifying)
-    deferred.push_back(std::move(act));
-  else
-    act(errc::none);
-  return promise;
+/// By the broker's clock; the wall's may have been set.
+wall_time group_state::moment_of(const due_time& when) const {
+  auto wall = node->wall();
+  return node->now() + (wall_due(when, wall).value - wall.value);
 }
 
 caf::result<group_info> group_state::command(const group_command& what) {
@@ -190,6 +226,7 @@ caf::result<group_info> group_state::command(const group_command& what) {
     return caf::make_error(why);
   group_effects todo;
   group_effects truncated; // parked events that are not there any more
+  wall_time moved_to;
   switch (what.verb) {
     case group_verb::create: return caf::make_error(errc::already_exists);
     case group_verb::update: todo = core->update(what.settings); break;
@@ -199,50 +236,51 @@ caf::result<group_info> group_state::command(const group_command& what) {
       truncated = core->cut(lane::replay, first);
       break;
     }
-    case group_verb::remove: todo = core->remove(); break;
+    case group_verb::remove: {
+      auto steps = core->remove();
+      for (auto& one : answers.remove())
+        steps.front().changes.insert(steps.front().changes.begin(),
+                                     std::move(one));
+      todo = std::move(steps.back());
+      steps.pop_back();
+      for (auto& one : steps) // if a crash comes in between, it still exists
+        record(std::move(one), true);
+      break;
+    }
+    case group_verb::pause: {
+      auto until =
+        what.due ? std::min(moment_of(*what.due), never_ends) : never_ends;
+      if (until <= node->now())
+        return caf::make_error(errc::invalid_argument);
+      todo = core->pause(until, what.reason);
+      break;
+    }
+    case group_verb::resume: todo = core->resume(); break;
+    case group_verb::move: {
+      constexpr auto wait_max = std::uint64_t(limits::retry_delay_max.count());
+      moved_to = moment_of(what.due.value_or(due_time{}));
+      if (moved_to > node->now() + wait_max)
+        return caf::make_error(errc::too_large);
+      todo = core->move(what.ticket, moved_to, node->now());
+      if (what.ticket && todo.applied == 0)
+        return caf::make_error(errc::not_found);
+      break;
+    }
   }
   auto promise = self->make_response_promise<group_info>();
-  record(std::move(todo), true, [this, promise](errc why) mutable {
+  record(std::move(todo), true, [this, promise, moved_to](errc why) mutable {
+    auto told = info(false);
+    told.moved_to = moved_to;
     if (why != errc::none)
       promise.deliver(caf::make_error(why));
     else
-      promise.deliver(info(false));
+      promise.deliver(std::move(told));
   });
   if (!truncated.nothing())
     record(std::move(truncated), true);
   if (what.verb == group_verb::remove)
     failed(errc::not_found); // nothing is decided any more, only recorded
   pump();
-  return promise;
-}
-
-void group_state::fire_now(const delayed_message& message,
-                           caf::typed_response_promise<bool> to) {
-  auto parked_before = core->row().parked;
-  record(core->fire(message, node->now(), node->random()), true,
-         [to](errc why) mutable {
-           if (why != errc::none)
-             to.deliver(caf::make_error(why));
-           else
-             to.deliver(true);
-         });
-  node->counts.events_parked += core->row().parked - parked_before;
-  pump();
-}
-
-caf::result<bool> group_state::fired(const delayed_message& message) {
-  if (auto why = refusal(); why != errc::none)
-    return caf::make_error(why);
-  auto promise = self->make_response_promise<bool>();
-  auto act = [this, message, promise](errc ended) mutable {
-    if (ended != errc::none)
-      return void(promise.deliver(caf::make_error(ended)));
-    guard(promise, [&] { fire_now(message, promise); });
-  };
-  if (identifying)
-    deferred.push_back(std::move(act));
-  else
-    act(errc::none);
   return promise;
 }
 
@@ -255,20 +293,29 @@ void group_state::record(group_effects todo, bool wait,
   }
   // An empty proposal waits for those before it: whether an ack had an effect
   // is only true once what made it so is on disk.
+  count_ended(todo.changes);
   proposal what;
   what.changes = std::move(todo.changes);
-  what.parked_stream = parked_stream(key.stream, key.group);
   for (auto& one : todo.parked)
     what.parked.push_back(park_link(random_uuid(*node), one, node->wall()));
   what.cut_parked = todo.cut_parked;
+  bool parks = !todo.parked.empty();
+  what.removes = todo.removes;
+  if (parks || todo.cut_parked || todo.removes) { // most records: neither
+    what.parked_stream = parked_stream(key.stream, key.group);
+    what.kept_stream = kept_stream(key.stream, key.group);
+  }
+  what.notices = happened(todo);
   what.wait = wait;
   ++outstanding;
   self->request(partition, caf::infinite, propose_atom_v, std::move(what))
     .then(
-      [this, then](log_index) {
+      [this, then, parks](log_index) {
         --outstanding;
         if (then)
           guard([&] { then(errc::none); });
+        if (parks)
+          guard([&] { copy_parked(); });
         end_if_done();
       },
       [this, then](const caf::error& why) {
@@ -282,50 +329,17 @@ void group_state::record(group_effects todo, bool wait,
 void group_state::release(lease_id lease) {
   if (ending != errc::none)
     return;
-  record(core->release(lease), true);
+  record(core->release(lease, node->now()), true);
   pump();
-}
-
-void group_state::published(event_number end, event_number first) {
-  if (ending != errc::none)
-    return;
-  core->publish(end);
-  if (first == end && spared < end) {
-    // Deleted: what the group has in its buffer it still delivers, as far as
-    // it can be read. A restart forgets that.
-    spared = end;
-    auto buffer = core->row().settings.buffer_size;
-    if (auto todo = core->abandon(std::uint64_t(std::max(buffer, 0)));
-        !todo.nothing())
-      record(std::move(todo), true);
-  } else if (first > spared)
-    cut_source(first);
-  pump();
-}
-
-void group_state::cut_source(event_number first) {
-  if (auto todo = core->cut(lane::source, first); !todo.nothing()) {
-    forget_ahead(first);
-    record(std::move(todo), true);
-  }
 }
 
 void group_state::failed(errc why) {
   if (ending == errc::none)
     ending = why;
   for (auto& poll : std::exchange(polls, {}))
-    poll.promise.deliver(caf::make_error(ending));
+    poll.answer(ending, nullptr);
   run_deferred();
   end_if_done();
-}
-
-template <class Promise>
-void group_state::guard(Promise to, const std::function<void()>& act) {
-  guarded([&] { act(); },
-          [&](const std::exception& error) {
-            crashed(error);
-            to.deliver(caf::make_error(errc::unavailable));
-          });
 }
 
 void group_state::end_if_done() {
@@ -339,59 +353,6 @@ void group_state::run_deferred() {
   for (auto& act : std::exchange(deferred, {}))
     act(ending);
   pump();
-}
-
-group_actor::behavior_type
-group_behavior(group_actor::stateful_pointer<group_state> self, group_key key,
-               partition_id where, node_ptr node, partition_actor partition,
-               reader_actor reader) {
-  auto& state = self->state;
-  state.self = self;
-  state.key = std::move(key);
-  state.where = where;
-  state.node = std::move(node);
-  state.partition = std::move(partition);
-  state.reader = std::move(reader);
-  if (auto why = state.start(); why != errc::none)
-    self->quit(caf::make_error(why));
-  auto failed = [&state](const std::exception& error) { state.crashed(error); };
-  return {
-    [&state, failed](fetch_atom, const fetch_request& x) {
-      return guarded([&] { return state.fetch(x); }, failed);
-    },
-    [&state, failed](settle_atom, const settle_request& x) {
-      return guarded([&] { return state.settle(x); }, failed);
-    },
-    [&state, failed](command_atom, const group_command& x) {
-      return guarded([&] { return state.command(x); }, failed);
-    },
-    [&state, failed](info_atom, const group_key&) {
-      return guarded(
-        [&]() -> caf::result<group_info> { return state.tell(true); }, failed);
-    },
-    [&state, failed](describe_atom, const group_key&) {
-      return guarded(
-        [&]() -> caf::result<group_info> { return state.tell(false); }, failed);
-    },
-    [&](cancel_atom, const group_key&, std::uint64_t session) {
-      state.guard([&] { state.cancel(session); });
-    },
-    [&](release_atom, const group_key&, lease_id lease) {
-      state.guard([&] { state.release(lease); });
-    },
-    [&state, failed](fired_atom, const delayed_message& x) {
-      return guarded([&] { return state.fired(x); }, failed);
-    },
-    [&](published_atom, event_number end, event_number first) {
-      state.guard([&] { state.published(end, first); });
-    },
-    [&](restart_atom) { state.guard([&] { state.restart(); }); },
-    [&](failed_atom, const caf::error& why) { state.failed(to_errc(why)); },
-    [&](tick_atom) { state.guard([&] { state.tick(); }); },
-    [&](wake_atom, std::uint64_t generation) {
-      state.guard([&] { state.wake(generation); });
-    },
-  };
 }
 
 } // namespace callboard

@@ -1,51 +1,28 @@
 // Counters and positions of a group; the text of a parked link.
 #include "actors/group_info.hpp"
 
-#include "actors/core/limits.hpp"
+#include "actors/core/json_words.hpp"
+#include "actors/core/stall_reasons.hpp"
 
 #include <algorithm>
-#include <cstdio>
-#include <ctime>
 
 namespace callboard {
 
 namespace {
 
-std::string json_text(std::string_view text) {
-  std::string out = "\"";
-  for (char c : text)
-    if (c == '"' || c == '\\')
-      out.append(1, '\\').append(1, c);
-    else if (static_cast<unsigned char>(c) < 0x20) {
-      char escaped[8];
-      std::snprintf(escaped, sizeof escaped, "\\u%04x", unsigned(c));
-      out += escaped;
-    } else
-      out.push_back(c);
-  return out + '"';
-}
-
-std::string iso_time(wall_time at) {
-  auto seconds = std::time_t(at.value / 1000);
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[64];
-  auto length = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
-  std::snprintf(text + length, sizeof text - length, ".%03u+00:00",
-                unsigned(at.value % 1000));
-  return text;
-}
-
 std::string why_blocked(const subscription& core) {
-  if (!core.blocked() || core.ready() == 0)
+  if (core.ready() == 0)
     return {};
-  if (core.in_flight() >= limits::in_flight_max)
-    return std::to_string(limits::in_flight_max)
-           + " events are in flight, as many as a group may have: nothing more "
-             "is delivered before some are settled";
-  return "more than " + std::to_string(limits::runs_max)
-         + " separate runs of events are settled, leased or waiting for a "
-           "retry: nothing more is delivered before the oldest are settled";
+  if (core.row().paused_until.value != 0)
+    return "the group is paused";
+  if (core.held_back())
+    return "the group's breaker is open";
+  if (core.blocked())
+    for (auto& reason : stall_reasons(core, {}))
+      if (reason.code == "in-flight-bound" || reason.code == "max-in-flight"
+          || reason.code == "runs-bound")
+        return reason.text;
+  return {};
 }
 
 } // namespace
@@ -82,6 +59,11 @@ group_info describe_group(const subscription& core, event_number first_parked) {
   out.replaying = replayed > buffer;
   out.extra_statistics = core.times().described();
   out.blocked = why_blocked(core);
+  out.paused_until = row.paused_until;
+  out.breaker = row.breaker;
+  out.breaker_until = row.breaker_until;
+  out.pause_reason = row.pause_reason;
+  out.next_retry = core.next_due(delayed_kind::retry_due);
   return out;
 }
 
@@ -97,6 +79,15 @@ new_event park_link(const uuid& id, const parked_event& what, wall_time wall) {
                      + std::to_string(what.from.number.value);
   link.metadata += "\n}";
   return link;
+}
+
+std::string parked_reason(const new_event& link) {
+  constexpr std::string_view name = "\"reason\": ";
+  auto at = link.metadata.find(name);
+  return at == std::string::npos
+           ? std::string{}
+           : read_json_text(
+               std::string_view{link.metadata}.substr(at + name.size()));
 }
 
 } // namespace callboard

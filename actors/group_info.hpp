@@ -15,4 +15,7 @@ group_info describe_group(const subscription& core,
 /// (spec 5.7).
 new_event park_link(const uuid& id, const parked_event& what, wall_time wall);
 
+/// The reason that such a link tells; empty if it tells none.
+std::string parked_reason(const new_event& link);
+
 } // namespace callboard

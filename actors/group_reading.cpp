@@ -18,6 +18,71 @@ std::size_t bytes_of(const resolved_event& e) {
 
 } // namespace
 
+void group_state::published(event_number end, event_number first) {
+  awaiting = false;
+  if (ending != errc::none)
+    return;
+  learn(end, first);
+  pump();
+}
+
+void group_state::learn(event_number end, event_number first) {
+  core->publish(end);
+  if (first == end && spared < end) {
+    // Deleted: what the group has in its buffer it still delivers, as far as
+    // it can be read. A restart forgets that.
+    spared = end;
+    auto buffer = core->row().settings.buffer_size;
+    if (auto todo = core->abandon(std::uint64_t(std::max(buffer, 0)));
+        !todo.nothing())
+      record(std::move(todo), true);
+  } else if (first > spared)
+    cut_source(first);
+}
+
+/// While nobody waits, nobody tells this group of what is stored: it looks.
+void group_state::catch_up() {
+  auto row = node->db->stream(where, key.stream);
+  if (!row || !*row || (*row)->next <= core->end())
+    return;
+  learn((*row)->next, first_readable(**row));
+}
+
+event_number group_state::stored_end() const {
+  auto row = node->db->stream(where, key.stream);
+  return row && *row ? (*row)->next : event_number{};
+}
+
+/// While somebody waits the partition tells what it stores, once.
+void group_state::await_growth() {
+  if (awaiting || polls.empty() || ending != errc::none)
+    return;
+  awaiting = true;
+  self->send(partition, await_atom_v, key, core->end());
+}
+
+/// Who is answered before his lease is on disk cannot be given what is not.
+void group_state::offered(const std::vector<event_ptr>& events) {
+  if (ending != errc::none || identifying
+      || core->row().settings.durability != lease_durability::strict
+      || events.front()->number != core->end())
+    return; // `published` tells of them
+  for (auto& one : events) {
+    resolved_event what{one, one, {}};
+    ahead_bytes += bytes_of(what);
+    ahead.emplace(position{lane::source, one->number}, std::move(what));
+  }
+  core->publish(events.back()->number + 1);
+  pump();
+}
+
+void group_state::cut_source(event_number first) {
+  if (auto todo = core->cut(lane::source, first); !todo.nothing()) {
+    forget_ahead(first);
+    record(std::move(todo), true);
+  }
+}
+
 std::optional<stream_id> group_state::stream_of(lane in) {
   auto& known = in == lane::source ? source_id : parked_id;
   if (known)
@@ -60,7 +125,10 @@ group_state::collect(const std::vector<position_range>& ranges) {
         n = n + 1;
         continue;
       }
-      auto left = numbers.end().value - n.value;
+      auto end = in == lane::source ? stored_end() : numbers.end();
+      if (n >= end)
+        return out; // it is on its way to the disk
+      auto left = std::min(end, numbers.end()).value - n.value;
       auto found = read_range({*node->db, node->placement, node->wall()},
                               request_for(in, n, left), read_from::memory);
       if (!found || !*found || (*found)->empty()
@@ -71,6 +139,10 @@ group_state::collect(const std::vector<position_range>& ranges) {
       for (auto& one : **found) {
         if (one.original->number != n || n >= numbers.end() || full())
           break;
+        if (in == lane::replay && one.resolved == nullptr) {
+          out.missing = position_range{in, {n, numbers.end().value - n.value}};
+          return out; // there may be a copy
+        }
         take({in, n}, std::move(one));
         n = n + 1;
       }
@@ -86,8 +158,24 @@ std::string group_state::target_text(const resolved_event& what,
   return stands_for_another ? what.original->data : std::string{};
 }
 
+leasable group_state::as_leasable(const resolved_event& what,
+                                  const position& at) const {
+  // Who replays an event wants it tried, whatever its publisher said.
+  auto& behind = what.resolved ? *what.resolved : *what.original;
+  return {at, what.original->id, target_text(what, at.in),
+          at.in == lane::source ? behind.give_up_at : wall_time{}};
+}
+
 void group_state::load(position_range missing, std::size_t count) {
   loading = true;
+  if (missing.in == lane::replay)
+    return read_parked(missing.numbers,
+                       [this, missing](errc why, resolved_events& events) {
+                         if (why == errc::none)
+                           return guard([&] { loaded(missing, events); });
+                         loading = false;
+                         failed(why);
+                       });
   self
     ->request(reader, caf::infinite, read_atom_v,
               request_for(missing.in, missing.numbers.first, count))
@@ -132,13 +220,14 @@ void group_state::read_ahead() {
       || ahead_bytes >= limits::read_ahead_bytes_max / 2 || ahead.empty())
     return; // nothing is read ahead while memory has what comes next
   auto last = ahead.rbegin()->first;
-  if (last.in != lane::source || last.number + 1 >= core->end())
-    return;
   auto from = last.number + 1;
+  auto end = std::min(core->end(), stored_end());
+  if (last.in != lane::source || from >= end)
+    return;
   if (node->db->try_read(where, *stream_of(lane::source), from, 1, 1))
     return; // from here on memory has it
   auto count = std::min<std::uint64_t>(limits::read_ahead_events_max,
-                                       core->end().value - from.value);
+                                       end.value - from.value);
   load({lane::source, {from, 1}}, count);
 }
 
@@ -161,9 +250,7 @@ void group_state::identify_next() {
   auto known = [this, next](resolved_events& events) {
     for (auto& one : events)
       if (one.original->number < next.numbers.end())
-        core->identify({{next.in, one.original->number},
-                        one.original->id,
-                        target_text(one, next.in)});
+        core->identify(as_leasable(one, {next.in, one.original->number}));
     auto last =
       events.empty() ? next.numbers.end() : events.back().original->number + 1;
     if (last < next.numbers.end()) // cut short by its bytes

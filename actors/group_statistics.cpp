@@ -2,11 +2,20 @@
 #include "actors/core/names.hpp"
 #include "actors/group_actor.hpp"
 #include "actors/group_info.hpp"
+#include "actors/read_page.hpp"
 
 #include <algorithm>
 #include <utility>
 
 namespace callboard {
+
+namespace {
+
+std::uint64_t seconds_since(wall_time now, wall_time then) noexcept {
+  return then.value != 0 && now > then ? (now.value - then.value) / 1000 : 0;
+}
+
+} // namespace
 
 event_number group_state::first_parked() const {
   if (core->parked() == 0)
@@ -14,12 +23,15 @@ event_number group_state::first_parked() const {
   auto parked = node->db->stream(where, parked_stream(key.stream, key.group));
   if (!parked || !*parked)
     return {};
-  return (*parked)->state == stream_state::live ? (*parked)->first_live
-                                                : (*parked)->next;
+  return first_readable(**parked);
 }
 
 group_info group_state::info(bool measures) {
+  catch_up();
   auto out = describe_group(*core, first_parked());
+  // What is on its way to the disk is offered, and not known yet.
+  out.last_known =
+    std::min(out.last_known, std::int64_t(stored_end().value) - 1);
   out.delivered_total = delivered_total;
   out.delivered_since_last = delivered_total - delivered_at_last;
   auto now = node->now();
@@ -37,6 +49,11 @@ group_info group_state::info(bool measures) {
   out.waiting_polls = polls.size();
   out.loading = identifying;
   out.reading = loading;
+  out.counts = deliveries;
+  if (!ahead.empty())
+    out.oldest_ready_s =
+      seconds_since(node->wall(), ahead.begin()->second.original->created);
+  out.oldest_lease_s = seconds_since(now, core->oldest_lease());
   return out;
 }
 
@@ -44,9 +61,8 @@ caf::result<group_info> group_state::tell(bool measures) {
   auto out = info(measures);
   if (out.parked == 0)
     return out;
-  auto request = request_for(
-    lane::replay, core->oldest_parked({core->parked_end().value - out.parked}),
-    1);
+  auto request =
+    request_for(lane::replay, core->oldest_parked(first_parked()), 1);
   auto aged = [this](group_info& of) {
     auto wall = node->wall();
     of.oldest_parked_s = wall > oldest_parked->second
@@ -79,9 +95,21 @@ caf::result<group_info> group_state::tell(bool measures) {
   return promise;
 }
 
-void group_state::count_delivered(std::size_t events) {
-  delivered_total += events;
-  node->counts.events_delivered += events;
+void group_state::count_delivered(const delivery_batch& batch) {
+  delivered_total += batch.events.size();
+  node->counts.events_delivered += batch.events.size();
+  auto wall = node->wall();
+  for (auto& one : batch.events) {
+    auto created = one.what.original->created;
+    deliveries.delivered(one.attempt,
+                         wall > created ? wall.value - created.value : 0);
+  }
+}
+
+void group_state::count_ended(const std::vector<change>& recorded) {
+  for (auto& one : recorded)
+    if (auto* end = std::get_if<put_history>(&one))
+      deliveries.ended(end->row.outcome, end->row.count);
 }
 
 } // namespace callboard

@@ -12,13 +12,21 @@ namespace callboard {
 
 using namespace std::chrono_literals;
 
+delivery_batch_ptr group_state::no_events() const {
+  auto out = std::make_shared<delivery_batch>();
+  out->group = core->row().id;
+  return out;
+}
+
 void group_state::answer_empty(bool all) {
-  static const auto nothing = std::make_shared<const delivery_batch>();
+  if (polls.empty())
+    return;
+  auto nothing = no_events();
   auto now = node->now();
   std::erase_if(polls, [&](auto& poll) {
     if (!all && poll.until > now)
       return false;
-    poll.promise.deliver(delivery_batch_ptr{nothing});
+    poll.answer(errc::none, nothing);
     return true;
   });
 }
@@ -30,13 +38,13 @@ void group_state::restart() {
 
 void group_state::cancel(std::uint64_t session) {
   auto found = std::find_if(polls.begin(), polls.end(), [&](auto& poll) {
-    return poll.session == session;
+    return poll.what.session == session;
   });
   if (found == polls.end())
     return; // answered, or its lease is on its way: the session gives it back
-  found->promise.deliver(
-    delivery_batch_ptr{std::make_shared<const delivery_batch>()});
+  auto answer = std::move(found->answer);
   polls.erase(found);
+  answer(errc::none, no_events());
 }
 
 void group_state::crashed(const std::exception& error) {
@@ -51,26 +59,34 @@ void group_state::guard(const std::function<void()>& act) {
           [this](const std::exception& error) { crashed(error); });
 }
 
-/// Whether the stream has events that nobody told this group of: what is stored
-/// is asked, not what this actor believes.
-bool group_state::stream_has_grown() const {
-  auto row = node->db->stream(where, key.stream);
-  return row && *row && (*row)->next > core->end();
-}
-
 void group_state::tick() {
   tick_armed = false;
   if (polls.empty())
     return void(no_progress = 0);
-  bool could = (core->ready() > 0 || stream_has_grown()) && !core->blocked()
-               && !identifying && outstanding == 0 && !loading;
+  bool wanted = std::any_of(polls.begin(), polls.end(), [&](auto& poll) {
+    return wanted_by(poll.what) > 0;
+  });
+  auto shell = work();
+  // What is stored is asked, not what this actor believes.
+  bool could = wanted && outstanding == 0 && !loading
+               && (delivers(*core, shell)
+                   || (stored_end() > core->end() && !core->blocked()
+                       && !core->held_back() && !identifying));
+  // Between storing and telling there is always a moment: who delivers is not
+  // stuck, though two ticks in a row may meet it.
+  if (std::exchange(delivered_at_tick, delivered_total) != delivered_total)
+    no_progress = 0;
   no_progress = could ? no_progress + 1 : 0;
   if (no_progress >= 2) { // a whole second with nothing in the way
     ++node->counts.progress_breaches;
+    std::string why = "none"; // what `why` would say is in the way
+    for (auto& reason : stall_reasons(*core, shell))
+      why = (why == "none" ? std::string{} : why + ",") + reason.code;
     spdlog::error("group made no progress stream={} group={} ready={} "
-                  "waiting={} in_flight={}: rebuilding it",
+                  "waiting={} in_flight={} reasons={}: rebuilding it",
                   key.stream, key.group, core->ready(), polls.size(),
-                  core->in_flight());
+                  core->in_flight(), why);
+    tell_stalled(why == "none" ? "no-progress" : why);
     return failed(errc::unavailable);
   }
   arm();

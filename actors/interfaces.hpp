@@ -45,6 +45,27 @@ using partition_actor = caf::typed_actor<
   // Settles events or gives them back. Replies once that is on disk.
   // Errors: not_found (no such group).
   caf::replies_to<settle_atom, settle_request>::with<settle_reply>,
+  // The same for what goes beyond the dialects; each has errors not_found.
+  // Settles, and leases what comes next: one record. Replies once it is on disk
+  // and, with `next`, once something was leased or its time is over.
+  caf::replies_to<settle_atom, settle_batch>::with<settle_batch_reply_ptr>,
+  // Who holds what.
+  caf::replies_to<leases_atom, leases_query>::with<lease_list_ptr>,
+  // Why nothing is delivered.
+  caf::replies_to<why_atom, group_key>::with<group_standing_ptr>,
+  // What became of an event.
+  caf::replies_to<explain_atom, explain_query>::with<explanation_ptr>,
+  // What is parked; and what is to be done with it.
+  caf::replies_to<parked_atom, parked_query>::with<parked_page_ptr>,
+  caf::replies_to<parked_atom, parked_command>::with<parked_reply>,
+  // Schedules events; or what recurs. Replies when that is on disk.
+  caf::replies_to<schedule_atom, schedule_request>::with<schedule_reply>,
+  caf::replies_to<schedule_atom, recurring_request>::with<schedule_reply>,
+  // Changes what is scheduled. Replies when that is on disk.
+  caf::replies_to<delayed_atom, delayed_command>::with<schedule_reply>,
+  // Begins to change all that a filter lets through. Replies when it is on disk
+  // that this will be done. Errors: too_many_in_flight.
+  caf::replies_to<delayed_atom, bulk_command>::with<schedule_reply>,
   // One group; this is a measurement. Errors: not_found.
   caf::replies_to<info_atom, group_key>::with<group_info>,
   // All groups of a stream, or of the partition if the name is empty; this is a
@@ -61,6 +82,9 @@ using partition_actor = caf::typed_actor<
   // A lease never reached its consumer: its events go back, as if it had not
   // been made.
   caf::reacts_to<release_atom, group_key, lease_id>,
+  // From a group: tell it once the stream ends behind this number; it is
+  // offered what is published until then.
+  caf::reacts_to<await_atom, group_key, event_number>,
   // From a group: record this. Replies with its index in the log once it is on
   // disk and applied.
   caf::replies_to<propose_atom, proposal>::with<log_index>,
@@ -87,6 +111,8 @@ using partition_actor = caf::typed_actor<
   caf::reacts_to<flushed_atom, log_index>,
   // From the journal: what came after the last flushed entry is lost.
   caf::reacts_to<failed_atom, caf::error>,
+  // Internal: the next slice of delayed messages is to be counted.
+  caf::reacts_to<tick_atom>,
   // Internal: the earliest deadline of those who wait may have come.
   caf::reacts_to<wake_atom, std::uint64_t>>;
 
@@ -95,6 +121,12 @@ using partition_actor = caf::typed_actor<
 using group_actor = caf::typed_actor<
   caf::replies_to<fetch_atom, fetch_request>::with<delivery_batch_ptr>,
   caf::replies_to<settle_atom, settle_request>::with<settle_reply>,
+  caf::replies_to<settle_atom, settle_batch>::with<settle_batch_reply_ptr>,
+  caf::replies_to<leases_atom, leases_query>::with<lease_list_ptr>,
+  caf::replies_to<why_atom, group_key>::with<group_standing_ptr>,
+  caf::replies_to<explain_atom, explain_query>::with<explanation_ptr>,
+  caf::replies_to<parked_atom, parked_query>::with<parked_page_ptr>,
+  caf::replies_to<parked_atom, parked_command>::with<parked_reply>,
   caf::replies_to<command_atom, group_command>::with<group_info>,
   caf::replies_to<info_atom, group_key>::with<group_info>,
   caf::replies_to<describe_atom, group_key>::with<group_info>,
@@ -102,7 +134,11 @@ using group_actor = caf::typed_actor<
   caf::reacts_to<release_atom, group_key, lease_id>,
   caf::replies_to<fired_atom, delayed_message>::with<bool>,
   // The stream now ends before this number; nothing below `first` is readable.
+  // Told to who awaits it, and when `first` has moved.
   caf::reacts_to<published_atom, event_number, event_number>,
+  // These events are on their way to the disk. What is recorded from now on
+  // comes behind them in the log: they can be leased before they are flushed.
+  caf::reacts_to<offered_atom, event_run_ptr>,
   // Answer who waits with nothing, and end: the rows have it all.
   caf::reacts_to<restart_atom>,
   // The group's rows are gone, or cannot be recorded: answer who waits, end.
@@ -181,7 +217,11 @@ using reader_actor = caf::typed_actor<
   caf::replies_to<users_atom, std::string>::with<user_infos>,
   // Everything up to `until` is readable.
   caf::replies_to<read_atom, all_request>::with<all_page_ptr>,
-  caf::replies_to<read_atom, streams_request>::with<stream_list_ptr>>;
+  caf::replies_to<read_atom, streams_request>::with<stream_list_ptr>,
+  // A page of the delayed messages of all partitions.
+  caf::replies_to<delayed_atom, delayed_query>::with<delayed_page_ptr>,
+  // One of them, or null.
+  caf::replies_to<delayed_atom, delayed_ref>::with<delayed_detail_ptr>>;
 
 /// Hands out delayed messages when they are due; keeps the next minute's in
 /// memory, the rest stays in LMDB.
@@ -222,6 +262,9 @@ using broker_actor = caf::typed_actor<
   caf::replies_to<read_atom, all_request>::with<all_page_ptr>,
   // The streams of all partitions.
   caf::replies_to<read_atom, streams_request>::with<stream_list_ptr>,
+  // Delayed messages: a page of all, or one of them (null: there is none).
+  caf::replies_to<delayed_atom, delayed_query>::with<delayed_page_ptr>,
+  caf::replies_to<delayed_atom, delayed_ref>::with<delayed_detail_ptr>,
   // Internal: time has passed for reads that wait for it.
   caf::reacts_to<wake_atom>,
   // Internal: once a second: does the clock run, can everything be recorded?

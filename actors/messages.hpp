@@ -3,7 +3,10 @@
 
 #include "actors/core/all_requests.hpp"
 #include "actors/core/consumer_requests.hpp"
+#include "actors/core/delayed_requests.hpp"
 #include "actors/core/error.hpp"
+#include "actors/core/group_requests.hpp"
+#include "actors/core/notices.hpp"
 #include "actors/core/requests.hpp"
 
 #include <caf/allowed_unsafe_message_type.hpp>
@@ -12,25 +15,39 @@
 #include <caf/sec.hpp>
 #include <caf/type_id.hpp>
 
+#include <memory>
 #include <vector>
 
 namespace callboard {
 
 /// What a group wants its partition to record: its own changes, and links for
-/// its parked stream, which only the partition can number.
+/// its parked stream, which only the partition can number. The names of its
+/// streams are there if something is to be done to them.
 struct proposal {
   std::vector<change> changes;
   std::string parked_stream;
   std::vector<new_event> parked;
   std::optional<event_number> cut_parked; // events below are gone
+  bool removes = false;        // the group is erased, and these streams with it
+  std::vector<notice> notices; // told by `$callboard-events`
+  std::string kept_stream;     // of the same group
+  std::vector<new_event> copies; // of what is parked ...
+  event_number copies_from;      // ... from this number on
   bool wait = true; // false: reply as soon as it is queued (lazy leases)
 };
 
-/// What became of a partition's delayed messages with one commit.
+/// A delayed message came, or (without a value) went.
+struct delayed_change {
+  wall_time due;
+  delayed_id id;
+  std::optional<delayed_message> put;
+};
+
+/// What became of a partition's delayed messages with one commit, in order: a
+/// message may go and come again.
 struct delayed_changes {
   partition_id partition;
-  std::vector<delayed_message> added;
-  std::vector<std::pair<wall_time, delayed_id>> removed;
+  std::vector<delayed_change> changes;
 };
 
 /// A read for an actor that must not block: events [from, from + count) of a
@@ -45,6 +62,9 @@ struct range_request {
 };
 
 using resolved_events = std::vector<resolved_event>;
+
+/// Consecutive events of one stream, at least one.
+using event_run_ptr = std::shared_ptr<const std::vector<event_ptr>>;
 
 } // namespace callboard
 
@@ -62,6 +82,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(callboard_messages, caf::first_custom_type_id)
   CAF_ADD_TYPE_ID(callboard_messages, (callboard::delivery_batch_ptr))
   CAF_ADD_TYPE_ID(callboard_messages, (callboard::event_number))
   CAF_ADD_TYPE_ID(callboard_messages, (callboard::event_page_ptr))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::event_run_ptr))
   CAF_ADD_TYPE_ID(callboard_messages, (callboard::fetch_request))
   CAF_ADD_TYPE_ID(callboard_messages, (callboard::group_command))
   CAF_ADD_TYPE_ID(callboard_messages, (callboard::group_info))
@@ -95,6 +116,26 @@ CAF_BEGIN_TYPE_ID_BLOCK(callboard_messages, caf::first_custom_type_id)
   CAF_ADD_TYPE_ID(callboard_messages, (callboard::stream_description))
   CAF_ADD_TYPE_ID(callboard_messages, (callboard::stream_list_ptr))
   CAF_ADD_TYPE_ID(callboard_messages, (callboard::streams_request))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::bulk_command))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::delayed_command))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::delayed_detail_ptr))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::delayed_page_ptr))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::delayed_query))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::delayed_ref))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::explain_query))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::explanation_ptr))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::group_standing_ptr))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::lease_list_ptr))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::leases_query))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::parked_command))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::parked_page_ptr))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::parked_query))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::parked_reply))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::recurring_request))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::schedule_reply))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::schedule_request))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::settle_batch))
+  CAF_ADD_TYPE_ID(callboard_messages, (callboard::settle_batch_reply_ptr))
   CAF_ADD_TYPE_ID(callboard_messages, (callboard::wall_time))
   CAF_ADD_TYPE_ID(callboard_messages, (callboard::user_command))
   CAF_ADD_TYPE_ID(callboard_messages, (callboard::user_infos))
@@ -119,6 +160,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(callboard_messages, caf::first_custom_type_id)
   CAF_ADD_ATOM(callboard_messages, callboard, join_atom, "join")
   CAF_ADD_ATOM(callboard_messages, callboard, leave_atom, "leave")
   CAF_ADD_ATOM(callboard_messages, callboard, login_atom, "login")
+  CAF_ADD_ATOM(callboard_messages, callboard, offered_atom, "offered")
   CAF_ADD_ATOM(callboard_messages, callboard, open_atom, "open")
   CAF_ADD_ATOM(callboard_messages, callboard, poll_atom, "poll")
   CAF_ADD_ATOM(callboard_messages, callboard, propose_atom, "propose")
@@ -133,6 +175,11 @@ CAF_BEGIN_TYPE_ID_BLOCK(callboard_messages, caf::first_custom_type_id)
   CAF_ADD_ATOM(callboard_messages, callboard, user_atom, "user")
   CAF_ADD_ATOM(callboard_messages, callboard, users_atom, "users")
   CAF_ADD_ATOM(callboard_messages, callboard, visible_atom, "visible")
+  CAF_ADD_ATOM(callboard_messages, callboard, explain_atom, "explain")
+  CAF_ADD_ATOM(callboard_messages, callboard, parked_atom, "parked")
+  CAF_ADD_ATOM(callboard_messages, callboard, leases_atom, "leases")
+  CAF_ADD_ATOM(callboard_messages, callboard, schedule_atom, "schedule")
+  CAF_ADD_ATOM(callboard_messages, callboard, why_atom, "why")
   CAF_ADD_ATOM(callboard_messages, callboard, wake_atom, "wake")
 
 CAF_END_TYPE_ID_BLOCK(callboard_messages)
@@ -149,6 +196,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::delayed_message)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::delete_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::delivery_batch_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::event_page_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::event_run_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::fetch_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::group_command)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::group_info)
@@ -178,6 +226,26 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::slice_reply_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::stream_description)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::stream_list_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::streams_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::bulk_command)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::delayed_command)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::delayed_detail_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::delayed_page_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::delayed_query)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::delayed_ref)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::explain_query)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::explanation_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::group_standing_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::lease_list_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::leases_query)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::parked_command)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::parked_page_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::parked_query)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::parked_reply)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::recurring_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::schedule_reply)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::schedule_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::settle_batch)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::settle_batch_reply_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::user_command)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::user_infos)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::user_reply)

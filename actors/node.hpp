@@ -1,11 +1,13 @@
 // What the actors of one process share: where to store, what time it is.
 #pragma once
 
+#include "actors/core/pending_counts.hpp"
 #include "actors/core/ring.hpp"
 #include "actors/interfaces.hpp"
 #include "persistence/journal.hpp"
 #include "persistence/store.hpp"
 
+#include <array>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -22,6 +24,14 @@ struct counters {
   std::atomic<std::uint64_t> events_parked{0};
   std::atomic<std::uint64_t> delayed_fired{0};
   std::atomic<std::uint64_t> delayed_late_ms_total{0};
+  /// Those that were late by at most so much; the last one: by more.
+  static constexpr std::array<std::uint64_t, 9> late_bounds_ms{
+    1, 5, 10, 20, 50, 100, 1'000, 10'000, 60'000};
+  std::array<std::atomic<std::uint64_t>, late_bounds_ms.size() + 1>
+    delayed_late{};
+  std::atomic<std::uint64_t> delayed_dropped{0}; // could not be published
+  std::array<std::atomic<std::int64_t>, delayed_classes>
+    delayed_pending{}; // now
   std::atomic<std::uint64_t> progress_breaches{0};
   std::atomic<std::uint64_t> rebuilds{0};
   std::atomic<std::uint64_t> actor_failures{0};
@@ -53,6 +63,8 @@ struct node_actors {
   std::vector<reader_actor> readers;
   timer_actor timer;
   membership_actor members; // hears of partition 0's session_end messages
+  /// A null handle: the broker is ending.
+  std::function<partition_actor(partition_id)> partition{};
 };
 
 } // namespace callboard

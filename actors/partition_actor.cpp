@@ -55,6 +55,7 @@ void partition_state::record_or_wait(record what, record_pipeline::done then) {
   if (what.empty())
     return pipeline->after_all(std::move(then));
   what.at = node->now();
+  offer(what);
   pipeline->propose(std::move(what), std::move(then));
 }
 
@@ -143,33 +144,34 @@ void partition_state::applied(const record& what) {
   node->counts.events_appended += what.events.size();
   if (!what.events.empty())
     appended = what.at;
+  auto counted = pending.now();
   for (auto& one : what.changes) {
     if (auto* stream = std::get_if<put_stream>(&one))
       grown[stream->name] = stream->row;
     else if (auto* later = std::get_if<put_delayed>(&one))
-      timers.added.push_back(later->message);
+      timers.changes.push_back(
+        {later->message.due, later->message.id, later->message});
     else if (auto* never = std::get_if<erase_delayed>(&one))
-      timers.removed.emplace_back(never->due, never->id);
+      timers.changes.push_back({never->due, never->id, std::nullopt});
     else if (auto* group = std::get_if<put_group>(&one))
       group_applied(*group);
     else if (auto* gone = std::get_if<erase_group>(&one))
       group_erased({gone->stream, gone->group});
+    agenda->applied(one);
+    pending.applied(one);
   }
+  tell_pending(counted);
 }
 
 void partition_state::tell_streams() {
   for (auto& [stream, row] : std::exchange(grown, {})) {
-    auto first = row.state == stream_state::live ? row.first_live : row.next;
-    if (auto on_it = groups.find(stream); on_it != groups.end())
-      for (auto& [group, entry] : on_it->second)
-        if (entry.actor)
-          self->send(entry.actor, published_atom_v, row.next, first);
+    tell_groups(stream, row);
     tell_waiters(stream, row.next, row.state == stream_state::tombstoned);
   }
   if (!waiters.empty())
     tell_waiters(std::string{all_stream}, next_of(std::string{all_stream}),
                  false);
-  if (timers.added.empty() && timers.removed.empty())
+  if (timers.changes.empty())
     return;
   timers.partition = id;
   self->send(others.timer, delayed_atom_v, std::exchange(timers, {}));
@@ -217,16 +219,24 @@ errc partition_state::begin() {
   if (!used || !ids || !stored)
     return !used ? used.error() : !ids ? ids.error() : stored.error();
   heads.emplace(used->stream);
+  agenda.emplace(used->schedules);
+  held_back.clear();
+  retry_steps.clear();
   for (auto& one : *ids)
     heads->remember(one.id, one.stream, one.number);
   pipeline.emplace(node, id);
   accounts.reset();
   last_group = used->group.value;
+  last_notice = used->notices;
   groups.clear();
+  watched.clear();
   being_created.clear();
   sweeps.clear();
   for (auto& one : *stored)
     groups[one.stream][one.group].id = one.row.id;
+  auto counted = std::exchange(pending, {}).now();
+  tell_pending(counted);
+  count_some();
   return errc::none;
 }
 
@@ -300,14 +310,44 @@ partition_behavior(partition_actor::stateful_pointer<partition_state> self,
     [&state, failed](command_atom, group_command& x) {
       return guarded([&] { return state.command(x); }, failed);
     },
-    [&state, failed](fetch_atom, fetch_request& x) {
-      return guarded([&] { return state.fetch(x); }, failed);
+    [&state](fetch_atom atom, fetch_request& x) {
+      return state.to_group<delivery_batch_ptr>(atom, x.key, x);
     },
-    [&state, failed](settle_atom, settle_request& x) {
-      return guarded([&] { return state.settle(x); }, failed);
+    [&state](settle_atom atom, settle_request& x) {
+      return state.to_group<settle_reply>(atom, x.key, x);
     },
-    [&state, failed](info_atom, const group_key& key) {
-      return guarded([&] { return state.info(key); }, failed);
+    [&state](settle_atom atom, settle_batch& x) {
+      return state.to_group<settle_batch_reply_ptr>(atom, x.key, x);
+    },
+    [&state](leases_atom atom, leases_query& x) {
+      return state.to_group<lease_list_ptr>(atom, x.key, x);
+    },
+    [&state](why_atom atom, group_key& key) {
+      return state.to_group<group_standing_ptr>(atom, key, key);
+    },
+    [&state](explain_atom atom, explain_query& x) {
+      return state.to_group<explanation_ptr>(atom, x.key, x);
+    },
+    [&state](parked_atom atom, parked_query& x) {
+      return state.to_group<parked_page_ptr>(atom, x.key, x);
+    },
+    [&state](parked_atom atom, parked_command& x) {
+      return state.to_group<parked_reply>(atom, x.key, x);
+    },
+    [&state, failed](schedule_atom, schedule_request& x) {
+      return guarded([&] { return state.schedule(x); }, failed);
+    },
+    [&state, failed](schedule_atom, recurring_request& x) {
+      return guarded([&] { return state.schedule(x); }, failed);
+    },
+    [&state, failed](delayed_atom, const delayed_command& x) {
+      return guarded([&] { return state.change_scheduled(x); }, failed);
+    },
+    [&state, failed](delayed_atom, bulk_command& x) {
+      return guarded([&] { return state.begin_bulk(x); }, failed);
+    },
+    [&state](info_atom atom, group_key& key) {
+      return state.to_group<group_info>(atom, key, key);
     },
     [&state, failed](groups_atom, const std::string& stream) {
       return guarded([&] { return state.groups_of(stream, true); }, failed);
@@ -323,6 +363,9 @@ partition_behavior(partition_actor::stateful_pointer<partition_state> self,
     },
     [&](release_atom, const group_key& key, lease_id lease) {
       state.release(key, lease);
+    },
+    [&](await_atom, const group_key& key, event_number end) {
+      state.await(key, end);
     },
     [&state, failed](propose_atom, proposal& x) {
       return guarded([&] { return state.propose(x); }, failed);
@@ -348,6 +391,7 @@ partition_behavior(partition_actor::stateful_pointer<partition_state> self,
     },
     [&](flushed_atom, log_index index) { state.flushed(index); },
     [&](failed_atom, const caf::error& why) { state.failed(to_errc(why)); },
+    [&](tick_atom) { state.count_some(); },
     [&](wake_atom, std::uint64_t generation) { state.wake(generation); },
   };
 }

@@ -1,8 +1,11 @@
 // Shell of core/stream_heads: one partition's order, its groups, its waiters.
 #pragma once
 
+#include "actors/core/pending_counts.hpp"
+#include "actors/core/schedules.hpp"
 #include "actors/core/stream_heads.hpp"
 #include "actors/core/user_accounts.hpp"
+#include "actors/guarded.hpp"
 #include "actors/node.hpp"
 #include "actors/record_pipeline.hpp"
 
@@ -15,6 +18,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace callboard {
@@ -35,10 +39,23 @@ struct group_entry {
   bool ending = false; // it ended, and records of it are on their way
 };
 
+/// Who of a stream's groups is told of what is published, and what they know.
+struct watched_stream {
+  std::set<std::string> awaiting; // by name
+  event_number first;             // they were told that nothing is below
+};
+
 /// A consumer group of this partition; its actor is spawned when it is needed.
 struct consumer_group_entry {
   consumer_group_actor actor; // null: it ended
   bool ending = false;        // and records of it are on their way
+};
+
+/// A step of a job that moves retries: what its groups have not done yet.
+struct retries_step {
+  uuid of;
+  bulk_job job;
+  std::set<delayed_id> asked;
 };
 
 /// Who waits until the actors that ran when he asked have ended.
@@ -68,6 +85,11 @@ struct partition_state {
   caf::result<event_number> await(const std::string& stream,
                                   event_number number, std::uint64_t session,
                                   std::uint64_t wait_ms);
+  void await(const group_key& key, event_number end);
+  void offer(const record& what);
+  template <class Tell>
+  void each_awaiting(const std::string& stream, Tell tell);
+  void tell_groups(const std::string& stream, const stream_row& row);
   caf::result<bool> visible(wall_time until);
   void wake(std::uint64_t generation);
   void arm(wall_time due);
@@ -75,15 +97,27 @@ struct partition_state {
   // partition_groups.cpp: groups and delayed messages
   caf::result<group_info> command(group_command& what);
   caf::result<group_info> create_group(group_command& what);
-  caf::result<delivery_batch_ptr> fetch(fetch_request& what);
-  caf::result<settle_reply> settle(settle_request& what);
-  caf::result<group_info> info(const group_key& key);
+
+  /// Hands a request on to the actor of its group.
+  template <class Reply, class Atom, class Request>
+  caf::result<Reply> to_group(Atom atom, const group_key& key, Request& what) {
+    return guarded(
+      [&]() -> caf::result<Reply> {
+        auto actor = serving(key);
+        if (!actor)
+          return caf::make_error(actor.error());
+        return self->delegate(*actor, atom, std::move(what));
+      },
+      [this](const std::exception& error) { crashed(error); });
+  }
+
   void cancel(const group_key& key, std::uint64_t session);
   void release(const group_key& key, lease_id lease);
   caf::result<log_index> propose(proposal& what);
   caf::result<bool> fired(const delayed_message& message);
   caf::result<bool> sweep(const delayed_message& message);
   caf::result<bool> taken_over(record todo);
+  static record_pipeline::done taken_over(caf::typed_response_promise<bool> to);
   void group_applied(const put_group& change);
   void group_erased(const group_key& key);
   group_entry* find(const group_key& key);
@@ -107,6 +141,66 @@ struct partition_state {
   void consumer_group_ended(caf::actor_id who);
   /// The actor of a consumer group, spawned if need be. Errors: unavailable.
   result<consumer_group_actor> consuming(const std::string& group);
+
+  // partition_schedule.cpp
+  caf::result<schedule_reply> schedule(schedule_request& what);
+  caf::result<schedule_reply> change_scheduled(const delayed_command& what);
+  caf::result<bool> fire_publish(const delayed_message& message);
+  /// Replies once what was decided before, and `todo`, is on disk.
+  caf::result<schedule_reply> scheduled(record todo, schedule_reply reply);
+  /// In the broker's clock. Errors: too_large.
+  result<wall_time> due_of(const due_time& when) const;
+  wall_time wall_of(wall_time due) const;
+  /// By how much the wall clock is ahead of the broker's.
+  std::int64_t wall_ahead_ms() const;
+  errc load_scheduled(const uuid& of);
+  bool takes_effect(const uuid& of, const delayed_message& message);
+  /// What a due message is about, with all that deciding needs in memory;
+  /// nothing: it has no effect any more. An error: not now.
+  result<std::optional<scheduled_body>>
+  due_body(const delayed_message& message);
+  result<scheduled_event> event_of(const delayed_message& message,
+                                   std::uint32_t pieces) const;
+  caf::result<bool> fired_in_vain(const delayed_message& message);
+  /// Why this one cannot be published now, or none; order is kept.
+  errc hold_back(const delayed_message& message);
+  caf::result<bool> hold(const delayed_message& message, errc why);
+  caf::result<bool> fired_for_good(const delayed_message& message, record todo);
+
+  // partition_recurring.cpp
+  caf::result<schedule_reply> schedule(recurring_request& what);
+  caf::result<bool> fire_recurring(const delayed_message& message);
+
+  // partition_bulk.cpp
+  caf::result<schedule_reply> begin_bulk(bulk_command& what);
+  caf::result<bool> fire_bulk(const delayed_message& message);
+  bool change_in_bulk(const bulk_job& job, delayed_id by,
+                      const delayed_message& row, record& into);
+  /// Says how far the job is by now, and when its next step comes.
+  void end_bulk_step(bulk_job& job, const uuid& of,
+                     const delayed_message& message,
+                     const std::vector<delayed_message>& rows, record& into);
+
+  // partition_retries.cpp: jobs that move retries
+  caf::result<bool> ask_groups(const delayed_message& message, const uuid& of,
+                               bulk_job job, std::vector<delayed_message> rows);
+  void groups_answered(const delayed_message& message,
+                       const std::vector<delayed_message>& rows, errc worst,
+                       caf::typed_response_promise<bool> to);
+  /// A group's record that moves what a job asked for also says how many.
+  void count_moved(record& what);
+
+  // partition_pending.cpp: how much is waiting, for metrics
+  void count_some();
+  void tell_pending(const pending_counts::counts& before) const;
+
+  // partition_notices.cpp
+  /// Has them told by `$callboard-events`, once `into` is recorded.
+  void announce(std::vector<notice>&& what, record& into);
+  caf::result<bool> publish_notices(const delayed_message& message);
+  void append_notices(const partition_actor& home,
+                      const delayed_message& message,
+                      caf::typed_response_promise<bool> to);
 
   // partition_users.cpp
   caf::result<user_reply> change_user(const user_command& what);
@@ -133,12 +227,14 @@ struct partition_state {
   node_ptr node;
   node_actors others;
   std::optional<stream_heads> heads;
+  std::optional<schedules> agenda;
   std::optional<record_pipeline> pipeline;
   std::optional<user_accounts> accounts; // from the first change of a user on
   bool rebuilding = false;
 
   // By stream, then group name.
   std::unordered_map<std::string, std::map<std::string, group_entry>> groups;
+  std::unordered_map<std::string, watched_stream> watched;
   std::set<group_key> being_created;
   std::unordered_map<caf::actor_id, group_key> group_of_actor;
   std::unordered_map<std::string, consumer_group_entry> consumer_groups;
@@ -146,13 +242,20 @@ struct partition_state {
   std::vector<group_restart> restarts;
   std::unordered_map<std::string, std::vector<stream_waiter>> waiters;
   std::uint64_t last_group = 0;
+  std::uint64_t last_notice = 0; // sequence number of its message
+  bool notices_bounded = false;  // `$callboard-events` has its policy
   std::uint64_t next_reader = 0;
 
   // What the records applied in one flush changed, told once at its end.
   std::map<std::string, stream_row> grown;
   wall_time appended; // the time of the newest events
   delayed_changes timers;
+  pending_counts pending;
+  mutable std::int64_t known_ahead_ms = 0;
+  // Events whose publishing was refused: later ones wait for them.
+  std::set<std::pair<wall_time, delayed_id>> held_back;
   std::unordered_map<std::string, wall_time> sweeps; // $maxAge, when next
+  std::map<delayed_id, retries_step> retry_steps;    // by the job's message
 
   wall_time armed; // 0: no wake-up is armed
   std::uint64_t armed_generation = 0;

@@ -16,9 +16,8 @@ namespace callboard {
 
 namespace {
 
-/// Ids of sweeps and of tickets must differ: groups never reach the top bit.
 delayed_id sweep_id(stream_id stream) noexcept {
-  return {(std::uint64_t{1} << 63) | stream.value};
+  return {delayed_ids::sweeps | stream.value};
 }
 
 /// How long until invisible events of a stream with $maxAge are erased: they
@@ -67,8 +66,10 @@ void partition_state::group_erased(const group_key& key) {
   if (on_it == groups.end())
     return;
   on_it->second.erase(key.group); // its actor ends by itself
-  if (on_it->second.empty())
+  if (on_it->second.empty()) {
     groups.erase(on_it);
+    watched.erase(key.stream);
+  }
 }
 
 caf::result<group_info> partition_state::command(group_command& what) {
@@ -117,27 +118,6 @@ caf::result<group_info> partition_state::create_group(group_command& what) {
   return promise;
 }
 
-caf::result<delivery_batch_ptr> partition_state::fetch(fetch_request& what) {
-  auto actor = serving(what.key);
-  if (!actor)
-    return caf::make_error(actor.error());
-  return self->delegate(*actor, fetch_atom_v, std::move(what));
-}
-
-caf::result<settle_reply> partition_state::settle(settle_request& what) {
-  auto actor = serving(what.key);
-  if (!actor)
-    return caf::make_error(actor.error());
-  return self->delegate(*actor, settle_atom_v, std::move(what));
-}
-
-caf::result<group_info> partition_state::info(const group_key& key) {
-  auto actor = serving(key);
-  if (!actor)
-    return caf::make_error(actor.error());
-  return self->delegate(*actor, info_atom_v, key);
-}
-
 void partition_state::cancel(const group_key& key, std::uint64_t session) {
   if (!key.group.empty()) {
     if (auto* entry = find(key); entry != nullptr && entry->actor)
@@ -168,25 +148,33 @@ caf::result<log_index> partition_state::propose(proposal& what) {
     return caf::make_error(errc::unavailable);
   record todo;
   todo.changes = std::move(what.changes);
-  bool removes =
-    std::any_of(todo.changes.begin(), todo.changes.end(), [](auto& one) {
-      return std::holds_alternative<erase_group>(one);
-    });
-  if (!what.parked.empty() || what.cut_parked || removes) {
+  if (!what.parked.empty() || what.cut_parked || what.removes) {
     if (auto why =
-          load_heads({what.parked_stream, metadata_stream(what.parked_stream)});
+          load_heads({what.parked_stream, metadata_stream(what.parked_stream),
+                      what.kept_stream, metadata_stream(what.kept_stream)});
         why != errc::none)
       return caf::make_error(why);
     if (!what.parked.empty() || what.cut_parked)
       heads->append_links(what.parked_stream, std::move(what.parked),
                           what.cut_parked, todo, node->wall());
-    if (removes && heads->find(what.parked_stream) != nullptr)
-      absorb(heads
-               ->remove({what.parked_stream, expected_version::any, false},
-                        node->wall())
-               .what,
-             todo);
+    if (what.cut_parked && heads->find(what.kept_stream) != nullptr)
+      heads->cut(what.kept_stream, *what.cut_parked, todo);
+    for (auto& stream : {what.parked_stream, what.kept_stream})
+      if (what.removes && heads->find(stream) != nullptr)
+        absorb(
+          heads->remove({stream, expected_version::any, false}, node->wall())
+            .what,
+          todo);
   }
+  if (!what.copies.empty()) {
+    if (auto why = load_heads({what.kept_stream}); why != errc::none)
+      return caf::make_error(why);
+    heads->append_copies(what.kept_stream, what.copies_from,
+                         std::move(what.copies), todo, node->wall());
+  }
+  announce(std::move(what.notices), todo);
+  if (!retry_steps.empty())
+    count_moved(todo);
   if (what.wait)
     return recorded(std::move(todo));
   record_or_wait(std::move(todo), [](errc, log_index) {});
@@ -203,8 +191,16 @@ void partition_state::absorb(record&& part, record& into) {
 caf::result<bool> partition_state::fired(const delayed_message& message) {
   if (message.kind == delayed_kind::retention)
     return sweep(message);
+  if (message.kind == delayed_kind::publish)
+    return fire_publish(message);
+  if (message.kind == delayed_kind::recurring)
+    return fire_recurring(message);
+  if (message.kind == delayed_kind::bulk)
+    return fire_bulk(message);
   if (message.kind == delayed_kind::session_end)
     return self->delegate(others.members, fired_atom_v, message);
+  if (message.kind == delayed_kind::announce)
+    return publish_notices(message);
   auto actor = serving({message.stream, message.group});
   if (actor)
     return self->delegate(*actor, fired_atom_v, message);
@@ -215,14 +211,19 @@ caf::result<bool> partition_state::fired(const delayed_message& message) {
   return taken_over(std::move(todo));
 }
 
+record_pipeline::done
+partition_state::taken_over(caf::typed_response_promise<bool> to) {
+  return [to](errc why, log_index) mutable {
+    if (why != errc::none)
+      to.deliver(caf::make_error(why));
+    else
+      to.deliver(true);
+  };
+}
+
 caf::result<bool> partition_state::taken_over(record todo) {
   auto promise = self->make_response_promise<bool>();
-  record_or_wait(std::move(todo), [promise](errc why, log_index) mutable {
-    if (why != errc::none)
-      promise.deliver(caf::make_error(why));
-    else
-      promise.deliver(true);
-  });
+  record_or_wait(std::move(todo), taken_over(promise));
   return promise;
 }
 

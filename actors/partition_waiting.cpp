@@ -2,6 +2,7 @@
 #include "actors/core/limits.hpp"
 #include "actors/core/names.hpp"
 #include "actors/partition_actor.hpp"
+#include "actors/read_page.hpp"
 
 #include <algorithm>
 #include <cassert>
@@ -49,6 +50,77 @@ caf::result<event_number> partition_state::await(const std::string& stream,
   waiting.push_back({number, session, until, promise});
   arm(until);
   return promise;
+}
+
+void partition_state::await(const group_key& key, event_number end) {
+  auto* entry = find(key);
+  if (entry == nullptr || !entry->actor)
+    return; // it ended meanwhile
+  auto& on_it = watched[key.stream];
+  on_it.awaiting.insert(key.group);
+  auto row = node->db->stream(id, key.stream);
+  if (row && *row
+      && ((*row)->next > end || first_readable(**row) > on_it.first))
+    tell_groups(key.stream, **row);
+}
+
+template <class Tell>
+void partition_state::each_awaiting(const std::string& stream, Tell tell) {
+  auto on_it = groups.find(stream);
+  if (on_it == groups.end())
+    return;
+  for (auto& group : watched[stream].awaiting)
+    if (auto found = on_it->second.find(group);
+        found != on_it->second.end() && found->second.actor)
+      tell(found->second.actor);
+}
+
+/// Who is offered events leases them while they wait for their flush, so that
+/// both are in the same one.
+void partition_state::offer(const record& what) {
+  if (watched.empty() || what.events.empty())
+    return;
+  for (auto& one : what.changes) {
+    auto* stream = std::get_if<put_stream>(&one);
+    auto on_it = stream == nullptr ? watched.end() : watched.find(stream->name);
+    if (on_it == watched.end() || on_it->second.awaiting.empty())
+      continue;
+    std::vector<event_ptr> events;
+    for (auto& event : what.events)
+      if (event.stream == stream->row.id)
+        events.push_back(event.what);
+    // What hides others or stands for others waits until it can be read.
+    if (events.empty() || events.back()->number + 1 != stream->row.next
+        || first_readable(stream->row) > on_it->second.first
+        || std::any_of(events.begin(), events.end(),
+                       [](auto& event) { return is_link(*event); }))
+      continue;
+    auto all =
+      std::make_shared<const std::vector<event_ptr>>(std::move(events));
+    each_awaiting(stream->name,
+                  [&](auto& actor) { self->send(actor, offered_atom_v, all); });
+  }
+}
+
+void partition_state::tell_groups(const std::string& stream,
+                                  const stream_row& row) {
+  auto on_it = groups.find(stream);
+  if (on_it == groups.end())
+    return;
+  auto& now = watched[stream];
+  auto first = first_readable(row);
+  auto tell = [&](const group_actor& actor) {
+    self->send(actor, published_atom_v, row.next, first);
+  };
+  if (first > now.first) {
+    for (auto& [group, entry] : on_it->second)
+      if (entry.actor)
+        tell(entry.actor);
+  } else {
+    each_awaiting(stream, tell);
+  }
+  now.awaiting.clear();
+  now.first = std::max(now.first, first);
 }
 
 void partition_state::wake(std::uint64_t generation) {

@@ -148,7 +148,9 @@ private:
     auto row = from_.db.stream(p, into.name);
     if (!row)
       return row.error();
-    if (*row && (*row)->state == stream_state::live) {
+    if (!*row)
+      return errc::corrupt; // as its name
+    if ((*row)->state == stream_state::live) {
       into.first = (*row)->first_live;
       into.end = (*row)->next;
       into.oldest = oldest_visible((*row)->policy, from_.wall);

@@ -196,6 +196,10 @@ result<resolved_event> resolve_link(const reading& from,
   return std::move(**out);
 }
 
+event_number first_readable(const stream_row& row) noexcept {
+  return row.state == stream_state::live ? row.first_live : row.next;
+}
+
 wall_time oldest_visible(const stream_policy& policy, wall_time wall) noexcept {
   auto age = policy.max_age_seconds;
   if (age == 0 || age > wall.value / 1000)

@@ -39,6 +39,9 @@ read_range(const reading& from, const range_request& what, read_from where);
 /// What a link stands for. May wait for the disk.
 result<resolved_event> resolve_link(const reading& from, const event_ptr& link);
 
+/// Nothing below this number is readable.
+event_number first_readable(const stream_row& row) noexcept;
+
 /// The oldest time of creation that `$maxAge` lets be seen, or 0.
 wall_time oldest_visible(const stream_policy& policy, wall_time wall) noexcept;
 

@@ -2,6 +2,7 @@
 #include "actors/reader_actor.hpp"
 
 #include "actors/core/limits.hpp"
+#include "actors/delayed_reading.hpp"
 #include "actors/read_all.hpp"
 #include "actors/read_page.hpp"
 
@@ -82,6 +83,20 @@ reader_actor::behavior_type reader_behavior(reader_actor::pointer,
       if (!list)
         return failure(list.error(), "rows of streams");
       return stream_list_ptr{std::make_shared<stream_list>(std::move(*list))};
+    },
+    [node](delayed_atom,
+           const delayed_query& what) -> caf::result<delayed_page_ptr> {
+      auto page = list_delayed(*node, what);
+      if (!page)
+        return failure(page.error(), "delayed messages");
+      return delayed_page_ptr{std::make_shared<delayed_page>(std::move(*page))};
+    },
+    [node](delayed_atom,
+           const delayed_ref& what) -> caf::result<delayed_detail_ptr> {
+      auto found = find_delayed(*node, what);
+      if (!found)
+        return failure(found.error(), "delayed messages");
+      return std::move(*found);
     },
   };
 }

@@ -27,9 +27,11 @@ void timer_state::add(partition_id where, delayed_message&& what) {
 }
 
 void timer_state::changed(delayed_changes& what) {
-  for (auto& one : what.added)
-    add(what.partition, std::move(one));
-  for (auto& [due, id] : what.removed) {
+  for (auto& [due, id, put] : what.changes) {
+    if (put) {
+      add(what.partition, std::move(*put));
+      continue;
+    }
     order key{due, what.partition, id};
     window.erase(key);
     fired.erase(key);
@@ -90,6 +92,9 @@ void timer_state::fire(const waiting_message& message) {
   auto late = node->now().value - std::min(node->now().value, what.due.value);
   ++node->counts.delayed_fired;
   node->counts.delayed_late_ms_total += late;
+  auto& bounds = counters::late_bounds_ms;
+  auto bucket = std::lower_bound(bounds.begin(), bounds.end(), late);
+  ++node->counts.delayed_late[std::size_t(bucket - bounds.begin())];
   order key{what.due, where, what.id};
   self->request(partition(where), caf::infinite, fired_atom_v, what)
     .then([](bool) {}, // the record that took it over has erased it
@@ -98,7 +103,9 @@ void timer_state::fire(const waiting_message& message) {
             if (fired.erase(key) > 0)
               self->delayed_send(
                 self, limits::refused_delay, delayed_atom_v,
-                delayed_changes{message.partition, {message.what}, {}});
+                delayed_changes{
+                  message.partition,
+                  {{message.what.due, message.what.id, message.what}}});
           });
 }
 

@@ -4,6 +4,7 @@
 #include "net/admin_routes.hpp"
 #include "net/default_codec.hpp"
 #include "net/eventstore_request.hpp"
+#include "net/openapi_api.hpp"
 #include "net/route_table.hpp"
 
 #include <nlohmann/json.hpp>
@@ -97,6 +98,7 @@ void add_admin_routes(router& routes, const admin_ptr& services) {
     add(get, "/projections/" + mode, projections, told);
     add(post, "/projections/" + mode, not_found);
   }
+  add_openapi_route(routes);
 }
 
 } // namespace callboard

@@ -59,10 +59,10 @@ struct admin_services {
 /// this start of the process.
 void tell_settings(admin_services& to, const options& from, std::uint16_t port);
 
-/// GET /ping /info /gossip /cluster /stats /stats/{path*} /metrics, the
-/// projections that there are not, GET and HEAD /health/live and /health/ready:
-/// everybody may use them. GET /info/options, POST /admin/shutdown,
-/// /admin/scavenge: only operators (spec 6.12).
+/// GET /ping /info /gossip /cluster /stats /stats/{path*} /metrics
+/// /openapi.json, the projections that there are not, GET and HEAD /health/live
+/// and /health/ready: everybody may use them. GET /info/options, POST
+/// /admin/shutdown, /admin/scavenge: only operators (spec 6.12).
 void add_admin_routes(router& routes,
                       const std::shared_ptr<const admin_services>& services);
 

@@ -3,6 +3,8 @@
 
 #include "net/all_routes.hpp"
 #include "net/default_codec.hpp"
+#include "net/delayed_routes.hpp"
+#include "net/group_routes.hpp"
 #include "net/route_table.hpp"
 #include "net/stream_routes.hpp"
 #include "net/subscription_routes.hpp"
@@ -15,6 +17,7 @@ namespace {
 constexpr auto get = http_verb::get;
 constexpr auto post = http_verb::post;
 constexpr auto put = http_verb::put;
+constexpr auto patch = http_verb::patch;
 constexpr auto erase = http_verb::delete_;
 
 using table = route_table<eventstore_services>;
@@ -73,6 +76,25 @@ void add_stream_routes(const table& add) {
   // clang-format on
 }
 
+void add_delayed_routes(const table& add) {
+  namespace to = delayed_routes;
+  route_options operate{access_rule::operators, {}, {}};
+
+  // Who may: the routes of one message ask for its stream, POST for that of its
+  // body.
+  // clang-format off
+  add(get,   "/delayed", to::list, operate);
+  add(post,  "/delayed", to::repeat, {});
+  add(patch, "/delayed", to::move_many, operate);
+  add(erase, "/delayed", to::cancel_many, operate);
+  add(get,   "/delayed/{id}", to::one, {});
+  add(patch, "/delayed/{id}", to::move, {});
+  add(erase, "/delayed/{id}", to::cancel, {});
+  add(get,   "/delayed/jobs/{id}", to::job, operate);
+  add(erase, "/delayed/jobs/{id}", to::stop_job, operate);
+  // clang-format on
+}
+
 void add_group_routes(const table& add) {
   namespace to = subscription_routes;
   using enum access_rule;
@@ -108,12 +130,40 @@ void add_group_routes(const table& add) {
   // clang-format on
 }
 
+/// What goes beyond the dialect.
+void add_native_group_routes(const table& add) {
+  namespace to = group_routes;
+  using enum access_rule;
+  route_options settle{consume_stream, to::json_types, to::json_types};
+  route_options extend{consume_stream, {}, to::json_types};
+  route_options told{consume_stream, {}, to::told_types};
+  route_options parked{consume_stream, {}, to::json_types};
+  route_options steer{operators, {}, to::json_types};
+
+  // clang-format off
+  add(post, "/subscriptions/{stream}/{group}/settle", to::settle, settle);
+  add(post, "/subscriptions/{stream}/{group}/extend", to::extend, extend);
+  add(get,  "/subscriptions/{stream}/{group}/why", to::why, told);
+  add(get,  "/subscriptions/{stream}/{group}/in-flight", to::in_flight, told);
+  add(get,  "/subscriptions/{stream}/{group}/messages/{id}/explain", to::explain, told);
+  add(post, "/subscriptions/{stream}/{group}/pause", to::pause, steer);
+  add(post, "/subscriptions/{stream}/{group}/resume", to::resume, steer);
+  add(post, "/subscriptions/{stream}/{group}/retries", to::move_retries, steer);
+  add(get,  "/subscriptions/{stream}/{group}/parked", to::list_parked, parked);
+  add(post, "/subscriptions/{stream}/{group}/parked/replay", to::replay_parked, steer);
+  add(erase, "/subscriptions/{stream}/{group}/parked/replay", to::stop_replay, steer);
+  add(post, "/subscriptions/{stream}/{group}/parked/discard", to::discard_parked, steer);
+  // clang-format on
+}
+
 } // namespace
 
 void add_eventstore_routes(router& routes, const services_ptr& services) {
   table add{routes, services};
   add_stream_routes(add);
   add_group_routes(add);
+  add_native_group_routes(add);
+  add_delayed_routes(add);
   add_users_routes(routes, services);
 }
 

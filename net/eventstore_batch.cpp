@@ -1,15 +1,14 @@
-// Batches by simdjson on demand; metadata, which is rare, by nlohmann.
+// By simdjson on demand.
 #include "net/eventstore_batch.hpp"
 
 #include "actors/core/limits.hpp"
 #include "net/ascii.hpp"
+#include "net/delayed_times.hpp"
 #include "net/json_layout.hpp"
 #include "net/xml_reader.hpp"
 
-#include <nlohmann/json.hpp>
 #include <simdjson.h>
 
-#include <algorithm>
 #include <optional>
 
 namespace callboard {
@@ -38,6 +37,9 @@ refusal too_large_event() {
 struct sent_event {
   new_event event;
   std::optional<std::string> bad_id;
+  std::string delay; // as it came
+  std::string deliver_at;
+  std::string give_up_at;
 };
 
 /// Reads one body. `none`: it is JSON of the right shape; `invalid_argument`:
@@ -67,27 +69,31 @@ public:
              : errc::invalid_argument;
   }
 
-  accepted<std::vector<new_event>> take() {
+  accepted<event_batch> take() {
     if (events_.empty())
       return refusal{400, std::string{invalid_body}};
     if (events_.size() > limits::append_events_max)
       return refusal{413, "Too many events received: "
                             + std::to_string(events_.size()) + ". Limit is "
                             + std::to_string(limits::append_events_max) + "."};
-    std::vector<new_event> out;
-    out.reserve(events_.size());
+    event_batch out;
+    out.events.reserve(events_.size());
     std::size_t bytes = 0;
     for (auto& e : events_) {
       if (e.bad_id)
         return refusal{400, std::string{invalid_body} + " eventId of event "
-                              + std::to_string(out.size()) + " is \""
+                              + std::to_string(out.events.size()) + " is \""
                               + *e.bad_id + "\"; a GUID is needed."};
       if (e.event.id.is_zero())
         return refusal{400, "Empty eventId provided. (Parameter 'eventId')"};
       if (auto ok = check_event(e.event); !ok)
         return ok.error();
+      if (auto ok = take_due(e, out); !ok)
+        return ok.error();
+      if (auto ok = take_give_up(e, out.events.size()); !ok)
+        return ok.error();
       bytes += e.event.data.size() + e.event.metadata.size();
-      out.push_back(std::move(e.event));
+      out.events.push_back(std::move(e.event));
     }
     if (bytes > limits::append_bytes_max)
       return refusal{413, "Too large batch received: " + std::to_string(bytes)
@@ -98,6 +104,44 @@ public:
   }
 
 private:
+  static std::string of_event(std::size_t number) {
+    return " of event " + std::to_string(number);
+  }
+
+  static accepted<void> take_give_up(sent_event& e, std::size_t number) {
+    if (e.give_up_at.empty())
+      return {};
+    auto at = read_moment("giveUpAt" + of_event(number), e.give_up_at);
+    if (!at)
+      return at.error();
+    e.event.give_up_at = *at;
+    return {};
+  }
+
+  static accepted<void> take_due(const sent_event& e, event_batch& into) {
+    if (e.delay.empty() && e.deliver_at.empty())
+      return {};
+    auto name = of_event(into.events.size());
+    due_time due;
+    if (!e.delay.empty() && !e.deliver_at.empty())
+      return refusal{400, "There are both delay and deliverAt" + name
+                            + "; one of them says when."};
+    if (e.deliver_at.empty()) {
+      auto delay = read_delay_of("delay" + name, e.delay);
+      if (!delay)
+        return delay.error();
+      due = *delay;
+    } else {
+      auto at = read_moment("deliverAt" + name, e.deliver_at);
+      if (!at)
+        return at.error();
+      due.at = *at;
+    }
+    into.due.resize(into.events.size());
+    into.due.emplace_back(due);
+    return {};
+  }
+
   errc read_event(ondemand::object object) {
     sent_event sent;
     bool data_is_json = false;
@@ -119,6 +163,13 @@ private:
         case member::metadata:
           outcome = read_payload(value, sent.event.metadata, metadata_is_json);
           break;
+        case member::delay: outcome = read_text(value, sent.delay); break;
+        case member::deliver_at:
+          outcome = read_text(value, sent.deliver_at);
+          break;
+        case member::give_up_at:
+          outcome = read_text(value, sent.give_up_at);
+          break;
         case member::other: break;
       }
       if (outcome != errc::none)
@@ -129,13 +180,25 @@ private:
     return errc::none;
   }
 
-  enum class member : std::uint8_t { id, type, data, metadata, other };
+  enum class member : std::uint8_t {
+    id,
+    type,
+    data,
+    metadata,
+    delay,
+    deliver_at,
+    give_up_at,
+    other
+  };
 
   static member member_of(std::string_view name) {
     return iequals(name, "eventId")     ? member::id
            : iequals(name, "eventType") ? member::type
            : iequals(name, "data")      ? member::data
            : iequals(name, "metadata")  ? member::metadata
+           : iequals(name, "delay")     ? member::delay
+           : iequals(name, "deliverAt") ? member::deliver_at
+           : iequals(name, "giveUpAt")  ? member::give_up_at
                                         : member::other;
   }
 
@@ -226,8 +289,8 @@ private:
   std::vector<sent_event> events_;
 };
 
-accepted<std::vector<new_event>> parse_with(std::string_view body,
-                                            parser_buffers& buffers) {
+accepted<event_batch> parse_with(std::string_view body,
+                                 parser_buffers& buffers) {
   batch_reader reader;
   auto outcome = reader.read(body, buffers);
   if (outcome == errc::invalid_argument) {
@@ -248,44 +311,15 @@ accepted<std::vector<new_event>> parse_with(std::string_view body,
   return reader.take();
 }
 
-using nlohmann::json;
-
-bool is_role(const json& value) {
-  return value.is_string()
-         || (value.is_array()
-             && std::all_of(value.begin(), value.end(),
-                            [](auto& role) { return role.is_string(); }));
-}
-
-bool is_acl(const json& value) {
-  if (!value.is_object())
-    return false;
-  for (auto name : {"$r", "$w", "$d", "$mr", "$mw"}) {
-    auto member = value.find(name);
-    if (member != value.end() && !is_role(*member))
-      return false;
-  }
-  return true;
-}
-
-/// Reads an integer of at least `least`; absent is fine.
-bool read_integer(const json& document, const char* name, std::int64_t least,
-                  std::uint64_t& into) {
-  auto member = document.find(name);
-  if (member == document.end())
-    return true;
-  if (!member->is_number_integer()
-      || (member->is_number_unsigned()
-          && member->get<std::uint64_t>() > std::uint64_t{INT64_MAX})
-      || member->get<std::int64_t>() < least)
-    return false;
-  into = member->get<std::uint64_t>();
-  return true;
+accepted<std::vector<new_event>> events_of(accepted<event_batch> batch) {
+  if (!batch)
+    return batch.error();
+  return std::move(batch->events);
 }
 
 } // namespace
 
-accepted<std::vector<new_event>> parse_batch(std::string_view body) {
+accepted<event_batch> parse_timed_batch(std::string_view body) {
   if (body.size() > reused_bytes_max) {
     parser_buffers own;
     return parse_with(body, own);
@@ -294,15 +328,23 @@ accepted<std::vector<new_event>> parse_batch(std::string_view body) {
   return parse_with(body, reused);
 }
 
-accepted<std::vector<new_event>> parse_xml_batch(std::string_view body) {
+accepted<event_batch> parse_timed_xml_batch(std::string_view body) {
   auto document = xml_children_to_json(body);
   if (document)
-    return parse_batch(*document);
+    return parse_timed_batch(*document);
   if (document.error() == errc::too_large)
     return refusal{413, "Too large XML document received. Limit is "
                           + std::to_string(xml_items_max)
                           + " elements and attributes."};
   return refusal{400, std::string{invalid_body}};
+}
+
+accepted<std::vector<new_event>> parse_batch(std::string_view body) {
+  return events_of(parse_timed_batch(body));
+}
+
+accepted<std::vector<new_event>> parse_xml_batch(std::string_view body) {
+  return events_of(parse_timed_xml_batch(body));
 }
 
 accepted<void> check_event(const new_event& e) {
@@ -317,27 +359,6 @@ accepted<void> check_event(const new_event& e) {
   if (e.data.size() + e.metadata.size() > limits::event_bytes_max)
     return too_large_event();
   return {};
-}
-
-stream_policy parse_stream_policy(const new_event& e) {
-  if (!e.is_json)
-    return {};
-  auto text = without_byte_order_mark(e.data);
-  auto document = json::parse(text, nullptr, false, true);
-  if (!document.is_object())
-    return {};
-  stream_policy out;
-  auto ok =
-    read_integer(document, "$maxCount", 1, out.max_count)
-    && read_integer(document, "$maxAge", 1, out.max_age_seconds)
-    && read_integer(document, "$tb", 0, out.truncate_before)
-    && read_integer(document, "$cacheControl", 1, out.cache_control_seconds);
-  auto acl = document.find("$acl");
-  if (!ok || (acl != document.end() && !is_acl(*acl)))
-    return {};
-  if (acl != document.end())
-    out.acl = acl->dump();
-  return out;
 }
 
 } // namespace callboard

@@ -1,10 +1,10 @@
-// What publishers send: batches of events, and the metadata of streams.
+// What publishers send: batches of events.
 #pragma once
 
-#include "actors/core/event.hpp"
-#include "actors/core/record.hpp"
+#include "actors/core/delayed_requests.hpp"
 #include "net/refusal.hpp"
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -18,6 +18,18 @@ namespace callboard {
 /// beyond `limits`. Any thread.
 accepted<std::vector<new_event>> parse_batch(std::string_view body);
 
+/// Events, and when each is to be appended if it says so; `due` is empty if
+/// none does.
+struct event_batch {
+  std::vector<new_event> events;
+  std::vector<std::optional<due_time>> due{};
+};
+
+/// The same with `delay`, `deliverAt` and `giveUpAt` of the events, the times
+/// as `delayed_times.hpp` reads them.
+accepted<event_batch> parse_timed_batch(std::string_view body);
+accepted<event_batch> parse_timed_xml_batch(std::string_view body);
+
 /// The same from XML: each child of the root is an event, with `EventId`,
 /// `EventType`, `Data` and `MetaData` in any case; what is in them becomes JSON
 /// as `xml_to_json` makes it.
@@ -26,9 +38,5 @@ accepted<std::vector<new_event>> parse_xml_batch(std::string_view body);
 /// 413 if an event is beyond the limits, 400 if its type is missing, too long
 /// or not UTF-8; what a batch and a single post have in common.
 accepted<void> check_event(const new_event& e);
-
-/// What the newest event of a metadata stream says (spec 6.9). What cannot be
-/// read, or has a value that is not allowed, says nothing at all.
-stream_policy parse_stream_policy(const new_event& e);
 
 } // namespace callboard

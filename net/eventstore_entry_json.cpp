@@ -43,6 +43,7 @@ enum class hole : std::uint8_t {
   content,
   group_uri,
   record_id,
+  lease,
 };
 
 using entry_form = text_form<hole>;
@@ -133,13 +134,16 @@ private:
       link("ack", "/ack/");
       out_.text() += ',';
       link("nack", "/nack/");
+      out_.text() += ',';
+      link("extend", "/extend?lease=", hole::lease);
     }
     append_line(out_.text(), members_.depth() + 1);
     out_.text() += ']';
   }
 
   /// To the event itself, or with a verb to the delivery.
-  void link(std::string_view relation, std::string_view verb) {
+  void link(std::string_view relation, std::string_view verb,
+            hole object = hole::record_id) {
     auto depth = members_.depth() + 2;
     append_line(out_.text(), depth);
     json_members members{out_.text(), depth};
@@ -148,7 +152,7 @@ private:
     out_.hole(verb.empty() ? hole::uri : hole::group_uri);
     if (!verb.empty()) {
       out_.text() += verb;
-      out_.hole(hole::record_id);
+      out_.hole(object);
     }
     out_.text() += '"';
     members.text("relation", relation);
@@ -272,6 +276,7 @@ void json_entry_writer::write(const feed_entry& entry) {
         return append_json_event(out_, entry, style_.nested ? 3 : 1);
       case hole::group_uri: out_ += group_uri_; return;
       case hole::record_id: return append_id(out_, record.id);
+      case hole::lease: out_ += entry.lease; return;
     }
   });
 }

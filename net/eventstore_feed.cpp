@@ -1,6 +1,7 @@
 // Links, titles and entries of feeds.
 #include "net/eventstore_feed.hpp"
 
+#include "actors/core/group_requests.hpp"
 #include "actors/core/names.hpp"
 #include "net/ascii.hpp"
 #include "net/json_text.hpp"
@@ -173,6 +174,7 @@ feed competing_feed(std::string_view base, const group_key& key,
     auto& from = d->from == lane::replay ? *out.parked_stream : key.stream;
     out.entries.push_back(entry_of(d->what, from));
     out.entries.back().retry_count = d->attempt - 1;
+    out.entries.back().lease = to_string(lease_token{batch.group, d->lease});
   }
   return out;
 }

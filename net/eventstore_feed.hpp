@@ -40,6 +40,7 @@ struct feed_entry {
   event_number number;                      // the same
   std::string_view position_stream;         // where `record` lies
   std::optional<std::uint32_t> retry_count; // of a delivery
+  std::string lease{};                      // of a delivery: its token
 };
 
 /// A feed (spec 3.2, 6.4), ready to be written; each format has a writer of its

@@ -148,6 +148,7 @@ enum class hole : std::uint8_t {
   retry_count,
   group_uri,
   record_id,
+  lease,
   content,
 };
 
@@ -182,12 +183,13 @@ entry_form lay_out(const entry_shape& shape) {
     out.hole(what);
     atom.end(name);
   };
-  auto link = [&](std::string_view relation, hole uri, std::string_view verb) {
+  auto link = [&](std::string_view relation, hole uri, std::string_view verb,
+                  hole object = hole::record_id) {
     atom.begin_link();
     out.hole(uri);
     if (!verb.empty()) {
       out.text() += verb;
-      out.hole(hole::record_id);
+      out.hole(object);
     }
     atom.end_link(relation);
   };
@@ -207,6 +209,7 @@ entry_form lay_out(const entry_shape& shape) {
   if (shape.acks) {
     link("ack", hole::group_uri, "/ack/");
     link("nack", hole::group_uri, "/nack/");
+    link("extend", hole::group_uri, "/extend?lease=", hole::lease);
   }
   if (shape.content) {
     out.text() += shape.prefixed ? "<atom:content" : "<content";
@@ -255,6 +258,7 @@ public:
         case hole::retry_count: return append_number(out_, *entry.retry_count);
         case hole::group_uri: out_ += group_uri_; return;
         case hole::record_id: return append_id(out_, record.id);
+        case hole::lease: out_ += entry.lease; return;
         case hole::content:
           return append_event(out_, entry, prefixed_ ? "" : R"( xmlns="")");
       }

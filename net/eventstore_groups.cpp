@@ -3,6 +3,7 @@
 
 #include "net/eventstore_feed.hpp"
 #include "net/eventstore_settings.hpp"
+#include "net/json_text.hpp"
 #include "net/random_uuid.hpp"
 #include "net/url.hpp"
 #include "net/xml_document.hpp"
@@ -99,6 +100,23 @@ json envelope(std::string_view result, std::string_view reason) {
           {"result", result}};
 }
 
+/// What keeps a group from delivering, as far as it is its own state; nothing
+/// is said that is as usual.
+void add_hindrances(const group_info& info, json& out) {
+  if (!info.blocked.empty())
+    out["blocked"] = info.blocked;
+  if (info.paused_until.value != 0)
+    out["pausedUntil"] = time_text(info.paused_until);
+  if (info.breaker != breaker_state::closed)
+    out["breaker"] = info.breaker == breaker_state::open ? "open" : "half-open";
+  if (info.breaker_until.value != 0)
+    out["breakerUntil"] = time_text(info.breaker_until);
+  if (!info.pause_reason.empty())
+    out["pauseReason"] = info.pause_reason;
+  if (info.next_retry.value != 0)
+    out["nextRetry"] = time_text(info.next_retry);
+}
+
 json info_of(std::string_view base, const group_info& info) {
   auto uri = group_uri(base, info.key);
   json out{
@@ -128,8 +146,7 @@ json info_of(std::string_view base, const group_info& info) {
     {"settledMessageCount", info.settled},
     {"waitingPollCount", info.waiting_polls},
     {"extraStatistics", extra_statistics(info)}};
-  if (!info.blocked.empty())
-    out["blocked"] = info.blocked;
+  add_hindrances(info, out);
   return out;
 }
 

@@ -209,6 +209,19 @@ accepted<std::size_t> read_message_count(std::string_view text) {
   return static_cast<std::size_t>(value);
 }
 
+accepted<std::size_t> read_count(const http_request& request,
+                                 std::string_view name, std::size_t absent,
+                                 std::size_t most) {
+  auto text = request.query(name);
+  if (!text)
+    return absent;
+  auto count = parse_integer(*text);
+  if (!count || *count < 1 || *count > std::int64_t(most))
+    return bad(std::string{name} + " is " + quoted(*text) + "; allowed: 1 to "
+               + std::to_string(most) + ".");
+  return std::size_t(*count);
+}
+
 accepted<std::vector<uuid>> read_event_ids(std::string_view text) {
   std::vector<uuid> out;
   auto malformed = any_part(text, [&](std::string_view part) {

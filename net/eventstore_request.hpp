@@ -50,6 +50,11 @@ accepted<std::size_t> read_page_count(std::string_view text);
 /// The count of a group read, 1 to `limits::fetch_count_max`.
 accepted<std::size_t> read_message_count(std::string_view text);
 
+/// A query parameter that counts, 1 to `most`; `absent` if it is not there.
+accepted<std::size_t> read_count(const http_request& request,
+                                 std::string_view name, std::size_t absent,
+                                 std::size_t most);
+
 /// Ids of an ack or nack, separated by commas.
 accepted<std::vector<uuid>> read_event_ids(std::string_view text);
 

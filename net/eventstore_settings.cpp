@@ -1,15 +1,15 @@
 // One table of members; what is wrong is told by name, with what is allowed.
 #include "net/eventstore_settings.hpp"
 
-#include "actors/core/limits.hpp"
 #include "net/ascii.hpp"
+#include "net/group_own_settings.hpp"
 #include "net/json_body.hpp"
+#include "net/settings_values.hpp"
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <limits>
 #include <optional>
 
@@ -18,9 +18,6 @@ namespace callboard {
 namespace {
 
 using nlohmann::json;
-
-constexpr std::uint64_t delay_ms_max = std::min<std::uint64_t>(
-  std::numeric_limits<std::uint32_t>::max(), limits::retry_delay_max.count());
 
 constexpr std::array strategies{"RoundRobin", "DispatchToSingle", "Pinned",
                                 "PinnedByCorrelation"};
@@ -43,30 +40,13 @@ constexpr std::array integer_members{
   integer_member{"maxCheckPointCount", &group_settings::max_check_point_count},
   integer_member{"maxSubscriberCount", &group_settings::max_subscriber_count}};
 
-refusal wrong(std::string_view name, const json& value,
-              std::string_view allowed) {
-  return {400, std::string{name} + " is " + quoted_value(value)
-                 + "; allowed: " + std::string{allowed} + "."};
-}
-
-std::string range(std::int64_t least, std::uint64_t most) {
-  return "an integer from " + std::to_string(least) + " to "
-         + std::to_string(most);
-}
-
-/// An integer, also as a string; nothing if it is not one of this type.
-template <class Integer>
-std::optional<Integer> as_integer(const json& value) {
-  auto text = value.is_string()           ? value.get<std::string>()
-              : value.is_number_integer() ? value.dump()
-                                          : std::string{};
-  Integer out{};
-  auto end = text.data() + text.size();
-  auto [stop, failed] = std::from_chars(text.data(), end, out);
-  if (text.empty() || failed != std::errc{} || stop != end)
-    return std::nullopt;
-  return out;
-}
+/// Ours: what is wrong with them is told last.
+constexpr std::array own_integer_members{
+  integer_member{"minRetrySpanMilliseconds",
+                 &group_settings::min_retry_span_ms},
+  integer_member{"maxInFlight", &group_settings::max_in_flight},
+  integer_member{"maxInFlightPerConsumer",
+                 &group_settings::max_in_flight_per_consumer}};
 
 std::optional<bool> as_boolean(const json& value) {
   if (value.is_boolean())
@@ -89,118 +69,20 @@ accepted<void> read_boolean(std::string_view name, const json& value,
   return {};
 }
 
-accepted<std::uint32_t> read_delay(const std::string& name, const json& value) {
-  auto delay = as_integer<std::uint32_t>(value);
-  if (!delay || *delay > delay_ms_max)
-    return wrong(name, value, range(0, delay_ms_max) + " milliseconds");
-  return *delay;
-}
-
-accepted<void> read_delays(const json& value, retry_plan& into) {
-  const std::string name = "retrySchedule.delaysMilliseconds";
-  auto allowed = "an array of 1 to " + std::to_string(retry_delays_max)
-                 + " integers from 0 to " + std::to_string(delay_ms_max)
-                 + " milliseconds";
-  if (!value.is_array() || value.empty())
-    return wrong(name, value, allowed);
-  if (value.size() > retry_delays_max)
-    return refusal{400, name + " has " + std::to_string(value.size())
-                          + " members; allowed: " + allowed + "."};
-  for (auto& element : value) {
-    auto at = name + "[" + std::to_string(into.delays_ms.size()) + "]";
-    auto delay = read_delay(at, element);
-    if (!delay)
-      return delay.error();
-    into.delays_ms.push_back(*delay);
-  }
-  return {};
-}
-
-accepted<void> read_real(const std::string& name, const json& value,
-                         double least, double most, std::string_view allowed,
-                         double& into) {
-  if (!value.is_number() || value.get<double>() < least
-      || value.get<double>() > most)
-    return wrong(name, value, allowed);
-  into = value.get<double>();
-  return {};
-}
-
-/// One member of `retrySchedule`.
-accepted<void> read_schedule_member(const std::string& name, const json& value,
-                                    retry_plan& into) {
-  auto full_name = "retrySchedule." + name;
-  if (iequals(name, "delaysMilliseconds"))
-    return read_delays(value, into);
-  if (iequals(name, "factor"))
-    return read_real(full_name, value, 1, 1000, "a number from 1 to 1000",
-                     into.factor);
-  if (iequals(name, "jitter"))
-    return read_real(full_name, value, 0, 1, "a number from 0 to 1",
-                     into.jitter);
-  auto initial = iequals(name, "initialMilliseconds");
-  if (!initial && !iequals(name, "maxMilliseconds"))
-    return refusal{
-      400, full_name
-             + " is unknown; allowed: delaysMilliseconds, or "
-               "initialMilliseconds, factor, maxMilliseconds and jitter."};
-  auto delay = read_delay(full_name, value);
-  if (!delay)
-    return delay.error();
-  (initial ? into.initial_ms : into.max_ms) = *delay;
-  return {};
-}
-
-accepted<void> read_schedule(const json& value, retry_plan& into) {
-  if (!value.is_object())
-    return wrong("retrySchedule", value,
-                 R"(an object, {"delaysMilliseconds": [...]} or )"
-                 R"({"initialMilliseconds", "factor", "maxMilliseconds", )"
-                 R"("jitter"})");
-  into = {};
-  std::size_t members = 0;
-  for (auto& [name, member] : value.items()) {
-    if (member.is_null())
-      continue;
-    ++members;
-    if (auto ok = read_schedule_member(name, member, into); !ok)
-      return ok;
-  }
-  if (!into.delays_ms.empty() && members > 1)
-    return refusal{400, "retrySchedule has delaysMilliseconds and other "
-                        "members; allowed: either the list of delays, or "
-                        "initialMilliseconds, factor, maxMilliseconds and "
-                        "jitter."};
-  if (into.initial_ms > into.max_ms)
-    return refusal{400, "retrySchedule.initialMilliseconds is "
-                          + std::to_string(into.initial_ms)
-                          + "; allowed: at most maxMilliseconds, which is "
-                          + std::to_string(into.max_ms) + "."};
-  return {};
-}
-
-accepted<void> read_durability(const json& value, lease_durability& into) {
-  auto text = value.is_string() ? value.get<std::string>() : std::string{};
-  if (iequals(text, "strict"))
-    into = lease_durability::strict;
-  else if (iequals(text, "lazy"))
-    into = lease_durability::lazy;
-  else
-    return wrong("leaseDurability", value, R"("strict" or "lazy")");
-  return {};
-}
-
 /// The members of one body, before they are looked at together.
 struct body_reader {
   group_settings settings;
   bool prefer_round_robin = false;
   std::optional<std::string> start_position;
-  accepted<void> own_members{}; // of retrySchedule and leaseDurability
+  accepted<void> own_members{}; // those that are not Event Store's
 
   accepted<void> read(const std::string& name, const json& value) {
     for (auto& member : integer_members)
       if (iequals(name, member.name))
         return read_integer(member, value);
+    for (auto& member : own_integer_members)
+      if (iequals(name, member.name))
+        keep(read_own_integer(member, value));
     if (iequals(name, "resolveLinkTos"))
       return read_boolean("resolveLinktos", value, settings.resolve_link_tos);
     if (iequals(name, "extraStatistics"))
@@ -218,6 +100,8 @@ struct body_reader {
       keep(read_schedule(value, settings.retries));
     else if (iequals(name, "leaseDurability"))
       keep(read_durability(value, settings.durability));
+    else if (iequals(name, "chargeOnLeaseLoss"))
+      keep(read_lease_loss(value, settings.on_lease_loss));
     return {};
   }
 
@@ -233,6 +117,16 @@ private:
       return wrong(member.name, value,
                    range(0, std::numeric_limits<std::int32_t>::max()));
     settings.*member.field = *x;
+    return {};
+  }
+
+  accepted<void> read_own_integer(const integer_member& member,
+                                  const json& value) {
+    if (auto ok = read_integer(member, value); !ok)
+      return ok;
+    if (settings.*member.field < 0)
+      return wrong(member.name, value,
+                   range(0, std::numeric_limits<std::int32_t>::max()));
     return {};
   }
 
@@ -365,7 +259,12 @@ nlohmann::ordered_json settings_to_json(const group_settings& s) {
           {"namedConsumerStrategy", s.named_consumer_strategy},
           {"retrySchedule", std::move(schedule)},
           {"leaseDurability",
-           s.durability == lease_durability::strict ? "strict" : "lazy"}};
+           s.durability == lease_durability::strict ? "strict" : "lazy"},
+          {"minRetrySpanMilliseconds", s.min_retry_span_ms},
+          {"maxInFlight", s.max_in_flight},
+          {"maxInFlightPerConsumer", s.max_in_flight_per_consumer},
+          {"chargeOnLeaseLoss",
+           s.on_lease_loss == lease_loss::charge_all ? "all" : "guilty"}};
 }
 
 } // namespace callboard

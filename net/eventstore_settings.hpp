@@ -17,8 +17,9 @@ inline constexpr std::size_t retry_delays_max = 100;
 /// Reads a body of create or update (spec 2.1), names in any case, numbers also
 /// as strings, null as if absent, unknown members ignored. A body that is no
 /// JSON object means all defaults. Refuses, in this order: members of a wrong
-/// kind, what spec 1.3 validates, negative times and counts, a bad
-/// `retrySchedule` or `leaseDurability`.
+/// kind, what spec 1.3 validates, negative times and counts, bad members of our
+/// own (`retrySchedule`, `leaseDurability`, `minRetrySpanMilliseconds`,
+/// `maxInFlight`, `maxInFlightPerConsumer`, `chargeOnLeaseLoss`).
 accepted<group_settings> parse_group_settings(std::string_view body);
 
 /// The same from XML: an element for each member below the root, whose names

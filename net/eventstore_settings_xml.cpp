@@ -25,7 +25,8 @@ std::string trimmed(const std::string& text) {
 
 bool is_text_member(std::string_view name) {
   return iequals(name, "namedConsumerStrategy")
-         || iequals(name, "leaseDurability");
+         || iequals(name, "leaseDurability")
+         || iequals(name, "chargeOnLeaseLoss");
 }
 
 /// Each text with the type that it looks like.

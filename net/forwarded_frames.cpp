@@ -1,8 +1,8 @@
 // A frame is forwarded as a request is: it only looks different at both ends.
 #include "net/forwarded_frames.hpp"
 
+#include "actors/core/bytes.hpp"
 #include "net/try_again.hpp"
-#include "persistence/bytes.hpp"
 
 #include <boost/asio/post.hpp>
 

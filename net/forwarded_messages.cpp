@@ -1,7 +1,7 @@
 // A version and a key in front of all; then varints and texts.
 #include "net/forwarded_messages.hpp"
 
-#include "persistence/bytes.hpp"
+#include "actors/core/bytes.hpp"
 
 #include <limits>
 #include <utility>

@@ -5,9 +5,13 @@
 #include "net/eventstore_formats.hpp"
 #include "net/eventstore_request.hpp"
 #include "net/eventstore_settings.hpp"
+#include "net/group_routes.hpp"
+#include "net/lease_holders.hpp"
 #include "net/subscription_routes.hpp"
 #include "net/waiting.hpp"
 
+#include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -44,6 +48,9 @@ void answer_fetch(const services_ptr& services, const http_exchange& exchange,
   http_answer answer{.content_type = type.content_type,
                      .body = write_feed(feed, embed, type)};
   answer.add_header("Cache-Control", "no-store");
+  if (auto& events = (*fetched)->events; !events.empty())
+    answer.add_header(
+      "Lease", to_string(lease_token{(*fetched)->group, events.front().lease}));
   add_preference(answer, request,
                  std::chrono::duration_cast<std::chrono::seconds>(what.wait));
   exchange.answer(std::move(answer));
@@ -73,7 +80,8 @@ void fetch_count(const services_ptr& services, const http_exchange& exchange,
   auto wait = read_wait(request);
   if (!admitted(wait, exchange))
     return;
-  fetch_request what{key_of(services, request), count, *wait, 0};
+  fetch_request what{key_of(services, request), count, *wait, 0,
+                     holder_of(request)};
   if (auto reason = stream_refusal(what.key.stream); !reason.empty())
     return exchange.answer(
       text_answer(request, http_status::bad_request, reason));
@@ -87,8 +95,64 @@ void fetch_count(const services_ptr& services, const http_exchange& exchange,
     fetch_atom_v, what);
 }
 
+/// The lease that a client insists on: `Lease:`, or `lease=`.
+accepted<std::optional<lease_token>> read_lease(const http_request& request) {
+  auto text = request.header("Lease");
+  if (!text)
+    text = request.query("lease");
+  if (!text)
+    return std::optional<lease_token>{};
+  auto token = parse_lease_token(*text);
+  if (!token)
+    return refusal{400, "Lease is '" + std::string{*text}
+                          + "'; allowed: a lease such as g7-l12."};
+  return token;
+}
+
+settle_verb verb_of(settle_action action) noexcept {
+  switch (action) {
+    case settle_action::ack: return settle_verb::ack;
+    case settle_action::retry: return settle_verb::retry;
+    case settle_action::park: return settle_verb::park;
+    case settle_action::skip: return settle_verb::skip;
+  }
+  return settle_verb::ack;
+}
+
+/// Settles only what this lease still has; nothing of it: 409.
+void settle_fenced(const services_ptr& services, const http_exchange& exchange,
+                   settle_request&& what, const lease_token& lease) {
+  settle_batch fenced;
+  fenced.key = what.key;
+  for (auto& id : what.ids)
+    fenced.items.push_back(
+      {verb_of(what.action), id, lease, what.delay, what.reason});
+  if (what.whole_group)
+    fenced.trip = {*what.delay, what.reason};
+  ask_for<settle_batch_reply_ptr>(
+    services, exchange, services->home_of(what.key.stream),
+    [=](const result<settle_batch_reply_ptr>& done) {
+      if (!done && done.error() != errc::not_found)
+        return exchange.answer(error_answer(done.error()));
+      auto applied = [](settle_outcome one) {
+        return one == settle_outcome::applied;
+      };
+      if (!done
+          || std::none_of((*done)->items.begin(), (*done)->items.end(),
+                          applied))
+        return exchange.answer(group_routes::stale_lease(lease));
+      exchange.answer(promised(*services, plain_status(http_status::accepted)));
+    },
+    settle_atom_v, std::move(fenced));
+}
+
 void settle(const services_ptr& services, const http_exchange& exchange,
             settle_request what) {
+  auto lease = read_lease(exchange.request());
+  if (!admitted(lease, exchange))
+    return;
+  if (*lease)
+    return settle_fenced(services, exchange, std::move(what), **lease);
   auto& home = services->home_of(what.key.stream);
   ask_for<settle_reply>(
     services, exchange, home,
@@ -143,8 +207,20 @@ void nack_ids(const services_ptr& services, const http_exchange& exchange,
                     + "'; allowed: with action retry, or none."));
     what.delay = *delay;
   }
-  if (what.action == settle_action::park)
+  if (auto words = exchange.request().query("reason"))
+    what.reason = kept_words(*words);
+  else if (what.action == settle_action::park)
     what.reason = nack_reason;
+  if (auto scope = exchange.request().query("scope")) {
+    what.whole_group = iequals(*scope, "group");
+    if (!what.whole_group && !iequals(*scope, "event"))
+      return exchange.answer(bad_request("scope is '" + std::string{*scope}
+                                         + "'; allowed: event or group."));
+    if (what.whole_group && !what.delay)
+      return exchange.answer(
+        bad_request("scope=group pauses the group for a delay: give delay= "
+                    "with action retry."));
+  }
   settle(services, exchange, std::move(what));
 }
 

@@ -126,7 +126,7 @@ void h2_protocol::submit(stream& to, const http_answer& answer,
   names.reserve(date_.size() + header_block.size() + answer.headers.size());
   add_field(all, ":status", status);
   bool has_body = may_have_body(answer.status);
-  if (has_body)
+  if (has_body && !to.open)
     add_field(all, "content-length", length);
   if (!answer.content_type.empty())
     add_field(all, "content-type", answer.content_type);
@@ -139,14 +139,78 @@ void h2_protocol::submit(stream& to, const http_answer& answer,
                           nghttp2_data_source* source, void*) -> ssize_t {
     auto& from = *static_cast<stream*>(source->ptr);
     auto left = from.out.size() - from.sent;
+    if (left == 0 && from.open)
+      return NGHTTP2_ERR_DEFERRED;
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-    if (left <= room)
+    if (left <= room && !from.open)
       *flags |= NGHTTP2_DATA_FLAG_EOF;
     return ssize_t(std::min(left, room));
   };
-  bool with_body = has_body && !to.head_only && !answer.body.empty();
+  bool with_body =
+    has_body && !to.head_only && (to.open || !answer.body.empty());
   nghttp2_submit_response(session_.get(), to.id, all.data(), all.size(),
                           with_body ? &body : nullptr);
+}
+
+// --- answers part by part ---------------------------------------------------
+
+bool h2_protocol::begin_stream(std::uint64_t number, const http_answer& head,
+                               std::string_view header_block,
+                               const moment& at) {
+  now_ = at.now;
+  date_ = at.date;
+  auto* to = find_answering(number);
+  if (to == nullptr || to->head_only || !may_have_body(head.status))
+    return false;
+  uncount(*to);
+  to->open = true;
+  submit(*to, head, header_block);
+  options_.counts->answered(static_cast<unsigned>(head.status),
+                            now_ - to->asked);
+  enter(*to, phase::streaming, limits::stream_time_max);
+  return true;
+}
+
+bool h2_protocol::write_part(std::uint64_t number, std::string_view part,
+                             const moment& at) {
+  now_ = at.now;
+  auto* to = find_streaming(number);
+  if (to == nullptr)
+    return false;
+  if (unwritten(number) + part.size() > body_copy_max
+      && !options_.budgets->sending.has(part.size()))
+    return false;
+  if (part.empty())
+    return true;
+  if (to->sent == to->out.size()) { // and it begins to wait for the client
+    to->out.clear();
+    to->sent = 0;
+    await_progress(*to);
+  } else if (to->sent > body_copy_max) {
+    to->out.erase(0, std::exchange(to->sent, 0));
+  }
+  to->out += part;
+  unsent_ += part.size();
+  nghttp2_session_resume_data(session_.get(), to->id);
+  return true;
+}
+
+void h2_protocol::end_stream(std::uint64_t number, const moment& at) {
+  now_ = at.now;
+  auto* to = find_streaming(number);
+  if (to == nullptr)
+    return;
+  // They may hold the exchange: destroyed at the end, when all is in order.
+  auto gone = std::exchange(to->gone, nullptr);
+  auto stopping = std::exchange(to->stopping, nullptr);
+  to->open = false;
+  await_progress(*to);
+  nghttp2_session_resume_data(session_.get(), to->id);
+}
+
+std::size_t h2_protocol::unwritten(std::uint64_t number) const {
+  auto* of = find_streaming(number);
+  return of ? of->out.size() - of->sent : 0;
 }
 
 void h2_protocol::submit_continue(stream& to) {
@@ -181,6 +245,7 @@ bool h2_protocol::send_data(stream& of, std::string_view head,
     return false;
   out_->append(head).append(of.out, of.sent, size);
   of.sent += size;
+  of.sent_ever += size;
   all_sent_ += size;
   unsent_ -= size;
   return true;

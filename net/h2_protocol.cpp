@@ -108,6 +108,8 @@ void h2_protocol::remove(stream& which) {
     if (which.gone)
       callbacks_.push_back(std::move(which.gone));
   }
+  if (which.at == phase::streaming && which.gone)
+    callbacks_.push_back(std::move(which.gone));
   if (which.unsent && which.sent < which.out.size())
     callbacks_.push_back(std::move(which.unsent));
   uncount(which);
@@ -129,8 +131,19 @@ h2_protocol::stream* h2_protocol::find_answering(std::uint64_t number) const {
   return !failed_ && found && found->at == phase::answering ? found : nullptr;
 }
 
+h2_protocol::stream* h2_protocol::find_streaming(std::uint64_t number) const {
+  auto* found = find(number);
+  return !failed_ && found && found->at == phase::streaming ? found : nullptr;
+}
+
+/// By a handler that is at work.
+h2_protocol::stream* h2_protocol::find_served(std::uint64_t number) const {
+  auto* found = find_answering(number);
+  return found ? found : find_streaming(number);
+}
+
 bool h2_protocol::on_gone(std::uint64_t number, std::function<void()>& gone) {
-  auto* of = find_answering(number);
+  auto* of = find_served(number);
   if (of == nullptr)
     return false;
   of->gone = std::move(gone);
@@ -139,7 +152,7 @@ bool h2_protocol::on_gone(std::uint64_t number, std::function<void()>& gone) {
 
 bool h2_protocol::on_stopping(std::uint64_t number,
                               std::function<void()>& stopping) {
-  auto* of = find_answering(number);
+  auto* of = find_served(number);
   if (of && draining_)
     return false;
   if (of)
@@ -149,7 +162,7 @@ bool h2_protocol::on_stopping(std::uint64_t number,
 
 void h2_protocol::extend_deadline(std::uint64_t number,
                                   std::chrono::milliseconds by) {
-  if (auto* of = find_answering(number))
+  if (auto* of = find_served(number))
     of->deadline += by;
 }
 
@@ -162,7 +175,7 @@ void h2_protocol::reset(std::int32_t id, std::uint32_t code) {
 void h2_protocol::drain() {
   say_goodbye();
   for (auto& each : streams_)
-    if (each->at == phase::answering && each->stopping)
+    if (each->stopping && find_served(std::uint64_t(each->id)))
       callbacks_.push_back(std::exchange(each->stopping, nullptr));
 }
 
@@ -258,6 +271,10 @@ void h2_protocol::on_late(stream& which) {
       if (which.gone)
         callbacks_.push_back(std::exchange(which.gone, nullptr));
       return respond(which, late_answer(), options_.header_block);
+    case phase::streaming:
+      if (which.sent == which.out.size())
+        return enter(which, phase::streaming, limits::stream_time_max);
+      [[fallthrough]];
     case phase::sending:
       if (is_stuck(which))
         reset(which.id, NGHTTP2_CANCEL);
@@ -269,7 +286,7 @@ void h2_protocol::on_late(stream& which) {
 /// is for the owner to see.
 bool h2_protocol::is_stuck(const stream& sending) const {
   constexpr auto enough = limits::write_progress_bytes;
-  if (sending.sent - sending.sent_before >= enough)
+  if (sending.sent_ever - sending.sent_before >= enough)
     return false;
   bool own_room =
     nghttp2_session_get_stream_remote_window_size(session_.get(), sending.id)
@@ -280,9 +297,10 @@ bool h2_protocol::is_stuck(const stream& sending) const {
 }
 
 void h2_protocol::await_progress(stream& sending) {
-  sending.sent_before = sending.sent;
+  sending.sent_before = sending.sent_ever;
   sending.all_sent_before = all_sent_;
-  enter(sending, phase::sending, options_.write_wait_max);
+  enter(sending, sending.open ? phase::streaming : phase::sending,
+        options_.write_wait_max);
 }
 
 } // namespace callboard

@@ -43,8 +43,10 @@ private:
 /// and every bound. Its owner moves bytes, calls handlers and says what time it
 /// is: nothing is called back from inside, what happened is to be taken.
 ///
-///     one stream:  header ─► body ─► answering ─► sending ─► closed
-///                     └─ refused ─┴───────────────▲
+///     one stream:  header ─► body ─► answering ─────────────► sending ─►
+///     closed
+///                     └─ refused ─┴───│──── streaming ────────▲
+///                                     └──────▲
 ///
 /// Streams are answered in any order. One that the client has reset, or that is
 /// late, is gone; whatever a handler still does for it is ignored. Requests are
@@ -105,6 +107,13 @@ public:
   bool on_stopping(std::uint64_t number, std::function<void()>& stopping);
   void extend_deadline(std::uint64_t number, std::chrono::milliseconds by);
 
+  bool begin_stream(std::uint64_t number, const http_answer& head,
+                    std::string_view header_block, const moment& at);
+  bool write_part(std::uint64_t number, std::string_view part,
+                  const moment& at);
+  void end_stream(std::uint64_t number, const moment& at);
+  std::size_t unwritten(std::uint64_t number) const;
+
   // --- endings ---------------------------------------------------------------
 
   /// Takes no further requests (GOAWAY), lets those in progress finish.
@@ -125,6 +134,7 @@ private:
     body,
     complete,
     answering,
+    streaming, // answering, and the head has left
     sending
   };
   struct stream;
@@ -139,6 +149,8 @@ private:
   // streams
   stream* find(std::uint64_t number) const;
   stream* find_answering(std::uint64_t number) const;
+  stream* find_streaming(std::uint64_t number) const;
+  stream* find_served(std::uint64_t number) const;
   stream& add_stream(std::int32_t id);
   void remove(stream& which);
   void reset(std::int32_t id, std::uint32_t code);

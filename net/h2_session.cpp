@@ -274,4 +274,28 @@ void h2_session::extend_deadline(std::uint64_t number,
   protocol_.extend_deadline(number, by);
 }
 
+bool h2_session::begin_stream(std::uint64_t number, http_answer head,
+                              std::string_view header_block) {
+  if (!protocol_.begin_stream(number, head, header_block, moment()))
+    return false;
+  turn_soon();
+  return true;
+}
+
+bool h2_session::write_part(std::uint64_t number, std::string_view part) {
+  if (!protocol_.write_part(number, part, moment()))
+    return false;
+  turn_soon();
+  return true;
+}
+
+void h2_session::end_stream(std::uint64_t number) {
+  protocol_.end_stream(number, moment());
+  turn_soon();
+}
+
+std::size_t h2_session::unwritten(std::uint64_t number) const {
+  return protocol_.unwritten(number);
+}
+
 } // namespace callboard

@@ -54,6 +54,11 @@ public:
                    std::function<void()> stopping) override;
   void extend_deadline(std::uint64_t number,
                        std::chrono::milliseconds by) override;
+  bool begin_stream(std::uint64_t number, http_answer head,
+                    std::string_view header_block) override;
+  bool write_part(std::uint64_t number, std::string_view part) override;
+  void end_stream(std::uint64_t number) override;
+  std::size_t unwritten(std::uint64_t number) const override;
 
 private:
   using error_code = boost::system::error_code;

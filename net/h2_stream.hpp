@@ -31,9 +31,11 @@ struct h2_protocol::stream {
 
   // the answer's body, and who hears if it does not leave
   std::string out{};
+  bool open = false; // more of it will come
   std::function<void()> unsent{};
   std::size_t sent = 0;
-  std::size_t sent_before = 0;       // when its deadline was set, ...
+  std::uint64_t sent_ever = 0;       // of a body that comes in parts
+  std::uint64_t sent_before = 0;     // when its deadline was set, ...
   std::uint64_t all_sent_before = 0; // ... and of the whole connection
 };
 

@@ -322,8 +322,65 @@ void http_exchange::extend_deadline(std::chrono::milliseconds by) const {
   state_->connection->extend_deadline(state_->number, by);
 }
 
+std::optional<answer_stream>
+http_exchange::begin_stream(http_answer head) const {
+  if (state_->answered.exchange(true))
+    return std::nullopt;
+  if (!state_->connection->begin_stream(state_->number, std::move(head),
+                                        state_->header_block)) {
+    state_->answered.store(false);
+    return std::nullopt;
+  }
+  return answer_stream{std::make_shared<answer_stream::state>(state_)};
+}
+
 void http_exchange::set_header_block(std::string_view lines) const {
   state_->header_block = lines;
+}
+
+// --- answer_stream ----------------------------------------------------------
+
+struct answer_stream::state {
+  std::shared_ptr<http_exchange::state> exchange;
+  bool ended = false;
+
+  explicit state(std::shared_ptr<http_exchange::state> of)
+      : exchange(std::move(of)) {}
+
+  state(const state&) = delete;
+  state& operator=(const state&) = delete;
+
+  ~state() {
+    if (!ended) // later: this may run in the middle of anything
+      boost::asio::post(exchange->connection->executor(), [of = exchange] {
+        of->connection->end_stream(of->number);
+      });
+  }
+
+  http_connection& connection() const { return *exchange->connection; }
+};
+
+bool answer_stream::write(std::string_view part) const {
+  return !state_->ended
+         && state_->connection().write_part(state_->exchange->number, part);
+}
+
+std::size_t answer_stream::unwritten() const {
+  return state_->connection().unwritten(state_->exchange->number);
+}
+
+void answer_stream::end() const {
+  if (!std::exchange(state_->ended, true))
+    state_->connection().end_stream(state_->exchange->number);
+}
+
+void answer_stream::on_gone(std::function<void()> gone) const {
+  state_->connection().on_gone(state_->exchange->number, std::move(gone));
+}
+
+void answer_stream::on_stopping(std::function<void()> stopping) const {
+  state_->connection().on_stopping(state_->exchange->number,
+                                   std::move(stopping));
 }
 
 } // namespace callboard

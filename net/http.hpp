@@ -225,6 +225,55 @@ public:
                            std::function<void()> stopping) = 0;
   virtual void extend_deadline(std::uint64_t number,
                                std::chrono::milliseconds by) = 0;
+
+  // --- answers whose body comes part by part, see `answer_stream` ------------
+
+  /// `head` goes without its body. False, and nothing has happened: this kind
+  /// of connection or request has no such answers, or the request is over.
+  virtual bool begin_stream(std::uint64_t, http_answer, std::string_view) {
+    return false;
+  }
+
+  /// False, and it is not sent: the request is over, or all connections
+  /// together have too much to write.
+  virtual bool write_part(std::uint64_t, std::string_view) { return false; }
+
+  virtual void end_stream(std::uint64_t) {}
+
+  /// Bytes of its parts that the client has not taken yet.
+  virtual std::size_t unwritten(std::uint64_t) const { return 0; }
+};
+
+/// An answer that has begun, and whose body comes part by part, for as long as
+/// client and server like: chunked in HTTP/1.1, up to the end of the connection
+/// in HTTP/1.0, DATA frames in HTTP/2. There is no deadline for its end, only
+/// for a client that does not read. Copies share it; when the last one goes,
+/// the answer ends. On the executor's thread only.
+class answer_stream {
+public:
+  /// False: nobody will read it; let go of the stream. Nothing is held back:
+  /// who writes a lot looks at `unwritten` first.
+  bool write(std::string_view part) const;
+
+  /// Bytes that the client has not taken yet.
+  std::size_t unwritten() const;
+
+  /// Whole now. Nothing can be written any more.
+  void end() const;
+
+  /// `gone` runs once if the connection ends before `end`; or at once.
+  void on_gone(std::function<void()> gone) const;
+
+  /// `stopping` runs once if the server begins to stop: end soon.
+  void on_stopping(std::function<void()> stopping) const;
+
+private:
+  friend class http_exchange;
+  struct state;
+
+  explicit answer_stream(std::shared_ptr<state> of) : state_(std::move(of)) {}
+
+  std::shared_ptr<state> state_;
 };
 
 /// The right to answer one request, once, now or later. Copies share it. Keeps
@@ -246,6 +295,12 @@ public:
   /// passed or the client has gone.
   void answer(http_answer answer) const;
 
+  /// Begins an answer whose body comes later; `head` goes without its own, and
+  /// is not compressed. The same as `answer`, but that callbacks stay. Nothing,
+  /// and the request is still to be answered: there is no such thing for it (it
+  /// was forwarded from another node; HEAD). On the executor's thread.
+  std::optional<answer_stream> begin_stream(http_answer head) const;
+
   /// `gone` runs once if an answer is no longer wanted: the client closed the
   /// connection or the deadline passed. Not after `answer`. For requests that
   /// wait: watching the connection costs a little. On the executor's thread.
@@ -265,6 +320,7 @@ public:
 
 private:
   friend class weak_exchange;
+  friend class answer_stream;
   struct state;
 
   explicit http_exchange(std::shared_ptr<state> of) : state_(std::move(of)) {}

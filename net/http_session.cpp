@@ -332,7 +332,7 @@ void http_session::after_turn() {
 
 void http_session::answer(std::uint64_t number, http_answer answer,
                           std::string_view header_block) {
-  if (!is_current(number))
+  if (!is_current(number) || streaming_)
     return;
   // They may hold the exchange: destroyed at the end, when all is in order.
   auto gone = std::exchange(gone_, nullptr);

@@ -85,6 +85,11 @@ public:
                    std::function<void()> stopping) override;
   void extend_deadline(std::uint64_t number,
                        std::chrono::milliseconds by) override;
+  bool begin_stream(std::uint64_t number, http_answer head,
+                    std::string_view header_block) override;
+  bool write_part(std::uint64_t number, std::string_view part) override;
+  void end_stream(std::uint64_t number) override;
+  std::size_t unwritten(std::uint64_t number) const override;
 
 private:
   using error_code = boost::system::error_code;
@@ -171,7 +176,8 @@ private:
   bool keep_alive_ = true;
   bool head_only_ = false;
   bool old_client_ = false;
-  bool linger_ = false; // the client may still be sending
+  bool streaming_ = false; // answering: the head has left
+  bool linger_ = false;    // the client may still be sending
 
   std::string held_;        // input that no request has taken yet ...
   std::size_t held_at_ = 0; // ... from here on

@@ -37,6 +37,70 @@ void http_session::put(http_answer answer, std::string_view header_block) {
   options.counts->answered(status, now - asked_);
 }
 
+// --- answers part by part ---------------------------------------------------
+
+bool http_session::begin_stream(std::uint64_t number, http_answer head,
+                                std::string_view header_block) {
+  if (!is_current(number) || streaming_ || head_only_)
+    return false;
+  assert(out_body_.empty());
+  receiving_.resize(0);
+  streaming_ = true;
+  keep_alive_ = keep_alive_ && !old_client_ && !head.close;
+  append_head(out_, head,
+              {.date = service_->date.now(),
+               .header_block = header_block,
+               .keep_alive = keep_alive_ && !draining_,
+               .old_client = old_client_,
+               .streamed = true});
+  auto begun = enter(phase::answering, limits::stream_time_max);
+  service_->options.counts->answered(static_cast<unsigned>(head.status),
+                                     begun - asked_);
+  if (!serving_)
+    flush();
+  return true;
+}
+
+bool http_session::write_part(std::uint64_t number, std::string_view part) {
+  if (!is_current(number) || !streaming_)
+    return false;
+  auto& sending = service_->options.budgets->sending;
+  if (unwritten() + part.size() > body_copy_max && !sending.has(part.size()))
+    return false;
+  if (part.empty())
+    return true; // the empty chunk would be the last
+  if (old_client_)
+    out_ += part;
+  else
+    append_chunk(out_, part);
+  if (waits_writable_) // then `flush` does nothing, and counts nothing
+    sending_.resize_anyway(out_.size() + out_body_.size());
+  if (!serving_)
+    flush();
+  return phase_ != phase::closed;
+}
+
+void http_session::end_stream(std::uint64_t number) {
+  if (!is_current(number) || !std::exchange(streaming_, false))
+    return;
+  // They may hold the exchange: destroyed at the end, when all is in order.
+  auto gone = std::exchange(gone_, nullptr);
+  auto stopping = std::exchange(stopping_, nullptr);
+  if (!old_client_)
+    append_chunk(out_, {});
+  auto& options = service_->options;
+  if (keep_alive_ && !draining_)
+    enter(phase::idle, options.idle_wait_max);
+  else
+    enter(phase::finishing, options.write_wait_max);
+  if (!serving_)
+    serve_held();
+}
+
+std::size_t http_session::unwritten(std::uint64_t number) const {
+  return is_current(number) ? unwritten() : 0;
+}
+
 void http_session::refuse(const refusal& why) {
   reader_.reset();
   keep_alive_ = false;
@@ -182,6 +246,8 @@ void http_session::on_late(phase late) {
   if (late != phase::answering)
     return close();
   auto number = number_;
+  if (streaming_)
+    return end_stream(number);
   if (auto gone = std::exchange(gone_, nullptr))
     gone();
   answer(number, late_answer(), service_->options.header_block);

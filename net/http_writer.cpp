@@ -46,6 +46,12 @@ bool may_have_body(http_status status) noexcept {
          && static_cast<unsigned>(status) >= 200;
 }
 
+void append_chunk(std::string& out, std::string_view part) {
+  char digits[16];
+  auto end = std::to_chars(digits, digits + sizeof digits, part.size(), 16).ptr;
+  out.append(digits, end).append("\r\n").append(part).append("\r\n");
+}
+
 void append_head(std::string& out, const http_answer& answer,
                  const answer_context& context) {
   out += "HTTP/1.1 ";
@@ -56,7 +62,10 @@ void append_head(std::string& out, const http_answer& answer,
   else
     out += to_reason(answer.reason);
   out += "\r\n";
-  if (may_have_body(answer.status)) {
+  if (context.streamed) {
+    if (!context.old_client)
+      out += "Transfer-Encoding: chunked\r\n";
+  } else if (may_have_body(answer.status)) {
     out += "Content-Length: ";
     append_digits(out, answer.body.size());
     out += "\r\n";

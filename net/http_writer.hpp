@@ -26,11 +26,15 @@ struct answer_context {
   std::string_view header_block{};
   bool keep_alive = true;
   bool old_client = false; // HTTP/1.0 must be told about keep-alive
+  bool streamed = false;   // the body comes later: chunked, or up to the end
 };
 
 /// Appends status line and headers, up to and with the empty line.
 void append_head(std::string& out, const http_answer& answer,
                  const answer_context& context);
+
+/// A part of a chunked body; the last one is empty.
+void append_chunk(std::string& out, std::string_view part);
 
 /// False for what goes without a body whatever the answer holds: 1xx, 204, 304.
 bool may_have_body(http_status status) noexcept;

@@ -6,6 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 namespace callboard {
 
 using nlohmann::json;
@@ -24,6 +26,25 @@ json parse_json_body(std::string_view body) {
     return document;
   auto strict = to_strict_json(text);
   return strict ? json::parse(*strict, nullptr, false) : json{};
+}
+
+accepted<nlohmann::ordered_json>
+read_object(std::string_view body,
+            std::initializer_list<std::string_view> names) {
+  if (auto ok = check_json_depth(body); !ok)
+    return ok.error();
+  auto out = nlohmann::ordered_json::parse(body, nullptr, false);
+  std::string known;
+  for (auto one : names)
+    known.append(known.empty() ? "" : ", ").append(one);
+  if (!out.is_object())
+    return refusal{400, "The body is not a JSON object; allowed: one with "
+                          + known + "."};
+  for (auto& [name, value] : out.items())
+    if (std::find(names.begin(), names.end(), name) == names.end())
+      return refusal{400, "A member is " + quoted_value(name)
+                            + "; allowed: " + known + "."};
+  return out;
 }
 
 std::string quoted_value(const json& value) {

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,11 @@ accepted<void> check_json_depth(std::string_view body);
 /// reader takes (comments, names without quotes: `json_grammar::lenient`). Null
 /// or discarded: it is neither.
 nlohmann::json parse_json_body(std::string_view body);
+
+/// A JSON object whose members are all among `names`, and no deeper than that.
+accepted<nlohmann::ordered_json>
+read_object(std::string_view body,
+            std::initializer_list<std::string_view> names);
 
 /// A value as a message may quote it: ASCII, cut after 80 characters.
 std::string quoted_value(const nlohmann::json& value);

@@ -114,4 +114,10 @@ void append_time(std::string& out, wall_time x) {
   out += 'Z';
 }
 
+std::string time_text(wall_time x) {
+  std::string out;
+  append_time(out, x);
+  return out;
+}
+
 } // namespace callboard

@@ -35,6 +35,7 @@ void append_id(std::string& out, const uuid& id);
 /// Appends a time as ISO 8601 in UTC, trailing zeros of the fraction left out:
 /// `2015-12-02T09:17:48.55Z` (spec 0.5).
 void append_time(std::string& out, wall_time x);
+std::string time_text(wall_time x);
 
 /// What stands where there is no time: the year 1.
 inline constexpr std::string_view no_time = "0001-01-01T00:00:00Z";

@@ -1,10 +1,11 @@
 // Families out of counters and moments, serialised by prometheus-cpp.
 #include "net/metrics.hpp"
 
-#include <prometheus/metric_family.h>
-#include <prometheus/text_serializer.h>
+#include "net/group_metrics.hpp"
+#include "net/metric_families.hpp"
 
 #include <algorithm>
+#include <array>
 #include <concepts>
 #include <functional>
 #include <limits>
@@ -14,48 +15,6 @@
 namespace callboard {
 
 namespace {
-
-using prometheus::ClientMetric;
-using prometheus::MetricFamily;
-using prometheus::MetricType;
-using labels = std::vector<ClientMetric::Label>;
-
-class families {
-public:
-  MetricFamily& add(std::string name, std::string help, MetricType type) {
-    all_.push_back({std::move(name), std::move(help), type, {}});
-    return all_.back();
-  }
-
-  void counter(std::string name, std::string help, double value) {
-    sample(add(std::move(name), std::move(help), MetricType::Counter), value);
-  }
-
-  void gauge(std::string name, std::string help, double value) {
-    sample(add(std::move(name), std::move(help), MetricType::Gauge), value);
-  }
-
-  static void sample(MetricFamily& into, double value, labels of = {}) {
-    ClientMetric metric;
-    metric.label = std::move(of);
-    if (into.type == MetricType::Counter)
-      metric.counter.value = value;
-    else
-      metric.gauge.value = value;
-    into.metric.push_back(std::move(metric));
-  }
-
-  std::string text() const {
-    return prometheus::TextSerializer{}.Serialize(all_);
-  }
-
-private:
-  std::vector<MetricFamily> all_;
-};
-
-double real(std::integral auto x) {
-  return static_cast<double>(x);
-}
 
 void add_broker(families& into, const counters& counts) {
   into.counter("callboard_events_appended_total", "Events published.",
@@ -94,6 +53,45 @@ void add_broker(families& into, const counters& counts) {
   into.counter("callboard_wall_clock_steps_total",
                "How often somebody set the clock of the machine.",
                real(counts.wall_steps.load()));
+}
+
+/// What the classes are called; the ends of leases and retries of groups are
+/// told apart by the groups' own metrics.
+constexpr std::array<const char*, delayed_classes> class_names{
+  "group", "retention",   "publish", "recurring",
+  "bulk",  "session-end", "announce"};
+
+void add_delayed(families& into, const node_services& node) {
+  auto& counts = node.counts;
+  auto& pending =
+    into.add("callboard_delayed_pending",
+             "Delayed messages that wait, by kind; being counted for a while "
+             "after a start.",
+             MetricType::Gauge);
+  for (std::size_t i = 0; i < delayed_classes; ++i)
+    families::sample(pending, real(counts.delayed_pending[i].load()),
+                     {{"kind", class_names[i]}});
+  auto now = node.now();
+  auto oldest = now;
+  for (std::size_t p = 0; p < node.db->partitions(); ++p)
+    if (auto first = node.db->delayed({p}, {}, {}, now, 1);
+        first && !first->empty())
+      oldest = std::min(oldest, first->front().due);
+  into.gauge("callboard_delayed_oldest_due_seconds",
+             "How long the oldest delayed message has been due; 0: none is.",
+             real(now.value - oldest.value) / 1000);
+  into.counter("callboard_delayed_dropped_total",
+               "Scheduled events that were dropped: their stream is deleted.",
+               real(counts.delayed_dropped.load()));
+  auto& late = into.add("callboard_delayed_late_seconds",
+                        "By how much delayed messages were sent after their "
+                        "time.",
+                        MetricType::Histogram);
+  std::array<std::uint64_t, counters::late_bounds_ms.size() + 1> seen{};
+  std::transform(counts.delayed_late.begin(), counts.delayed_late.end(),
+                 seen.begin(), [](auto& count) { return count.load(); });
+  families::histogram(late, seen, counters::late_bounds_ms,
+                      counts.delayed_late_ms_total.load(), 1000);
 }
 
 void add_storage(families& into, const node_services& node) {
@@ -151,19 +149,12 @@ void add_http(families& into, const http_counts& http) {
                          "From a complete request to its answer, long polls "
                          "included.",
                          MetricType::Histogram);
-  ClientMetric metric;
   auto& bounds = http_counters::bounds_us;
-  std::uint64_t count = 0;
-  for (std::size_t i = 0; i <= bounds.size(); ++i) {
-    count += sum([=](auto& counts) { return counts.in_bucket(i); });
-    metric.histogram.bucket.push_back(
-      {count, i < bounds.size() ? real(bounds[i]) / 1e6
-                                : std::numeric_limits<double>::infinity()});
-  }
-  metric.histogram.sample_count = count;
-  metric.histogram.sample_sum =
-    real(sum([](auto& counts) { return counts.us_total(); })) / 1e6;
-  times.metric.push_back(std::move(metric));
+  std::array<std::uint64_t, std::size(http_counters::bounds_us) + 1> seen{};
+  for (std::size_t i = 0; i < seen.size(); ++i)
+    seen[i] = sum([=](auto& counts) { return counts.in_bucket(i); });
+  families::histogram(times, seen, bounds,
+                      sum([](auto& counts) { return counts.us_total(); }), 1e6);
 }
 
 void add_process(families& into, const process_stats& process) {
@@ -182,54 +173,6 @@ void add_process(families& into, const process_stats& process) {
              real(process.open_files_max));
 }
 
-struct group_metric {
-  const char* name;
-  const char* help;
-  MetricType type;
-  std::function<double(const group_info&)> value;
-};
-
-void add_groups(families& into, const group_infos& groups) {
-  auto gauge = MetricType::Gauge;
-  auto counter = MetricType::Counter;
-  const group_metric metrics[]{
-    {"callboard_group_ready", "Events that could be delivered now.", gauge,
-     [](auto& g) { return real(g.ready); }},
-    {"callboard_group_in_flight", "Events that are leased.", gauge,
-     [](auto& g) { return real(g.in_flight); }},
-    {"callboard_group_retrying", "Events that wait for a retry.", gauge,
-     [](auto& g) { return real(g.retrying); }},
-    {"callboard_group_parked", "Events that are set aside.", gauge,
-     [](auto& g) { return real(g.parked); }},
-    {"callboard_group_oldest_parked_seconds",
-     "Age of the oldest event that is set aside; 0: none.", gauge,
-     [](auto& g) { return real(g.oldest_parked_s); }},
-    {"callboard_group_waiting_polls", "Fetches that wait for an event.", gauge,
-     [](auto& g) { return real(g.waiting_polls); }},
-    {"callboard_group_checkpoint",
-     "The last event with all before it settled; -1: none.", gauge,
-     [](auto& g) { return real(g.checkpoint); }},
-    {"callboard_group_last_known", "The last event of the stream; -1: none.",
-     gauge, [](auto& g) { return real(g.last_known); }},
-    {"callboard_group_delivered_total",
-     "Deliveries of single events since the broker started.", counter,
-     [](auto& g) { return real(g.delivered_total); }},
-    {"callboard_group_settled_total",
-     "Events acked or skipped since the group was created.", counter,
-     [](auto& g) { return real(g.settled); }}};
-  auto shown = std::min(groups.size(), measured_groups_max);
-  into.gauge("callboard_groups", "Groups.", real(groups.size()));
-  for (auto& metric : metrics) {
-    auto& family = into.add(metric.name, metric.help, metric.type);
-    for (std::size_t i = 0; i < shown; ++i) {
-      auto& group = groups[i];
-      families::sample(
-        family, metric.value(group),
-        {{"stream", group.key.stream}, {"group", group.key.group}});
-    }
-  }
-}
-
 } // namespace
 
 std::string metrics_text(const node_services& node, const http_counts& http,
@@ -240,6 +183,7 @@ std::string metrics_text(const node_services& node, const http_counts& http,
                            MetricType::Gauge),
                    1, {{"version", CALLBOARD_VERSION}});
   add_broker(all, node.counts);
+  add_delayed(all, node);
   add_storage(all, node);
   add_http(all, http);
   add_process(all, process);

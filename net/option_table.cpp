@@ -1,4 +1,4 @@
-// Every setting that is not the Barco dialect's, in one list.
+// The settings of a node; behind them those of the Barco dialect and of a cluster.
 #include "net/option_table.hpp"
 
 #include "net/option_values.hpp"

@@ -142,6 +142,123 @@ fill(options& to, const std::map<std::string, std::string>& flags,
   return check_cluster(to.cluster, host_name());
 }
 
+/// What may be said on the command line, and what was.
+class command_grammar {
+public:
+  command_grammar() {
+    app_.require_subcommand(1);
+    auto* serve = add("serve", "serve a data directory", command::serve);
+    auto* config = add("config", "print the settings and where each came from",
+                       command::config);
+    for (auto* sub : {serve, config})
+      take_settings(*sub);
+    auto* check = add("check", "verify a data directory that nobody serves",
+                      command::check);
+    auto* compact =
+      add("compact", "give unused space of a directory that nobody serves back",
+          command::compact);
+    for (auto* sub : {check, compact})
+      sub->add_option_function<std::string>(
+        "--data", [this](const std::string& x) { values["data"] = x; },
+        "the directory");
+    add("version", "print the version", command::version);
+    add_client_commands();
+  }
+
+  // Its options point into it.
+  command_grammar(const command_grammar&) = delete;
+  command_grammar& operator=(const command_grammar&) = delete;
+
+  /// Why the program ends at once, or nothing.
+  std::optional<ending> parse(std::vector<std::string> arguments) {
+    try {
+      std::reverse(arguments.begin(), arguments.end()); // CLI11 has it so
+      app_.parse(std::move(arguments));
+    } catch (const CLI::Success&) {
+      auto chosen = app_.get_subcommands();
+      return ending{0, chosen.empty() ? app_.help() : chosen.back()->help()};
+    } catch (const CLI::ParseError& error) {
+      return ending{2, std::string{"callboard: "} + error.what()
+                         + "; `callboard --help` shows what there is"};
+    }
+    for (auto& one : setting_table())
+      if (auto bare = values.find(one.name);
+          one.bare && bare != values.end() && bare->second.empty())
+        bare->second = "on";
+    for (auto* action : actions_)
+      if (action->parsed())
+        client.action = action->get_name();
+    return std::nullopt;
+  }
+
+  command what() const { return commands_.at(app_.get_subcommands().front()); }
+
+  std::map<std::string, std::string> values; // of settings, by name
+  std::string file;
+  client_options client;
+
+private:
+  CLI::App* add(const char* name, const char* help, command what) {
+    auto* sub = app_.add_subcommand(name, help);
+    commands_[sub] = what;
+    return sub;
+  }
+
+  void take_settings(CLI::App& to) {
+    to.add_option("--config", file, "TOML file with any of these settings");
+    for (auto& one : setting_table())
+      if (!one.secret) {
+        auto name = one.name;
+        auto* option = to.add_option_function<std::string>(
+          "--" + name, [this, name](const std::string& x) { values[name] = x; },
+          one.help);
+        if (one.bare)
+          option->expected(0, 1)->default_str("on");
+      }
+  }
+
+  void add_client_commands() {
+    auto* health =
+      add("health", "ask whether a running node is ready", command::health);
+    health->add_option("url", client.url, "of the node");
+    auto* cluster =
+      add("cluster", "see and change a running cluster", command::cluster);
+    cluster->require_subcommand(1);
+    act(*cluster, "status", "who leads, and how far each node is");
+    act(*cluster, "add", "let a node in", "ID=HOST:PORT of its --cluster",
+        true);
+    act(*cluster, "remove", "let a node go", "ID", true);
+    act(*cluster, "transfer", "hand leadership over", "ID of the next leader");
+    act(*cluster, "drain", "have a node lead no more until it restarts", "ID");
+    for (auto* sub : {health, cluster})
+      sub
+        ->add_option_function<std::int64_t>(
+          "--timeout",
+          [this](std::int64_t ms) {
+            client.wait_max = std::chrono::milliseconds{ms};
+          },
+          "milliseconds to wait for the answer")
+        ->check(CLI::Range(1, 600'000));
+    cluster->add_option("--http", client.url, "ADDRESS:PORT of any node");
+    cluster->add_option("--user", client.user, "NAME:PASSWORD of an operator")
+      ->envname("CALLBOARD_USER");
+  }
+
+  void act(CLI::App& cluster, const char* name, const char* help,
+           const char* argument = nullptr, bool needed = false) {
+    auto* action = cluster.add_subcommand(name, help);
+    action->fallthrough();
+    if (argument)
+      action->add_option("argument", client.argument, argument)
+        ->required(needed);
+    actions_.push_back(action);
+  }
+
+  CLI::App app_{"Callboard: a durable message broker over HTTP", "callboard"};
+  std::map<const CLI::App*, command> commands_;
+  std::vector<CLI::App*> actions_; // of `cluster`
+};
+
 } // namespace
 
 std::string host_name() {
@@ -161,110 +278,21 @@ bool options::on_loopback() const {
 parsed_options
 parse_options(const std::vector<std::string>& arguments,
               const std::function<const char*(const char*)>& environment) {
-  CLI::App app{"Callboard: a durable message broker over HTTP", "callboard"};
-  app.require_subcommand(1);
-  std::map<std::string, std::string> values;
-  std::string file;
-  std::map<CLI::App*, command> commands;
-  auto add = [&](const char* name, const char* help, command what) {
-    auto* sub = app.add_subcommand(name, help);
-    commands[sub] = what;
-    return sub;
-  };
-  auto* serve = add("serve", "serve a data directory", command::serve);
-  auto* config = add("config", "print the settings and where each came from",
-                     command::config);
-  auto* check =
-    add("check", "verify a data directory that nobody serves", command::check);
-  auto* compact =
-    add("compact", "give unused space of a directory that nobody serves back",
-        command::compact);
-  add("version", "print the version", command::version);
-  for (auto* sub : {serve, config}) {
-    sub->add_option("--config", file, "TOML file with any of these settings");
-    for (auto& one : setting_table())
-      if (!one.secret) {
-        auto name = one.name;
-        auto* option = sub->add_option_function<std::string>(
-          "--" + name,
-          [&values, name](const std::string& x) { values[name] = x; },
-          one.help);
-        if (one.bare)
-          option->expected(0, 1)->default_str("on");
-      }
-  }
-  for (auto* sub : {check, compact})
-    sub->add_option_function<std::string>(
-      "--data", [&](const std::string& x) { values["data"] = x; },
-      "the directory");
-  client_options client;
-  auto* health =
-    add("health", "ask whether a running node is ready", command::health);
-  health->add_option("url", client.url, "of the node");
-  auto* cluster =
-    add("cluster", "see and change a running cluster", command::cluster);
-  cluster->require_subcommand(1);
-  std::vector<CLI::App*> actions;
-  auto act = [&](const char* name, const char* help, const char* argument,
-                 bool needed) {
-    auto* action = cluster->add_subcommand(name, help);
-    action->fallthrough();
-    if (argument)
-      action->add_option("argument", client.argument, argument)
-        ->required(needed);
-    actions.push_back(action);
-  };
-  act("status", "who leads, and how far each node is", nullptr, false);
-  act("add", "let a node in", "ID=HOST:PORT of its --cluster", true);
-  act("remove", "let a node go", "ID", true);
-  act("transfer", "hand leadership over", "ID of the next leader", false);
-  act("drain", "have a node lead no more until it restarts", "ID", false);
-  for (auto* sub : {health, cluster})
-    sub
-      ->add_option_function<std::int64_t>(
-        "--timeout",
-        [&](std::int64_t ms) {
-          client.wait_max = std::chrono::milliseconds{ms};
-        },
-        "milliseconds to wait for the answer")
-      ->check(CLI::Range(1, 600'000));
-  cluster->add_option("--http", client.url, "ADDRESS:PORT of any node");
-  cluster->add_option("--user", client.user, "NAME:PASSWORD of an operator")
-    ->envname("CALLBOARD_USER");
+  command_grammar grammar;
   parsed_options out;
-  try {
-    auto reversed = arguments; // CLI11 takes them from the back
-    std::reverse(reversed.begin(), reversed.end());
-    app.parse(reversed);
-  } catch (const CLI::Success&) {
-    for (auto* sub : app.get_subcommands())
-      out.end = {0, sub->help()};
-    if (out.end.text.empty())
-      out.end = {0, app.help()};
-    return out;
-  } catch (const CLI::ParseError& error) {
-    out.end = {2, std::string{"callboard: "} + error.what()
-                    + "; `callboard --help` shows what there is"};
+  if (auto end = grammar.parse(arguments)) {
+    out.end = std::move(*end);
     return out;
   }
-  for (auto& one : setting_table())
-    if (auto bare = values.find(one.name);
-        one.bare && bare != values.end() && bare->second.empty())
-      bare->second = "on";
   command_line run;
-  run.what = commands[app.get_subcommands().front()];
-  for (auto* action : actions)
-    if (action->parsed())
-      client.action = action->get_name();
-  run.client = std::move(client);
-  if (run.what == command::health || run.what == command::cluster) {
-    out.run = std::move(run);
-    return out;
-  }
-  if (auto wrong = fill(run.settings, values, file, environment)) {
-    out.end = {2, "callboard: " + *wrong};
-    return out;
-  }
+  run.what = grammar.what();
+  run.client = std::move(grammar.client);
+  if (run.what != command::health && run.what != command::cluster)
+    if (auto wrong =
+          fill(run.settings, grammar.values, grammar.file, environment)) {
+      out.end = {2, "callboard: " + *wrong};
+      return out;
+    }
   out.run = std::move(run);
   return out;
 }

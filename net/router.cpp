@@ -13,6 +13,7 @@ namespace callboard {
 
 struct router::route {
   http_verb verb;
+  std::string path;                  // as it was added
   std::vector<std::string> segments; // "" stands for any
   std::vector<placeholder> placeholders;
   bool trailing_slash = false;
@@ -58,10 +59,13 @@ constexpr std::string_view cors_constant =
   "ES-RequireMaster, ES-RequireLeader, ES-HardDelete, ES-ResolveLinkTos, "
   "ES-TrustedAuth, Kurrent-LongPoll, Kurrent-ExpectedVersion, "
   "Kurrent-EventId, Kurrent-EventType, Kurrent-RequireLeader, "
-  "Kurrent-HardDelete, Kurrent-ResolveLinkTos, Kurrent-TrustedAuth\r\n"
+  "Kurrent-HardDelete, Kurrent-ResolveLinkTos, Kurrent-TrustedAuth, "
+  "Consumer-Name, Delay, Deliver-At, Give-Up-At, Idempotency-Key, "
+  "Last-Event-ID, Prefer, Lease\r\n"
   "Access-Control-Allow-Origin: *\r\n"
   "Access-Control-Expose-Headers: Location, ES-Position, "
-  "ES-CurrentVersion, Kurrent-Position, Kurrent-CurrentVersion\r\n";
+  "ES-CurrentVersion, Kurrent-Position, Kurrent-CurrentVersion, Lease, "
+  "Durability, Retry-After\r\n";
 
 std::string list(const std::vector<http_verb>& verbs) {
   std::string out;
@@ -134,6 +138,7 @@ void router::add(http_verb verb, std::string_view path, http_handler handler,
   assert(path.starts_with('/') && verb != http_verb::options);
   auto added = std::make_unique<route>();
   added->verb = verb;
+  added->path = path;
   added->handler = std::move(handler);
   added->options = options;
   added->trailing_slash = path.ends_with('/');
@@ -201,6 +206,12 @@ void router::share_verbs(route& added) {
     if (manners_.cors)
       other->header_block = cors_headers(list(other->verbs));
   }
+}
+
+void router::each_route(
+  const std::function<void(http_verb, std::string_view)>& visit) const {
+  for (auto& one : routes_)
+    visit(one->verb, one->path);
 }
 
 void router::serve(http_request& request, const http_exchange& exchange) const {

@@ -98,6 +98,10 @@ public:
   void add(http_verb verb, std::string_view path, http_handler handler,
            route_options options = {});
 
+  /// Shows every route as it was added, in that order.
+  void each_route(
+    const std::function<void(http_verb, std::string_view path)>& visit) const;
+
   /// Answers, or has the handler answer.
   void serve(http_request& request, const http_exchange& exchange) const;
 

@@ -67,8 +67,17 @@ constexpr std::string_view cause_of(errc code) noexcept {
   return {};
 }
 
-/// An answer that only tells the error and its cause, with `Retry-After` where
-/// trying again can help: seconds, more of them if somebody must make room.
+/// Says `Retry-After` where trying again can help: seconds, more of them if
+/// somebody must make room.
+inline void add_retry_after(http_answer& answer) {
+  if (answer.status == http_status::service_unavailable
+      || answer.status == http_status::too_many_requests)
+    answer.add_header("Retry-After", "1");
+  else if (answer.status == http_status::insufficient_storage)
+    answer.add_header("Retry-After", "10");
+}
+
+/// An answer that only tells the error and its cause.
 inline http_answer error_answer(errc code) {
   auto status = to_status(code);
   auto out = plain_status(status);
@@ -76,11 +85,7 @@ inline http_answer error_answer(errc code) {
     out.content_type = "text/plain; charset=utf-8";
     out.body = cause;
   }
-  if (status == http_status::service_unavailable
-      || status == http_status::too_many_requests)
-    out.add_header("Retry-After", "1");
-  else if (status == http_status::insufficient_storage)
-    out.add_header("Retry-After", "10");
+  add_retry_after(out);
   return out;
 }
 

@@ -1,10 +1,13 @@
 // Publishing, metadata, deleting.
 #include "actors/core/names.hpp"
+#include "net/delayed_publishing.hpp"
+#include "net/delayed_times.hpp"
 #include "net/eventstore_batch.hpp"
 #include "net/eventstore_feed.hpp"
 #include "net/eventstore_request.hpp"
 #include "net/random_uuid.hpp"
 #include "net/stream_names.hpp"
+#include "net/stream_policy.hpp"
 #include "net/stream_routes.hpp"
 
 #include <algorithm>
@@ -27,9 +30,9 @@ bool is_batch(const media_type& type) {
          && type != media::text_xml && type != media::xml;
 }
 
-accepted<std::vector<new_event>> events_of(const http_request& request) {
-  return request.request_type->is_xml() ? parse_xml_batch(request.body)
-                                        : parse_batch(request.body);
+accepted<event_batch> events_of(const http_request& request) {
+  return request.request_type->is_xml() ? parse_timed_xml_batch(request.body)
+                                        : parse_timed_batch(request.body);
 }
 
 /// An answer that is an empty text.
@@ -86,8 +89,8 @@ std::string read_event_type(const http_request& request) {
 }
 
 /// The body as one event.
-accepted<std::vector<new_event>> single_event(http_request& request, uuid id,
-                                              std::string type) {
+accepted<event_batch> single_event(http_request& request, uuid id,
+                                   std::string type) {
   new_event e{id,
               std::move(type),
               std::move(request.body),
@@ -95,8 +98,8 @@ accepted<std::vector<new_event>> single_event(http_request& request, uuid id,
               *request.request_type == media::json};
   if (auto ok = check_event(e); !ok)
     return ok.error();
-  std::vector<new_event> out;
-  out.push_back(std::move(e));
+  event_batch out;
+  out.events.push_back(std::move(e));
   return out;
 }
 
@@ -115,20 +118,42 @@ policy_after(std::string_view stream, const std::vector<new_event>& events) {
   return std::optional{std::move(policy)};
 }
 
+/// `Give-Up-At` is for the events of a request that have no such time of their
+/// own.
+accepted<void> read_give_up(const http_request& request, event_batch& events) {
+  auto header = request.header("Give-Up-At");
+  if (!header)
+    return {};
+  auto at = read_moment("Give-Up-At", *header);
+  if (!at)
+    return at.error();
+  for (auto& e : events.events)
+    if (e.give_up_at.value == 0)
+      e.give_up_at = *at;
+  return {};
+}
+
 /// The last checks and the append itself.
 void write(const services_ptr& services, const http_exchange& exchange,
-           std::string stream, accepted<std::vector<new_event>> events) {
+           std::string stream, accepted<event_batch> events) {
   auto& request = exchange.request();
   auto expected = read_expected_version(request);
   if (!admitted(expected, exchange)
       || !admitted(check_leader_flags(request), exchange)
-      || !admitted(events, exchange))
+      || !admitted(events, exchange)
+      || !admitted(read_give_up(request, *events), exchange))
     return;
-  auto policy = policy_after(stream, *events);
+  auto later = is_for_later(request, *events);
+  if (!admitted(later, exchange))
+    return;
+  if (*later)
+    return publish_later(services, exchange, std::move(stream),
+                         std::move(*events));
+  auto policy = policy_after(stream, events->events);
   if (!admitted(policy, exchange))
     return;
   auto& home = services->home_of(stream);
-  append_request what{stream, *expected, std::move(*events),
+  append_request what{stream, *expected, std::move(events->events),
                       std::move(*policy)};
   ask_for<append_reply>(
     services, exchange, home,

@@ -5,7 +5,9 @@
 #include "persistence/check_order.hpp"
 #include "persistence/codec.hpp"
 #include "persistence/keys.hpp"
+#include "persistence/page_check.hpp"
 #include "persistence/rows.hpp"
+#include "persistence/store_format.hpp"
 #include "persistence/wal.hpp"
 
 #include <map>
@@ -22,6 +24,9 @@ public:
       : view_(view), partitions_(partitions), report_(report) {}
 
   void run() {
+    auto format = view_.get(table::meta, "format");
+    if (!format || !*format || **format != store_format)
+      problem("the store's format is not " + std::string{store_format});
     for (std::size_t p = 0; p < partitions_; ++p) {
       check_applied({p});
       check_delayed({p});
@@ -98,6 +103,9 @@ private:
     std::map<lane, event_number> end{{lane::source, group.source_checkpoint},
                                      {lane::replay, group.replay_checkpoint}};
     auto who = "group " + stream + "::" + name;
+    if (group.parked_job_due.value != 0
+        && !delayed_.contains({p, group.parked_job_due, stream, name, 0}))
+      problem(who + ": nothing will go on with its replay");
     each(table::group_events, keys::runs(p, group.id),
          [&](const row_view& row) {
            ++runs_;
@@ -177,6 +185,11 @@ checked_store check_store(const std::filesystem::path& store_folder,
   checked_store out;
   if (!std::filesystem::exists(store_folder)) {
     out.applied.resize(partitions);
+    return out;
+  }
+  // LMDB itself must not be asked about damaged pages.
+  if (auto damage = find_damaged_page(store_folder, UINTMAX_MAX)) {
+    out.report.problems.push_back(*damage);
     return out;
   }
   auto db = database::open({.folder = store_folder, .read_only = true});

@@ -25,11 +25,12 @@ struct checked_store {
 checked_store check_store(const std::filesystem::path& store_folder,
                           std::size_t partitions);
 
-/// Reads every row, every event and every frame of the log: checksums, numbers
-/// without gaps against the streams' rows, runs that do not overlap, leases
-/// with a delayed message for their end, entries that follow what LMDB has.
-/// Nobody may serve the directory meanwhile. Of a node that stands alone: see
-/// `actors/replication/check_member.hpp` for one of a cluster.
+/// Reads every page, every row, every event and every frame of the log:
+/// checksums, numbers without gaps against the streams' rows, runs that do not
+/// overlap, leases with a delayed message for their end, entries that follow
+/// what LMDB has. Nobody may serve the directory meanwhile. Of a node that
+/// stands alone: see `actors/replication/check_member.hpp` for one of a
+/// cluster.
 check_report check(const std::filesystem::path& store_folder,
                    const std::filesystem::path& wal_folder,
                    std::size_t partitions);

@@ -72,7 +72,7 @@ private:
       if (!some)
         return report_.problems.push_back(
           "partition " + std::to_string(p_.value)
-          + ": a block of the order of events is damaged");
+          + ": a block of the order of events is damaged or hidden");
       for (auto& run : *some) {
         if (run.first < from)
           return report_.problems.push_back(

@@ -72,6 +72,50 @@ struct change_writer {
     out.text(x.stream);
     out.varint(x.next.value);
   }
+
+  void operator()(const put_history& x) {
+    out.varint(x.group.value);
+    out.byte(std::uint8_t(x.row.in));
+    out.varint(x.row.first.value);
+    out.varint(x.row.lease.value);
+    write(out, x.row);
+  }
+
+  void operator()(const erase_history& x) {
+    out.varint(x.group.value);
+    out.byte(std::uint8_t(x.in));
+    out.varint(x.first.value);
+    out.varint(x.lease.value);
+  }
+
+  void operator()(const put_scheduled& x) {
+    out.id(x.id);
+    write(out, x.row);
+  }
+
+  void operator()(const erase_scheduled& x) { out.id(x.id); }
+
+  void operator()(const put_piece& x) {
+    out.varint(x.of.value);
+    out.varint(x.piece);
+    out.text(x.bytes);
+  }
+
+  void operator()(const erase_piece& x) {
+    out.varint(x.of.value);
+    out.varint(x.piece);
+  }
+
+  void operator()(const put_answer& x) {
+    out.varint(x.group.value);
+    out.text(x.key);
+    write(out, x.row);
+  }
+
+  void operator()(const erase_answer& x) {
+    out.varint(x.group.value);
+    out.text(x.key);
+  }
 };
 
 struct change_reader {
@@ -135,6 +179,50 @@ struct change_reader {
     x.group = in.text();
     x.stream = in.text();
     x.next = {in.varint()};
+  }
+
+  void operator()(put_history& x) {
+    x.group = {in.varint()};
+    x.row.in = lane(in.byte() & 1);
+    x.row.first = {in.varint()};
+    x.row.lease = {in.varint()};
+    read(in, x.row);
+  }
+
+  void operator()(erase_history& x) {
+    x.group = {in.varint()};
+    x.in = lane(in.byte() & 1);
+    x.first = {in.varint()};
+    x.lease = {in.varint()};
+  }
+
+  void operator()(put_scheduled& x) {
+    x.id = in.id();
+    read(in, x.row);
+  }
+
+  void operator()(erase_scheduled& x) { x.id = in.id(); }
+
+  void operator()(put_piece& x) {
+    x.of = {in.varint()};
+    x.piece = std::uint32_t(in.varint());
+    x.bytes = in.text();
+  }
+
+  void operator()(erase_piece& x) {
+    x.of = {in.varint()};
+    x.piece = std::uint32_t(in.varint());
+  }
+
+  void operator()(put_answer& x) {
+    x.group = {in.varint()};
+    x.key = in.text();
+    read(in, x.row);
+  }
+
+  void operator()(erase_answer& x) {
+    x.group = {in.varint()};
+    x.key = in.text();
   }
 };
 

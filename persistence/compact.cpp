@@ -2,6 +2,7 @@
 #include "persistence/compact.hpp"
 
 #include "persistence/database.hpp"
+#include "persistence/page_check.hpp"
 #include "persistence/wal_file.hpp"
 
 #include <fcntl.h>
@@ -54,6 +55,8 @@ result<void> write_copy(const fs::path& folder) {
   new_file copy{folder / copy_name};
   if (copy.fd() < 0 || !take_owner(copy.fd(), folder / file_name))
     return storage_error(errno);
+  if (find_damaged_page(folder, UINTMAX_MAX))
+    return errc::corrupt;
   auto db = database::open({.folder = folder, .read_only = true});
   if (!db)
     return db.error();

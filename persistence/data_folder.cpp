@@ -1,13 +1,13 @@
 // flock, and a file of `key value` lines.
 #include "persistence/data_folder.hpp"
 
+#include "persistence/blocks.hpp"
 #include "persistence/whole_file.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
 
-#include <fstream>
 #include <random>
 #include <sstream>
 
@@ -30,13 +30,20 @@ std::string random_id() {
   return out.str();
 }
 
+/// The last line: a checksum of those before it.
+std::string sum_of(const std::string& lines) {
+  std::ostringstream out;
+  out << "sum " << std::hex << checksum(lines, 0) << '\n';
+  return out.str();
+}
+
 std::string text_of(const node_identity& identity) {
   std::ostringstream out;
   out << "format " << format_version << "\npartitions " << identity.partitions
       << "\ncluster " << identity.cluster_id << '\n';
   if (identity.member != 0)
     out << "member " << identity.member << '\n';
-  return out.str();
+  return out.str() + sum_of(out.str());
 }
 
 } // namespace
@@ -47,9 +54,16 @@ void data_folder::closer::operator()(const int* fd) const noexcept {
 }
 
 result<node_identity> data_folder::inspect(const fs::path& path) {
-  std::ifstream in{path / "node"};
-  if (!in)
+  auto text = read_whole(path / "node");
+  if (!text)
+    return text.error();
+  if (!*text)
     return errc::not_found;
+  // Directories of the first versions have no such line.
+  auto lines = (*text)->substr(0, (*text)->rfind("sum "));
+  if (lines != **text && **text != lines + sum_of(lines))
+    return errc::corrupt;
+  std::istringstream in{lines};
   node_identity out;
   int version = 0;
   for (std::string key; in >> key;)

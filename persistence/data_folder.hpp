@@ -24,19 +24,21 @@ struct node_identity {
 /// A data directory that this process alone uses, for as long as this lives.
 ///
 ///     DIR/lock    held with flock by the process that serves it
-///     DIR/node    identity and format version, as text
+///     DIR/node    identity and format version, as text with a checksum
 ///     DIR/wal/    persistence/wal.hpp
 ///     DIR/store/  persistence/store.hpp
 ///     DIR/member  of a cluster's node: actors/replication/member_file.hpp
 class data_folder {
 public:
   /// Makes the directory and `node` if they are missing. Errors: locked (by a
-  /// running process), unknown_format, storage_failed (cannot be made).
+  /// running process), unknown_format, corrupt (what it says of itself),
+  /// storage_failed (cannot be made).
   static result<data_folder> open(const std::filesystem::path& path,
                                   const node_identity& if_new);
 
   /// Looks at a directory that may be served by another process at the moment.
-  /// Errors: not_found, unknown_format.
+  /// Errors: not_found, unknown_format, corrupt (its checksum is wrong),
+  /// storage_failed (it cannot be read).
   static result<node_identity> inspect(const std::filesystem::path& path);
 
   const node_identity& identity() const noexcept { return identity_; }

@@ -2,6 +2,7 @@
 #include "persistence/database.hpp"
 
 #include "actors/core/limits.hpp"
+#include "persistence/table_names.hpp"
 
 #include <cassert>
 #include <cerrno>
@@ -11,17 +12,13 @@ namespace callboard {
 
 namespace {
 
-constexpr std::array<const char*, table_count> table_names{
-  "meta",   "applied",      "streams",   "events",   "recent_ids",
-  "groups", "group_events", "delayed",   "users",    "trims",
-  "names",  "order",        "consumers", "positions"};
-
 errc to_errc(int code) noexcept {
   switch (code) {
     case MDB_MAP_FULL:
     case ENOSPC:
     case EDQUOT: return errc::storage_full;
     case MDB_BAD_VALSIZE: return errc::too_large;
+    case MDB_KEYEXIST: // only asked for where it must not be
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
     case MDB_INVALID:
@@ -61,11 +58,21 @@ result<cursor> transaction::rows(table where) const {
 
 result<void> write_transaction::put(table where, std::string_view key,
                                     std::string_view value) {
+  return put(where, key, value, 0);
+}
+
+result<void> write_transaction::put_new(table where, std::string_view key,
+                                        std::string_view value) {
+  return put(where, key, value, MDB_NOOVERWRITE);
+}
+
+result<void> write_transaction::put(table where, std::string_view key,
+                                    std::string_view value, unsigned flags) {
   assert(owner_ == std::this_thread::get_id());
   assert(value.size() <= limits::value_bytes_max);
   auto k = view(key);
   auto v = view(value);
-  if (auto code = mdb_put(txn_.get(), dbi(where), &k, &v, 0))
+  if (auto code = mdb_put(txn_.get(), dbi(where), &k, &v, flags))
     return to_errc(code);
   return {};
 }
@@ -81,6 +88,10 @@ result<void> write_transaction::erase(table where, std::string_view key) {
 
 result<void> write_transaction::commit() {
   assert(owner_ == std::this_thread::get_id());
+  std::uint64_t number = mdb_txn_id(txn_.get());
+  std::string value(reinterpret_cast<const char*>(&number), sizeof number);
+  if (auto done = put(table::meta, transaction_key, value); !done)
+    return done;
   // mdb_txn_commit frees the handle whatever it returns.
   if (auto code = mdb_txn_commit(txn_.release()))
     return to_errc(code);
@@ -141,9 +152,9 @@ result<database> database::open(const database_options& options) {
     return to_errc(code);
   transaction::handle txn{raw};
   for (std::size_t i = 0; i < table_names.size(); ++i)
-    if (auto code =
-          mdb_dbi_open(raw, table_names[i], options.read_only ? 0 : MDB_CREATE,
-                       &db.tables_[i])) // an older version had fewer
+    if (auto code = mdb_dbi_open(raw, table_names[i].data(),
+                                 options.read_only ? 0 : MDB_CREATE,
+                                 &db.tables_[i])) // an older version had fewer
       return code == MDB_NOTFOUND ? errc::unknown_format : to_errc(code);
   if (auto code = mdb_txn_commit(txn.release()))
     return to_errc(code);

@@ -33,9 +33,13 @@ enum class table : std::uint8_t {
   order,
   consumers,
   positions,
+  history,
+  scheduled,
+  pieces,
+  answers,
 };
 
-inline constexpr std::size_t table_count = 14;
+inline constexpr std::size_t table_count = 18;
 
 /// A row. Both views end with the next write in, or the end of, the transaction
 /// they were read in.
@@ -94,6 +98,10 @@ public:
   /// `storage_failed`. After any error it can only be destroyed.
   result<void> put(table where, std::string_view key, std::string_view value);
 
+  /// The same for a row that is not there. Errors: also `corrupt`, if it is.
+  result<void> put_new(table where, std::string_view key,
+                       std::string_view value);
+
   /// Erasing what is not there is no error.
   result<void> erase(table where, std::string_view key);
 
@@ -102,6 +110,9 @@ public:
 
 private:
   friend class database;
+
+  result<void> put(table where, std::string_view key, std::string_view value,
+                   unsigned flags);
 
   write_transaction(handle txn, const tables& all)
       : transaction(std::move(txn), all) {}

@@ -89,10 +89,11 @@ result<cuts> raised_cuts(const transaction& before, partition_id p,
   for (auto& [stream, row] : what.cuts)
     latest[stream] = std::max(latest[stream], row.first_live);
   for (auto at = latest.begin(); at != latest.end();) {
-    auto known = stored_first_live(before, p, at->first);
+    auto known = stored_stream(before, p, at->first);
     if (!known)
       return known.error();
-    at = *known && **known >= at->second ? latest.erase(at) : std::next(at);
+    at = *known && (*known)->first_live >= at->second ? latest.erase(at)
+                                                      : std::next(at);
   }
   return latest;
 }

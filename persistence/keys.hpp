@@ -28,6 +28,10 @@ namespace callboard::keys {
 ///     users         login
 ///     consumers     bound group, 0, id                in partition 0
 ///     positions     consumer group, 0, stream name    its next number
+///     history       group 8, lane 1, first number 8, lease 8
+///     scheduled     event id 16
+///     pieces        delayed id 8, piece 4
+///     answers       group 8, key
 ///     meta          "format"
 
 inline void append(std::string& out, std::uint64_t x, int bytes) {
@@ -114,6 +118,36 @@ inline std::string delayed(partition_id p, wall_time due, delayed_id id) {
   append(key, due.value, 8);
   append(key, id.value, 8);
   return key;
+}
+
+/// All of a group's lane from `first` on.
+inline std::string history(partition_id p, group_id g, lane in,
+                           event_number first) {
+  return run(p, g, in, first);
+}
+
+inline std::string history(partition_id p, group_id g, lane in,
+                           event_number first, lease_id lease) {
+  auto key = history(p, g, in, first);
+  append(key, lease.value, 8);
+  return key;
+}
+
+inline std::string scheduled(partition_id p, const uuid& id) {
+  auto key = partition(p);
+  key.append(reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size());
+  return key;
+}
+
+inline std::string piece(partition_id p, delayed_id of, std::uint32_t number) {
+  auto key = partition(p);
+  append(key, of.value, 8);
+  append(key, number, 4);
+  return key;
+}
+
+inline std::string answer(partition_id p, group_id g, std::string_view key) {
+  return runs(p, g).append(key);
 }
 
 inline std::string trim(partition_id p, stream_id s) {

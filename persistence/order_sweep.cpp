@@ -23,23 +23,23 @@ result<std::optional<std::string>> stored_name(const transaction& view,
   return std::optional{std::string{*whole}};
 }
 
-result<std::optional<event_number>>
-stored_first_live(const transaction& view, partition_id p, stream_id s) {
+result<std::optional<stream_row>> stored_stream(const transaction& view,
+                                                partition_id p, stream_id s) {
   auto name = stored_name(view, p, s);
   if (!name)
     return name.error();
   if (!*name)
-    return std::optional<event_number>{};
+    return std::optional<stream_row>{};
   auto key = keys::stream(p, **name);
   auto value = view.get(table::streams, key);
   if (!value)
     return value.error();
   if (!*value)
-    return std::optional<event_number>{};
+    return std::optional<stream_row>{};
   auto row = read_stream(key, **value);
   if (!row)
     return row.error();
-  return std::optional{row->first_live};
+  return std::optional{*row};
 }
 
 result<void> sweep_order(write_transaction& in, partition_id p,
@@ -50,11 +50,11 @@ result<void> sweep_order(write_transaction& in, partition_id p,
   auto is_dead = [&](const ordered_run& run) -> result<bool> {
     auto known = first_live.find(run.stream);
     if (known == first_live.end()) {
-      auto first = stored_first_live(in, p, run.stream);
-      if (!first)
-        return first.error();
-      known =
-        first_live.emplace(run.stream, first->value_or(event_number{})).first;
+      auto row = stored_stream(in, p, run.stream);
+      if (!row)
+        return row.error();
+      auto first = *row ? (*row)->first_live : event_number{};
+      known = first_live.emplace(run.stream, first).first;
     }
     return run.number + run.count <= known->second;
   };

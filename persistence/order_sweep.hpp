@@ -1,6 +1,7 @@
 // Dropping from the order of all events what nobody can see any more.
 #pragma once
 
+#include "actors/core/record.hpp"
 #include "persistence/order_blocks.hpp"
 
 #include <cstddef>
@@ -28,10 +29,10 @@ struct order_sweep {
 result<void> sweep_order(write_transaction& in, partition_id p,
                          order_sweep& how_far, std::size_t blocks);
 
-/// The name of a stream, and its first visible event. Nothing: not known.
+/// The name of a stream, and its row. Nothing: not known.
 result<std::optional<std::string>> stored_name(const transaction& view,
                                                partition_id p, stream_id s);
-result<std::optional<event_number>>
-stored_first_live(const transaction& view, partition_id p, stream_id s);
+result<std::optional<stream_row>> stored_stream(const transaction& view,
+                                                partition_id p, stream_id s);
 
 } // namespace callboard

@@ -104,18 +104,25 @@ recent::find(table where, std::string_view key) const {
   return std::nullopt;
 }
 
-generation::row_map
-recent::range(table where, std::string_view from, std::string_view to,
-              const std::function<void()>& begin_view) const {
-  generation::row_map out;
+recent::row_range recent::range(table where, std::string_view from,
+                                std::string_view to, std::size_t count,
+                                const std::function<void()>& begin_view) const {
+  row_range out;
   std::lock_guard lock{mutex_};
   // The newer generation first: `insert` keeps what is there.
   for (auto* in : {&std::as_const(active_), frozen_.get()}) {
     if (in == nullptr)
       continue;
     auto& rows = in->rows[std::size_t(where)];
-    out.insert(rows.lower_bound(from), rows.lower_bound(to));
+    auto at = rows.lower_bound(from);
+    auto left = count;
+    for (auto end = rows.lower_bound(to); at != end && left > 0; ++at, --left)
+      out.rows.insert(*at);
+    if (at != rows.lower_bound(to) && (!out.border || at->first < *out.border))
+      out.border = at->first;
   }
+  if (out.border)
+    out.rows.erase(out.rows.lower_bound(*out.border), out.rows.end());
   begin_view();
   return out;
 }

@@ -56,11 +56,18 @@ public:
   std::optional<std::optional<std::string>> find(table where,
                                                  std::string_view key) const;
 
-  /// Rows of memory in [from, to), newest state of each; `begin_view` runs
+  /// Rows of memory in [from, to), newest state of each. `border`: those from
+  /// this key on are left out, because there are more than `count`; readers
+  /// wait no longer than for about so many to be copied. `begin_view` runs
   /// under the mutex.
-  generation::row_map range(table where, std::string_view from,
-                            std::string_view to,
-                            const std::function<void()>& begin_view) const;
+  struct row_range {
+    generation::row_map rows;
+    std::optional<std::string> border{};
+  };
+
+  row_range range(table where, std::string_view from, std::string_view to,
+                  std::size_t count,
+                  const std::function<void()>& begin_view) const;
 
   /// Events [from, from + count) if memory has the first one; up to
   /// `bytes_max`.

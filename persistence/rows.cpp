@@ -100,6 +100,44 @@ struct row_maker {
   row_change operator()(const put_position& x) const {
     return put(table::positions, keys::position(p, x.group, x.stream), x.next);
   }
+
+  row_change operator()(const put_history& x) const {
+    return put(table::history,
+               keys::history(p, x.group, x.row.in, x.row.first, x.row.lease),
+               x.row);
+  }
+
+  row_change operator()(const erase_history& x) const {
+    return {table::history, keys::history(p, x.group, x.in, x.first, x.lease),
+            std::nullopt};
+  }
+
+  row_change operator()(const put_scheduled& x) const {
+    return put(table::scheduled, keys::scheduled(p, x.id), x.row);
+  }
+
+  row_change operator()(const erase_scheduled& x) const {
+    return {table::scheduled, keys::scheduled(p, x.id), std::nullopt};
+  }
+
+  row_change operator()(const put_piece& x) const {
+    auto key = keys::piece(p, x.of, x.piece);
+    auto value = x.bytes;
+    seal(key, value);
+    return {table::pieces, std::move(key), std::move(value)};
+  }
+
+  row_change operator()(const erase_piece& x) const {
+    return {table::pieces, keys::piece(p, x.of, x.piece), std::nullopt};
+  }
+
+  row_change operator()(const put_answer& x) const {
+    return put(table::answers, keys::answer(p, x.group, x.key), x.row);
+  }
+
+  row_change operator()(const erase_answer& x) const {
+    return {table::answers, keys::answer(p, x.group, x.key), std::nullopt};
+  }
 };
 
 } // namespace
@@ -169,13 +207,41 @@ result<event_number> read_position(std::string_view key,
   return row_of<event_number>(key, value);
 }
 
+result<history_row> read_history(std::string_view key, std::string_view value) {
+  if (key.size() != 27)
+    return errc::corrupt;
+  auto row = row_of<history_row>(key, value);
+  if (!row)
+    return row;
+  row->in = lane(keys::number(key, 10, 1) & 1);
+  row->first = {keys::number(key, 11, 8)};
+  row->lease = {keys::number(key, 19, 8)};
+  return row;
+}
+
+result<scheduled_row> read_scheduled(std::string_view key,
+                                     std::string_view value) {
+  return row_of<scheduled_row>(key, value);
+}
+
+result<std::string> read_piece(std::string_view key, std::string_view value) {
+  auto whole = unseal(key, value);
+  if (!whole)
+    return whole.error();
+  return std::string{*whole};
+}
+
+result<answer_row> read_answer(std::string_view key, std::string_view value) {
+  return row_of<answer_row>(key, value);
+}
+
 std::string write_applied(std::string_view key, const applied_row& row) {
   std::string value;
   byte_writer out{value};
   out.byte(row_version);
-  for (auto number :
-       {row.index.value, row.at.value, row.used.stream.value,
-        row.used.group.value, row.used.delayed.value, row.next_sequence})
+  for (auto number : {row.index.value, row.at.value, row.used.stream.value,
+                      row.used.group.value, row.used.schedules,
+                      row.used.notices, row.next_sequence})
     out.varint(number);
   seal(key, value);
   return value;
@@ -191,7 +257,8 @@ result<applied_row> read_applied(std::string_view key, std::string_view value) {
   row.at = {in.varint()};
   row.used.stream = {in.varint()};
   row.used.group = {in.varint()};
-  row.used.delayed = {in.varint()};
+  row.used.schedules = in.varint();
+  row.used.notices = in.varint();
   row.next_sequence = in.varint();
   if (!in.good() || !in.at_end())
     return errc::corrupt;

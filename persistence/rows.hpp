@@ -42,6 +42,11 @@ result<consumer_row> read_consumer(std::string_view key,
                                    std::string_view value);
 result<event_number> read_position(std::string_view key,
                                    std::string_view value);
+result<history_row> read_history(std::string_view key, std::string_view value);
+result<scheduled_row> read_scheduled(std::string_view key,
+                                     std::string_view value);
+result<std::string> read_piece(std::string_view key, std::string_view value);
+result<answer_row> read_answer(std::string_view key, std::string_view value);
 
 /// What LMDB says of a partition.
 struct applied_row {

@@ -294,6 +294,31 @@ store::try_read(partition_id p, stream_id s, event_number from,
   return impl_->of(p).read(s, from, count, bytes_max);
 }
 
+namespace {
+
+/// Nothing but a cut makes events invisible: what else is missing of [from,
+/// end) is damage. `at_end`: no limit kept the reader from going on. The
+/// stream's row is only looked up where there are fewer than asked for.
+result<void> check_missing(const transaction& view, partition_id p, stream_id s,
+                           event_number from, event_number end, bool at_end,
+                           const std::vector<event_ptr>& found) {
+  auto first = found.empty() ? end : found.front()->number;
+  auto behind = found.empty() ? from : found.back()->number + 1;
+  if (first <= from && (!at_end || behind >= end))
+    return {};
+  auto row = stored_stream(view, p, s);
+  if (!row)
+    return row.error();
+  if (!*row)
+    return found.empty() ? result<void>{} : errc::corrupt;
+  from = std::max(from, (*row)->first_live);
+  end = std::min(end, (*row)->next);
+  bool whole = from >= end || (first <= from && (!at_end || behind >= end));
+  return whole ? result<void>{} : errc::corrupt;
+}
+
+} // namespace
+
 result<std::vector<event_ptr>> store::read(partition_id p, stream_id s,
                                            event_number from, std::size_t count,
                                            std::size_t bytes_max) const {
@@ -318,6 +343,11 @@ result<std::vector<event_ptr>> store::read(partition_id p, stream_id s,
     std::size_t bytes = 0;
     for (auto& e : out)
       bytes += memory_bytes(*e);
+    if (from < stored_end)
+      if (auto done = check_missing(**view, p, s, from, stored_end,
+                                    bytes < bytes_max, out);
+          !done)
+        return done.error();
     if (!first || end <= *first || bytes >= bytes_max
         || (!out.empty() && out.back()->number + 1 != *first))
       return out;

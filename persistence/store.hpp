@@ -117,6 +117,25 @@ public:
                                                delayed_id id, wall_time until,
                                                std::size_t count) const;
 
+  /// History of a lane's events from number `first` on, below `end`, by (first,
+  /// lease); at most `count`.
+  result<std::vector<history_row>> history(partition_id p, group_id group,
+                                           lane in, event_number first,
+                                           event_number end,
+                                           std::size_t count) const;
+
+  result<std::optional<scheduled_row>> scheduled(partition_id p,
+                                                 const uuid& id) const;
+
+  /// All pieces of a delayed message, one after the other. Errors: corrupt, if
+  /// one of so many is missing.
+  result<std::string> pieces(partition_id p, delayed_id of,
+                             std::uint32_t count) const;
+
+  /// Answers to settles of a group, by key; at most `limits::answers_max`.
+  result<std::vector<std::pair<std::string, answer_row>>>
+  answers(partition_id p, group_id group) const;
+
   result<std::optional<user_row>> user(std::string_view login) const;
   result<std::vector<std::pair<std::string, user_row>>> users() const;
 
@@ -149,7 +168,8 @@ public:
   /// The same with LMDB. Blocks. Fewer than `count` events: the stream ends, or
   /// `bytes_max` was reached, or what follows was erased. Events below
   /// the first stored one are skipped over: the range then begins later.
-  /// Errors: corrupt (a checksum is wrong; nothing of it is served).
+  /// Errors: corrupt (a checksum is wrong, or what the stream has is not there;
+  /// nothing of it is served).
   result<std::vector<event_ptr>> read(partition_id p, stream_id s,
                                       event_number from, std::size_t count,
                                       std::size_t bytes_max) const;

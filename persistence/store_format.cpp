@@ -6,7 +6,6 @@ namespace callboard {
 namespace {
 
 constexpr std::string_view format_key = "format";
-constexpr std::string_view format_value = "3";
 
 } // namespace
 
@@ -18,8 +17,8 @@ result<void> prepare_format(database& db) {
   if (!known)
     return known.error();
   if (*known)
-    return **known == format_value ? result<void>{} : errc::unknown_format;
-  if (auto done = txn->put(table::meta, format_key, format_value); !done)
+    return **known == store_format ? result<void>{} : errc::unknown_format;
+  if (auto done = txn->put(table::meta, format_key, store_format); !done)
     return done;
   return txn->commit();
 }

@@ -1,4 +1,4 @@
-// What a store is made of; for its own two source files only.
+// What a store is made of; for its own source files only.
 #pragma once
 
 #include "persistence/flusher.hpp"
@@ -34,6 +34,11 @@ struct store::impl {
                                          std::string_view key) const;
   result<pairs> scan(partition_id p, table where, const std::string& from,
                      const std::string& to, std::size_t count) const;
+  /// The same, appended to `out`, up to where memory has too many rows to
+  /// copy them at once: the key to go on from.
+  result<std::optional<std::string>>
+  scan_slice(partition_id p, table where, const std::string& from,
+             const std::string& to, std::size_t count, pairs& out) const;
   result<void> flush_once();
   result<bool> erase_some();
   void failed(errc why);

@@ -29,15 +29,34 @@ result<store::impl::pairs> store::impl::scan(partition_id p, table where,
                                              const std::string& from,
                                              const std::string& to,
                                              std::size_t count) const {
+  pairs out;
+  std::optional<std::string> at = from;
+  while (at && *at < to && out.size() < count) {
+    auto rest = scan_slice(p, where, *at, to, count, out);
+    if (!rest)
+      return rest.error();
+    at = std::move(*rest);
+  }
+  return out;
+}
+
+result<std::optional<std::string>>
+store::impl::scan_slice(partition_id p, table where, const std::string& from,
+                        const std::string& whole_to, std::size_t count,
+                        pairs& out) const {
+  constexpr std::size_t more = 64; // some rows of memory only say: erased
   std::shared_lock open{gate};
   std::optional<result<transaction>> view;
-  auto newer = of(p).range(where, from, to, [&] { view.emplace(db.read()); });
+  auto room = count - out.size();
+  auto [newer, border] = of(p).range(
+    where, from, whole_to, room < SIZE_MAX - more ? room + more : room,
+    [&] { view.emplace(db.read()); });
   if (!*view)
     return view->error();
   auto rows = (*view)->rows(where);
   if (!rows)
     return rows.error();
-  pairs out;
+  auto& to = border ? *border : whole_to;
   auto mine = newer.begin();
   auto take_mine = [&] {
     if (mine->second)
@@ -62,7 +81,7 @@ result<store::impl::pairs> store::impl::scan(partition_id p, table where,
     return row.error();
   while (mine != newer.end() && out.size() < count)
     take_mine();
-  return out;
+  return std::move(border);
 }
 
 result<std::optional<stream_row>> store::stream(partition_id p,

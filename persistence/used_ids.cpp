@@ -12,13 +12,22 @@ void used_ids::raise(const record& what) noexcept {
     else if (auto* made = std::get_if<put_group>(&one))
       group = std::max(group, made->row.id);
     else if (auto* later = std::get_if<put_delayed>(&one))
-      delayed = std::max(delayed, later->message.id);
+      raise(later->message.id);
+}
+
+void used_ids::raise(delayed_id id) noexcept {
+  constexpr auto space = std::uint64_t{7} << 61;
+  if ((id.value & space) == delayed_ids::schedules)
+    schedules = std::max(schedules, id.value & ~space);
+  else if ((id.value & space) == delayed_ids::notices)
+    notices = std::max(notices, id.value & ~space);
 }
 
 void used_ids::raise(const used_ids& others) noexcept {
   stream = std::max(stream, others.stream);
   group = std::max(group, others.group);
-  delayed = std::max(delayed, others.delayed);
+  schedules = std::max(schedules, others.schedules);
+  notices = std::max(notices, others.notices);
 }
 
 } // namespace callboard

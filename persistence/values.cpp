@@ -42,14 +42,17 @@ void read(byte_reader& in, retry_plan& plan) {
 }
 
 void write(byte_writer& out, const group_settings& x) {
-  out.byte(std::uint8_t((x.resolve_link_tos ? 1 : 0)
-                        | (x.extra_statistics ? 2 : 0)
-                        | (x.durability == lease_durability::lazy ? 4 : 0)));
+  out.byte(
+    std::uint8_t((x.resolve_link_tos ? 1 : 0) | (x.extra_statistics ? 2 : 0)
+                 | (x.durability == lease_durability::lazy ? 4 : 0)
+                 | (x.on_lease_loss == lease_loss::charge_guilty ? 8 : 0)));
   out.zigzag(x.start_from);
-  for (auto number : {x.message_timeout_ms, x.max_retry_count,
-                      x.live_buffer_size, x.buffer_size, x.read_batch_size,
-                      x.check_point_after_ms, x.min_check_point_count,
-                      x.max_check_point_count, x.max_subscriber_count})
+  for (auto number :
+       {x.message_timeout_ms, x.max_retry_count, x.live_buffer_size,
+        x.buffer_size, x.read_batch_size, x.check_point_after_ms,
+        x.min_check_point_count, x.max_check_point_count,
+        x.max_subscriber_count, x.min_retry_span_ms, x.max_in_flight,
+        x.max_in_flight_per_consumer})
     out.zigzag(number);
   out.text(x.named_consumer_strategy);
   write(out, x.retries);
@@ -61,11 +64,15 @@ void read(byte_reader& in, group_settings& x) {
   x.extra_statistics = (flags & 2) != 0;
   x.durability =
     (flags & 4) != 0 ? lease_durability::lazy : lease_durability::strict;
+  x.on_lease_loss =
+    (flags & 8) != 0 ? lease_loss::charge_guilty : lease_loss::charge_all;
   x.start_from = in.zigzag();
-  for (auto* number : {&x.message_timeout_ms, &x.max_retry_count,
-                       &x.live_buffer_size, &x.buffer_size, &x.read_batch_size,
-                       &x.check_point_after_ms, &x.min_check_point_count,
-                       &x.max_check_point_count, &x.max_subscriber_count})
+  for (auto* number :
+       {&x.message_timeout_ms, &x.max_retry_count, &x.live_buffer_size,
+        &x.buffer_size, &x.read_batch_size, &x.check_point_after_ms,
+        &x.min_check_point_count, &x.max_check_point_count,
+        &x.max_subscriber_count, &x.min_retry_span_ms, &x.max_in_flight,
+        &x.max_in_flight_per_consumer})
     *number = std::int32_t(in.zigzag());
   x.named_consumer_strategy = in.text();
   read(in, x.retries);
@@ -99,6 +106,13 @@ void write(byte_writer& out, const group_row& row) {
   out.varint(row.settled);
   out.varint(row.parked);
   out.varint(row.delivered);
+  out.varint(row.paused_until.value);
+  out.byte(std::uint8_t(row.breaker));
+  out.varint(row.breaker_until.value);
+  out.text(row.pause_reason);
+  out.varint(row.breaker_delay_ms);
+  out.varint(row.breaker_probe.value);
+  out.varint(row.parked_job_due.value);
 }
 
 void read(byte_reader& in, group_row& row) {
@@ -111,6 +125,13 @@ void read(byte_reader& in, group_row& row) {
   row.settled = in.varint();
   row.parked = in.varint();
   row.delivered = in.varint();
+  row.paused_until = {in.varint()};
+  row.breaker = breaker_state(in.byte());
+  row.breaker_until = {in.varint()};
+  row.pause_reason = in.text();
+  row.breaker_delay_ms = in.varint();
+  row.breaker_probe = {in.varint()};
+  row.parked_job_due = {in.varint()};
 }
 
 void write(byte_writer& out, const run_row& row) {
@@ -119,6 +140,7 @@ void write(byte_writer& out, const run_row& row) {
   out.varint(row.attempt);
   out.varint(row.lease.value);
   out.varint(row.due.value);
+  out.varint(row.first_lease.value);
 }
 
 void read(byte_reader& in, run_row& row) {
@@ -127,6 +149,7 @@ void read(byte_reader& in, run_row& row) {
   row.attempt = std::uint32_t(in.varint());
   row.lease = {in.varint()};
   row.due = {in.varint()};
+  row.first_lease = {in.varint()};
 }
 
 void write(byte_writer& out, const delayed_message& message) {
@@ -134,6 +157,7 @@ void write(byte_writer& out, const delayed_message& message) {
   out.text(message.stream);
   out.text(message.group);
   out.varint(message.subject);
+  out.text(message.body);
 }
 
 void read(byte_reader& in, delayed_message& message) {
@@ -141,6 +165,7 @@ void read(byte_reader& in, delayed_message& message) {
   message.stream = in.text();
   message.group = in.text();
   message.subject = in.varint();
+  message.body = in.text();
 }
 
 void write(byte_writer& out, const user_row& row) {
@@ -191,6 +216,64 @@ void read(byte_reader& in, consumer_row& row) {
   row.silent_until = {in.varint()};
 }
 
+void write(byte_writer& out, const history_row& row) {
+  out.varint(row.count);
+  out.varint(row.attempt);
+  out.varint(row.extensions);
+  out.varint(row.since.value);
+  out.varint(row.until.value);
+  out.varint(row.ended.value);
+  out.byte(std::uint8_t(row.outcome));
+  out.varint(row.delay_ms);
+  out.text(row.holder.name);
+  out.text(row.holder.address);
+  out.text(row.words);
+  out.varint(row.parked_as.value);
+}
+
+void read(byte_reader& in, history_row& row) {
+  row.count = in.varint();
+  row.attempt = std::uint32_t(in.varint());
+  row.extensions = std::uint32_t(in.varint());
+  row.since = {in.varint()};
+  row.until = {in.varint()};
+  row.ended = {in.varint()};
+  row.outcome = lease_outcome(in.byte());
+  row.delay_ms = in.varint();
+  row.holder.name = in.text();
+  row.holder.address = in.text();
+  row.words = in.text();
+  row.parked_as = {in.varint()};
+}
+
+void write(byte_writer& out, const scheduled_row& row) {
+  out.varint(row.due.value);
+  out.varint(row.message.value);
+  out.varint(row.pieces);
+  out.text(row.stream);
+}
+
+void read(byte_reader& in, scheduled_row& row) {
+  row.due = {in.varint()};
+  row.message = {in.varint()};
+  row.pieces = std::uint32_t(in.varint());
+  row.stream = in.text();
+}
+
+void write(byte_writer& out, const answer_row& row) {
+  out.varint(row.at.value);
+  out.text(row.outcomes);
+  out.varint(row.next.value);
+  out.varint(row.items);
+}
+
+void read(byte_reader& in, answer_row& row) {
+  row.at = {in.varint()};
+  row.outcomes = in.text();
+  row.next = {in.varint()};
+  row.items = in.varint();
+}
+
 void write(byte_writer& out, const event_number& number) {
   out.varint(number.value);
 }
@@ -201,8 +284,11 @@ void read(byte_reader& in, event_number& number) {
 
 void write(byte_writer& out, const event& what) {
   out.id(what.id);
-  out.byte(what.is_json ? 1 : 0);
+  auto gives_up = what.give_up_at.value != 0;
+  out.byte(std::uint8_t((what.is_json ? 1 : 0) | (gives_up ? 2 : 0)));
   out.varint(what.created.value);
+  if (gives_up)
+    out.varint(what.give_up_at.value);
   out.text(what.type);
   out.text(what.metadata);
   out.text(what.data);
@@ -210,8 +296,10 @@ void write(byte_writer& out, const event& what) {
 
 void read(byte_reader& in, event& what) {
   what.id = in.id();
-  what.is_json = in.byte() != 0;
+  auto flags = in.byte();
+  what.is_json = (flags & 1) != 0;
   what.created = {in.varint()};
+  what.give_up_at = {(flags & 2) != 0 ? in.varint() : 0};
   what.type = in.text();
   what.metadata = in.text();
   what.data = in.text();

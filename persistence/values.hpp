@@ -1,8 +1,8 @@
 // Each row as bytes, the same in a log entry and in LMDB.
 #pragma once
 
+#include "actors/core/bytes.hpp"
 #include "actors/core/record.hpp"
-#include "persistence/bytes.hpp"
 
 namespace callboard {
 
@@ -31,6 +31,16 @@ void read(byte_reader& in, consumer_key& key);
 
 void write(byte_writer& out, const consumer_row& row);
 void read(byte_reader& in, consumer_row& row);
+
+/// Without `in`, `first` and `lease`: the key has them.
+void write(byte_writer& out, const history_row& row);
+void read(byte_reader& in, history_row& row);
+
+void write(byte_writer& out, const scheduled_row& row);
+void read(byte_reader& in, scheduled_row& row);
+
+void write(byte_writer& out, const answer_row& row);
+void read(byte_reader& in, answer_row& row);
 
 void write(byte_writer& out, const event_number& number);
 void read(byte_reader& in, event_number& number);

@@ -1,10 +1,7 @@
 // Reading back what was flushed; going from file to file.
 #include "persistence/wal.hpp"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "persistence/mapped_file.hpp"
 
 #include <algorithm>
 #include <cassert>
@@ -19,36 +16,6 @@ using namespace wal_format;
 namespace {
 
 constexpr std::size_t spares_max = 3;
-
-/// A whole file to read. An unreadable page is a SIGBUS, as it is for LMDB.
-class mapped_file {
-public:
-  explicit mapped_file(const fs::path& path) {
-    int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    struct stat info{};
-    if (fd >= 0 && ::fstat(fd, &info) == 0 && info.st_size > 0) {
-      auto* at = ::mmap(nullptr, std::size_t(info.st_size), PROT_READ,
-                        MAP_PRIVATE, fd, 0);
-      if (at != MAP_FAILED)
-        bytes_ = {static_cast<char*>(at), std::size_t(info.st_size)};
-    }
-    if (fd >= 0)
-      ::close(fd);
-  }
-
-  mapped_file(const mapped_file&) = delete;
-  mapped_file& operator=(const mapped_file&) = delete;
-
-  ~mapped_file() {
-    if (!bytes_.empty())
-      ::munmap(const_cast<char*>(bytes_.data()), bytes_.size());
-  }
-
-  std::string_view bytes() const noexcept { return bytes_; }
-
-private:
-  std::string_view bytes_;
-};
 
 /// Only partition 0 can be read again, and has its log for itself.
 template <class Entries>

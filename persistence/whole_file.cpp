@@ -20,10 +20,13 @@ result<std::optional<std::string>> read_whole(const fs::path& file) {
     return failed ? result<std::optional<std::string>>{errc::storage_failed}
                   : std::optional<std::string>{};
   std::ifstream in{file, std::ios::binary};
-  std::string out{std::istreambuf_iterator<char>{in}, {}};
   if (!in)
     return errc::storage_failed;
-  return out;
+  try {
+    return std::optional{std::string{std::istreambuf_iterator<char>{in}, {}}};
+  } catch (const std::ios_base::failure&) { // the disk cannot give it
+    return errc::storage_failed;
+  }
 }
 
 result<void> write_whole(const fs::path& file, std::string_view bytes) {

@@ -17,6 +17,8 @@ struct new_event {
   std::string data;
   std::string metadata;
   bool is_json = false;
+  wall_time
+    give_up_at{}; // groups park it instead of trying after this; 0: none
 
   friend bool operator==(const new_event&, const new_event&) = default;
 };

@@ -27,6 +27,10 @@ struct retry_plan {
 /// with it one attempt.
 enum class lease_durability : std::uint8_t { strict, lazy };
 
+/// Who pays with an attempt when a lease ends without a word: all events of it,
+/// as in Event Store, or only the one that turns out to be the cause.
+enum class lease_loss : std::uint8_t { charge_all, charge_guilty };
+
 /// Settings of a subscription group; names and defaults as in Event Store
 /// (spec 2.1), those of our own at the end. Times in milliseconds.
 struct group_settings {
@@ -45,6 +49,10 @@ struct group_settings {
   std::string named_consumer_strategy = "RoundRobin";
   retry_plan retries;
   lease_durability durability = lease_durability::strict;
+  std::int32_t min_retry_span_ms = 0; // not parked for its count before that
+  std::int32_t max_in_flight = 0; // events leased at a time; 0: the broker's
+  std::int32_t max_in_flight_per_consumer = 0; // by name; 0: no bound
+  lease_loss on_lease_loss = lease_loss::charge_all;
 
   friend bool operator==(const group_settings&,
                          const group_settings&) = default;

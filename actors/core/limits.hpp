@@ -1,6 +1,8 @@
 // Every bound of the broker, with its unit and its reason.
 #pragma once
 
+#include "actors/core/group_limits.hpp"
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -29,34 +31,6 @@ inline constexpr std::size_t recent_ids_max = 100'000;
 
 /// Streams whose heads a partition keeps in memory; others are read again.
 inline constexpr std::size_t stream_heads_max = 100'000;
-
-// --- groups -----------------------------------------------------------------
-
-/// Events of a group that are leased at the same time.
-inline constexpr std::size_t in_flight_max = 10'000;
-
-/// Runs (settled out of order, leased, waiting for a retry) of a group; at the
-/// bound it leases nothing new until some are settled, and `why` says so.
-inline constexpr std::size_t runs_max = 100'000;
-
-/// Events of one fetch, as in Event Store.
-inline constexpr std::size_t fetch_count_max = 100;
-
-/// Ready events that a group keeps in memory ahead of its consumers.
-inline constexpr std::size_t read_ahead_events_max = 1'000;
-inline constexpr std::size_t read_ahead_bytes_max = std::size_t{2} << 20;
-
-/// Completed deliveries that a group's extra statistics are about.
-inline constexpr std::size_t measured_deliveries_max = 1'000;
-
-/// Fetches that wait in one group, and in one stream for its end.
-inline constexpr std::size_t waiting_polls_max = 10'000;
-
-/// Longest wait of a long poll.
-inline constexpr std::chrono::milliseconds poll_wait_max = 60s;
-
-/// Longest `delay=` of a nack.
-inline constexpr std::chrono::milliseconds retry_delay_max = 24h * 365;
 
 // --- reading ----------------------------------------------------------------
 
@@ -118,6 +92,39 @@ inline constexpr std::size_t sweep_blocks_max = 32;
 /// Delayed messages that the timer keeps in memory, and how far it looks ahead.
 inline constexpr std::size_t timer_window_max = 100'000;
 inline constexpr std::chrono::milliseconds timer_window = 1min;
+
+/// The farthest that anything can be put off.
+inline constexpr std::chrono::milliseconds delay_max = 24h * 36'525;
+
+/// What is scheduled lies in pieces of so many bytes: rows of one page each.
+inline constexpr std::size_t scheduled_piece_bytes = 4000;
+
+/// What recurs is published at most so often, and is missed if it is late by
+/// more than this (`catch_up::skip`).
+inline constexpr std::chrono::milliseconds recurring_min = 1s;
+inline constexpr std::chrono::milliseconds late_max = 1min;
+
+/// UTF-8 bytes of a cron line and of a time zone's name.
+inline constexpr std::size_t cron_bytes_max = 200;
+inline constexpr std::size_t zone_bytes_max = 100;
+
+/// Delayed messages of one page, and those that are looked at for it.
+inline constexpr std::size_t delayed_page_max = 1'000;
+inline constexpr std::size_t delayed_looked_at_max = 20'000;
+
+/// Jobs that change many delayed messages: those of a partition, what one step
+/// looks at, and how long the outcome is told of. A step waits while more than
+/// so many bytes wait for the flusher.
+inline constexpr std::size_t bulk_jobs_max = 1'000;
+inline constexpr std::size_t bulk_step_rows = 40; // publishers wait behind it
+inline constexpr std::chrono::milliseconds bulk_kept = 24h;
+inline constexpr std::size_t bulk_backlog_bytes_max = std::size_t{48} << 20;
+
+/// Longest time that a dry run counts for before it says how far it came.
+inline constexpr std::chrono::milliseconds dry_run_wait_max = 5s;
+
+/// Delayed messages that a partition counts at a time after its start.
+inline constexpr std::size_t counted_rows = 2'000;
 
 /// How long the timer waits before it offers a refused message again.
 inline constexpr std::chrono::milliseconds refused_delay = 1s;
@@ -253,6 +260,23 @@ inline constexpr std::chrono::milliseconds body_wait_max = 5min;
 /// for writing the answer.
 inline constexpr std::chrono::milliseconds answer_wait_max = 10s;
 inline constexpr std::chrono::milliseconds write_wait_max = 30s;
+
+/// An answer that comes part by part ends after this at the latest.
+inline constexpr std::chrono::milliseconds stream_time_max = 24h * 365;
+
+/// Unread parts of such an answer, behind which nothing more is asked for.
+inline constexpr std::size_t stream_unread_bytes_max = std::size_t{256} << 10;
+
+/// Events of a group that are pushed to one client and not settled yet: what it
+/// may ask for, and what it gets if it does not.
+inline constexpr std::size_t push_credit_max = 1'000;
+inline constexpr std::size_t push_credit_default = 20;
+
+/// A pushing connection says so often that it is there.
+inline constexpr std::chrono::milliseconds push_heartbeat = 15s;
+
+/// The latest leases that a broken connection gives back.
+inline constexpr std::size_t push_leases_max = 1'000;
 
 /// A client that reads slowly gets the full time for writing again with so
 /// much.

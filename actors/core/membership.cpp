@@ -9,9 +9,8 @@ namespace callboard {
 
 namespace {
 
-/// Sweeps have the top bit, tickets of groups stay below both.
 constexpr delayed_id session_end_of(std::uint64_t number) noexcept {
-  return {(std::uint64_t{3} << 62) | number};
+  return {delayed_ids::sessions | number};
 }
 
 } // namespace

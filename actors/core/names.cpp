@@ -21,6 +21,11 @@ std::string parked_stream(std::string_view stream, std::string_view group) {
   return out.append(stream).append("::").append(group).append("-parked");
 }
 
+std::string kept_stream(std::string_view stream, std::string_view group) {
+  std::string out{group_prefix};
+  return out.append(stream).append("::").append(group).append("-kept");
+}
+
 std::string checkpoint_stream(std::string_view stream, std::string_view group) {
   std::string out{group_prefix};
   return out.append(stream).append("::").append(group).append(

@@ -13,11 +13,18 @@ namespace callboard {
 /// Stands for all events of the node where a stream's name is asked for.
 inline constexpr std::string_view all_stream = "$all";
 
+/// What happens to groups that somebody may want to act on, as events.
+inline constexpr std::string_view events_stream = "$callboard-events";
+
 /// `$$S`: what is known of S, as events.
 std::string metadata_stream(std::string_view stream);
 
 /// `$persistentsubscription-S::G-parked`.
 std::string parked_stream(std::string_view stream, std::string_view group);
+
+/// `$persistentsubscription-S::G-kept`: copies of what is parked, under the
+/// numbers of the parked stream.
+std::string kept_stream(std::string_view stream, std::string_view group);
 
 /// `$persistentsubscription-S::G-checkpoint`: how far a group is, as an event.
 std::string checkpoint_stream(std::string_view stream, std::string_view group);

@@ -44,6 +44,10 @@ struct stream_row {
 /// group's own parked stream while it is replayed.
 enum class lane : std::uint8_t { source, replay };
 
+/// Of a group: `open`, nothing is delivered; `half_open`, one event is, and how
+/// it ends decides.
+enum class breaker_state : std::uint8_t { closed, open, half_open };
+
 /// A group: key is (stream name, group name). Everything below a checkpoint is
 /// settled (or, in the source lane, parked).
 struct group_row {
@@ -51,16 +55,28 @@ struct group_row {
   group_settings settings;
   event_number source_checkpoint;
   event_number replay_checkpoint; // the parked stream is cut up to here
-  event_number replay_end;        // parked events from here on are not replayed
+  event_number replay_end;        // all from here on are parked
   lease_id next_lease;
   std::uint64_t settled = 0;   // acked or skipped, both lanes, since creation
   std::uint64_t parked = 0;    // put into the parked stream, since creation
   std::uint64_t delivered = 0; // leases of single events, since creation
+  wall_time paused_until;      // nothing is delivered before; 0: not paused
+  breaker_state breaker = breaker_state::closed;
+  wall_time breaker_until;  // open: when one event is tried
+  std::string pause_reason; // of the pause or of the breaker, for people
+  std::uint64_t breaker_delay_ms = 0; // open again for that long
+  lease_id breaker_probe;             // half_open: the lease that decides
+  wall_time parked_job_due; // next portion of a replay or discard; 0: none
 
   friend bool operator==(const group_row&, const group_row&) = default;
 };
 
-enum class run_state : std::uint8_t { settled, leased, retry };
+enum class run_state : std::uint8_t {
+  settled,
+  leased,
+  retry,
+  kept, // replay lane: still parked, although a later one is not any more
+};
 
 /// A run of events with consecutive numbers that share one state other than
 /// ready; key is (group id, lane, first). Runs of a group never overlap.
@@ -70,8 +86,9 @@ struct run_row {
   std::uint64_t count = 1;
   run_state state = run_state::settled;
   std::uint32_t attempt = 0; // deliveries so far, the present one included
-  lease_id lease;            // leased
+  lease_id lease;            // leased; retry: its ticket (core/runs.hpp)
   wall_time due;             // leased: when it ends; retry: not before
+  wall_time first_lease{};   // kept if the group has a minRetrySpan; else 0
 
   friend bool operator==(const run_row&, const run_row&) = default;
 };
@@ -81,7 +98,23 @@ enum class delayed_kind : std::uint8_t {
   retry_due,
   retention,
   session_end, // a consumer may have been silent for too long
+  publish,     // an event is to be appended
+  recurring,   // one more event of a schedule is to be appended
+  resume,      // a group's pause, or its breaker's, is over
+  replay,      // the next portion of a replay with a rate
+  announce,    // something happened that `$callboard-events` tells of
+  bulk,        // the next step of a change of many delayed messages
+  forget,      // history of a group that is old enough
 };
+
+/// Ids of delayed messages of different kinds must differ: those of groups
+/// (`delayed_of`) stay below all of these.
+namespace delayed_ids {
+inline constexpr std::uint64_t sweeps = std::uint64_t{4} << 61; // | stream id
+inline constexpr std::uint64_t schedules = std::uint64_t{5} << 61; // | sequence
+inline constexpr std::uint64_t sessions = std::uint64_t{6} << 61;  // | consumer
+inline constexpr std::uint64_t notices = std::uint64_t{7} << 61;   // | sequence
+} // namespace delayed_ids
 
 /// A message to the actor of (stream, group) that LMDB keeps until it is due;
 /// key is (due, id). Whoever receives it decides and records, and that record
@@ -93,10 +126,73 @@ struct delayed_message {
   delayed_kind kind = delayed_kind::lease_end;
   std::string stream;
   std::string group;         // empty: it is for the stream
-  std::uint64_t subject = 0; // lease_end: the lease; else unused
+  std::uint64_t subject = 0; // lease_end: the lease; else by kind
+  std::string body{};        // by kind; in its row it must fit a page
 
   friend bool operator==(const delayed_message&,
                          const delayed_message&) = default;
+};
+
+/// Who holds a lease: what a consumer calls itself (`Consumer-Name`, or its
+/// login; may be empty), and where it called from.
+struct lease_holder {
+  std::string name;
+  std::string address;
+
+  friend bool operator==(const lease_holder&, const lease_holder&) = default;
+};
+
+/// How the lease of an event ended.
+enum class lease_outcome : std::uint8_t {
+  acked,
+  skipped,
+  retried,   // nacked; delivered again
+  expired,   // nobody said a word
+  parked,    // by its consumer, or its attempts or its time were used up
+  released,  // never reached its consumer, or was given back: not counted
+  discarded, // taken out of the parked stream by hand; had no lease
+};
+
+/// How consecutive events were delivered together, and what came of it. Key is
+/// (group id, lane, first, lease): an event leaves a lease once.
+struct history_row {
+  lane in = lane::source;
+  event_number first;
+  lease_id lease;
+  std::uint64_t count = 1;
+  std::uint32_t attempt = 0;
+  std::uint32_t extensions = 0;
+  wall_time since; // leased; 0: not known any more
+  wall_time until; // its deadline then; 0: it had none
+  wall_time ended;
+  lease_outcome outcome = lease_outcome::acked;
+  std::uint64_t delay_ms = 0; // retried, expired: until it could come again
+  lease_holder holder;
+  std::string words;        // the consumer's, or the reason of parking
+  event_number parked_as{}; // parked: the first one's number there, and so on
+
+  friend bool operator==(const history_row&, const history_row&) = default;
+};
+
+/// An event that is to be appended later; key is its id. Its delayed message is
+/// (due, message); the event itself lies in `pieces` pieces under that id.
+struct scheduled_row {
+  wall_time due;
+  delayed_id message;
+  std::uint32_t pieces = 0;
+  std::string stream;
+
+  friend bool operator==(const scheduled_row&, const scheduled_row&) = default;
+};
+
+/// What a settle with an idempotency key was answered; key is (group id, key).
+struct answer_row {
+  wall_time at;
+  std::string outcomes;    // one byte an item
+  lease_id next;           // what was leased with it; 0: nothing
+  std::uint64_t items = 0; // a hash of what was asked: another one is refused
+
+  friend bool operator==(const answer_row&, const answer_row&) = default;
 };
 
 struct user_row {
@@ -206,10 +302,66 @@ struct put_position {
   friend bool operator==(const put_position&, const put_position&) = default;
 };
 
+struct put_history {
+  group_id group;
+  history_row row;
+  friend bool operator==(const put_history&, const put_history&) = default;
+};
+
+struct erase_history {
+  group_id group;
+  lane in = lane::source;
+  event_number first;
+  lease_id lease;
+  friend bool operator==(const erase_history&, const erase_history&) = default;
+};
+
+struct put_scheduled {
+  uuid id;
+  scheduled_row row;
+  friend bool operator==(const put_scheduled&, const put_scheduled&) = default;
+};
+
+struct erase_scheduled {
+  uuid id;
+  friend bool operator==(const erase_scheduled&,
+                         const erase_scheduled&) = default;
+};
+
+/// A part of what a delayed message carries and its row has no room for;
+/// `bytes` fit a page of the store with their key.
+struct put_piece {
+  delayed_id of;
+  std::uint32_t piece = 0;
+  std::string bytes;
+  friend bool operator==(const put_piece&, const put_piece&) = default;
+};
+
+struct erase_piece {
+  delayed_id of;
+  std::uint32_t piece = 0;
+  friend bool operator==(const erase_piece&, const erase_piece&) = default;
+};
+
+struct put_answer {
+  group_id group;
+  std::string key;
+  answer_row row;
+  friend bool operator==(const put_answer&, const put_answer&) = default;
+};
+
+struct erase_answer {
+  group_id group;
+  std::string key;
+  friend bool operator==(const erase_answer&, const erase_answer&) = default;
+};
+
 using change =
   std::variant<put_stream, put_group, erase_group, put_run, erase_run,
                put_delayed, erase_delayed, put_user, erase_user, put_consumer,
-               erase_consumer, put_position>;
+               erase_consumer, put_position, put_history, erase_history,
+               put_scheduled, erase_scheduled, put_piece, erase_piece,
+               put_answer, erase_answer>;
 
 /// An event at the end of a stream; its number is the stream's next one.
 struct appended_event {

@@ -1,6 +1,7 @@
 // What actors ask of each other: plain structs, one comment each. No CAF here.
 #pragma once
 
+#include "actors/core/delivery_counts.hpp"
 #include "actors/core/error.hpp"
 #include "actors/core/record.hpp"
 
@@ -103,11 +104,15 @@ struct group_key {
 /// Takes up to `count` events. `wait`: zero answers at once, else an empty
 /// group answers when an event arrives or the time is over. `session` names the
 /// waiter for `cancel_atom`; unique in the process, 0 if it does not wait.
+/// `in_flight_max`: no more than so many events are leased to this holder
+/// (by its name) at a time, whatever the group allows; 0: no bound.
 struct fetch_request {
   group_key key;
   std::size_t count = 1;
   std::chrono::milliseconds wait{0};
   std::uint64_t session = 0;
+  lease_holder who{};
+  std::size_t in_flight_max = 0;
 };
 
 /// One delivered event. Ids to settle it by are those of `what.original`.
@@ -120,6 +125,7 @@ struct delivery {
 
 /// Deliveries in delivery order.
 struct delivery_batch {
+  group_id group; // of the leases
   std::vector<delivery> events;
 };
 
@@ -134,7 +140,8 @@ struct settle_request {
   settle_action action = settle_action::ack;
   std::vector<uuid> ids;
   std::optional<std::chrono::milliseconds> delay; // retry only
-  std::string reason;                             // park only
+  std::string reason;                             // of the client
+  bool whole_group = false; // retry: trips the group's breaker for `delay`
 };
 
 /// How many of the ids were in flight; the others had no effect.
@@ -142,7 +149,24 @@ struct settle_reply {
   std::size_t applied = 0;
 };
 
-enum class group_verb : std::uint8_t { create, update, remove, replay_parked };
+/// A moment to come: so long from now, or, without `in`, a time of the wall
+/// clock. What is over already is now.
+struct due_time {
+  std::optional<std::chrono::milliseconds> in;
+  wall_time at{};
+
+  friend bool operator==(const due_time&, const due_time&) = default;
+};
+
+enum class group_verb : std::uint8_t {
+  create,
+  update,
+  remove,
+  replay_parked,
+  pause,
+  resume, // ends a pause, and closes the breaker
+  move,   // what waits for a message of the group
+};
 
 /// Changes a group. `stop_at`: replay only parked events below this number.
 struct group_command {
@@ -150,6 +174,10 @@ struct group_command {
   group_verb verb = group_verb::create;
   group_settings settings;             // create, update
   std::optional<event_number> stop_at; // replay_parked
+  std::optional<due_time> due{};    // pause: until then, nothing: until it is
+                                    // resumed; move: to then, nothing: now
+  std::string reason{};             // pause, for people
+  std::optional<lease_id> ticket{}; // move; nothing: all retries
 };
 
 /// What `info` tells of a group. Counts and rates of deliveries begin when the
@@ -181,6 +209,17 @@ struct group_info {
   /// Why nothing is leased although something is ready; empty: it is.
   std::string blocked;
   std::vector<std::pair<std::string, std::int64_t>> extra_statistics;
+  wall_time paused_until; // 0: not paused
+  wall_time moved_to{};   // by a `move`
+  breaker_state breaker = breaker_state::closed;
+  wall_time breaker_until;
+  std::string pause_reason;
+  wall_time next_retry; // due of the earliest retry that waits; 0: none
+  delivery_counts counts;
+  /// Seconds: since the oldest event that could be delivered was published, as
+  /// far as it is in memory, and since the oldest lease began.
+  std::uint64_t oldest_ready_s = 0;
+  std::uint64_t oldest_lease_s = 0;
 };
 
 using group_infos = std::vector<group_info>;

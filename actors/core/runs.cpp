@@ -23,6 +23,7 @@ void runs::count(const state& is, std::uint64_t events, bool add) {
     case run_state::settled: adjust(settled_); break;
     case run_state::leased: adjust(leased_); break;
     case run_state::retry: adjust(retrying_); break;
+    case run_state::kept: adjust(kept_); break;
   }
   if (can_be_delivered(is))
     adjust(ready_to_retry_);
@@ -72,7 +73,8 @@ void runs::carve(number_range range) {
 
 void runs::load(const run_row& row) {
   assert(within({row.first, row.count}).empty());
-  insert(row.first, row.count, {row.state, row.attempt, row.lease, row.due});
+  insert(row.first, row.count,
+         {row.state, row.attempt, row.lease, row.due, row.first_lease});
   touched_.erase(row.first);
 }
 
@@ -101,10 +103,11 @@ void runs::clear(number_range range) {
 }
 
 runs::dropped runs::forget_below(event_number first) {
-  dropped out{leased_, retrying_};
+  dropped out{leased_, retrying_, kept_};
   carve({event_number{0}, first.value});
   out.leased -= leased_;
   out.retrying -= retrying_;
+  out.kept -= kept_;
   return out;
 }
 
@@ -116,6 +119,15 @@ std::optional<runs::run> runs::at(event_number number) const {
   if (first + what.first <= number)
     return std::nullopt;
   return run{first, what.first, what.second};
+}
+
+std::optional<runs::run> runs::from(event_number number) const {
+  if (auto covering = at(number))
+    return covering;
+  auto next = runs_.lower_bound(number);
+  if (next == runs_.end())
+    return std::nullopt;
+  return run{next->first, next->second.first, next->second.second};
 }
 
 std::vector<runs::run> runs::within(number_range range) const {
@@ -130,6 +142,22 @@ std::vector<runs::run> runs::within(number_range range) const {
       out.push_back({first, last.value - first.value, at->second.second});
   }
   return out;
+}
+
+std::optional<runs::run> runs::next_leased(event_number from) const {
+  if (leased_ == 0)
+    return std::nullopt;
+  auto next = runs_.upper_bound(from);
+  if (next != runs_.begin())
+    --next;
+  for (; next != runs_.end(); ++next) {
+    auto& [events, is] = next->second;
+    auto first = std::max(next->first, from);
+    auto last = next->first + events;
+    if (is.what == run_state::leased && first < last)
+      return run{first, last.value - first.value, is};
+  }
+  return std::nullopt;
 }
 
 std::optional<number_range> runs::first_gap(event_number from,
@@ -159,8 +187,9 @@ void runs::drain(group_id group, lane in, std::vector<change>& into) {
       continue;
     }
     auto& [events, is] = found->second;
-    into.push_back(put_run{
-      group, {in, first, events, is.what, is.attempt, is.ticket, is.due}});
+    into.push_back(put_run{group,
+                           {in, first, events, is.what, is.attempt, is.ticket,
+                            is.due, is.first_lease}});
   }
   touched_.clear();
 }

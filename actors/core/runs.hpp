@@ -32,13 +32,15 @@ struct number_range {
 class runs {
 public:
   /// What the events of a run have in common. A settled run has only a state.
-  /// `ticket`: leased, the lease; retry, the delayed message that it waits for
-  /// (0: none, it can be delivered now).
+  /// `ticket`: leased, the lease; retry, the delayed message that it waits for,
+  /// or, with nothing left to wait for (due 0), what it is to be leased with,
+  /// apart from all others (0: it is not).
   struct state {
     run_state what = run_state::settled;
     std::uint32_t attempt = 0;
     lease_id ticket;
     wall_time due;
+    wall_time first_lease{}; // 0: not kept
 
     friend bool operator==(const state&, const state&) = default;
   };
@@ -65,6 +67,7 @@ public:
   struct dropped {
     std::uint64_t leased = 0;
     std::uint64_t retrying = 0;
+    std::uint64_t kept = 0;
   };
 
   dropped forget_below(event_number first);
@@ -72,8 +75,14 @@ public:
   /// The run that `number` is in, or nothing if it is ready.
   std::optional<run> at(event_number number) const;
 
+  /// The first run that reaches beyond `number`, which may lie before it.
+  std::optional<run> from(event_number number) const;
+
   /// The runs, or parts of them, within the range, in order.
   std::vector<run> within(number_range range) const;
+
+  /// The first leased run, or part of one, from `from` on.
+  std::optional<run> next_leased(event_number from) const;
 
   /// The first ready numbers in [from, end), as many as are consecutive.
   std::optional<number_range> first_gap(event_number from,
@@ -91,6 +100,8 @@ public:
   std::uint64_t ready_to_retry() const noexcept { return ready_to_retry_; }
 
   std::uint64_t settled() const noexcept { return settled_; }
+
+  std::uint64_t kept() const noexcept { return kept_; }
 
   std::size_t size() const noexcept { return runs_.size(); }
 
@@ -119,6 +130,7 @@ private:
   std::uint64_t retrying_ = 0;
   std::uint64_t ready_to_retry_ = 0;
   std::uint64_t settled_ = 0;
+  std::uint64_t kept_ = 0;
 };
 
 } // namespace callboard

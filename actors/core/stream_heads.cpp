@@ -49,6 +49,11 @@ const stream_row* stream_heads::find(std::string_view name) const {
   return found->second ? &*found->second : nullptr;
 }
 
+bool stream_heads::published(const uuid& id, std::string_view name) const {
+  auto* head = find(name);
+  return head != nullptr && recent_.find(id, head->id).has_value();
+}
+
 std::vector<std::string>
 stream_heads::needs(const append_request& request) const {
   std::vector<std::string> out{request.stream};
@@ -273,6 +278,35 @@ void stream_heads::append_links(const std::string& parked_stream,
   if (cut_below)
     raise_cut(head, cut_below->value);
   into.changes.emplace_back(put_stream{parked_stream, head});
+}
+
+void stream_heads::append_copies(const std::string& kept_stream,
+                                 event_number first,
+                                 std::vector<new_event> copies, record& into,
+                                 wall_time wall) {
+  auto& head = make(kept_stream);
+  if (head.next.value == 0)
+    head.next = head.first_live = first;
+  // Numbers of a stream have no gaps: what was settled before it was copied has
+  // a copy of nothing.
+  if (head.next < first && !copies.empty()) {
+    std::vector<new_event> nothing(first.value - head.next.value);
+    for (std::size_t i = 0; i < nothing.size(); ++i) {
+      nothing[i].id = copies.front().id;
+      nothing[i].id.bytes[0] ^= std::uint8_t(1 + i);
+      nothing[i].id.bytes[1] ^= std::uint8_t((1 + i) >> 8);
+      nothing[i].type = copies.front().type;
+    }
+    first = head.next;
+    copies.insert(copies.begin(), nothing.begin(), nothing.end());
+  }
+  auto known =
+    std::min<std::uint64_t>(head.next.value - first.value, copies.size());
+  copies.erase(copies.begin(), copies.begin() + std::ptrdiff_t(known));
+  if (copies.empty())
+    return;
+  write(head, std::move(copies), into, wall);
+  into.changes.emplace_back(put_stream{kept_stream, head});
 }
 
 void stream_heads::cut(const std::string& name, event_number first,

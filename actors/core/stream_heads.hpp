@@ -68,8 +68,18 @@ public:
                     std::optional<event_number> cut, record& into,
                     wall_time wall);
 
+  /// Appends to a group's stream of copies, so that the first one has the
+  /// number `first`: a stream that has none yet begins there, else what is
+  /// between gets empty copies. Those that it has already are left out.
+  void append_copies(const std::string& kept_stream, event_number first,
+                     std::vector<new_event> copies, record& into,
+                     wall_time wall);
+
   /// Makes events below `first` invisible.
   void cut(const std::string& name, event_number first, record& into);
+
+  /// Whether the stream, whose head is known, got an event with this id lately.
+  bool published(const uuid& id, std::string_view name) const;
 
   /// The head with everything decided so far; null: there is no such stream.
   const stream_row* find(std::string_view name) const;

@@ -1,4 +1,4 @@
-// What a group leases, and in which order; how it is built and changed.
+// What a group delivers next; how it is built, changed and counted.
 #include "actors/core/subscription.hpp"
 
 #include "actors/core/limits.hpp"
@@ -22,7 +22,8 @@ std::vector<position_range> as_ranges(std::span<const position> sorted) {
 std::uint64_t subscription::lane_state::untouched() const noexcept {
   if (end <= checkpoint)
     return 0;
-  auto covered = states.leased() + states.retrying() + states.settled();
+  auto covered =
+    states.leased() + states.retrying() + states.settled() + states.kept();
   assert(covered <= end.value - checkpoint.value);
   return end.value - checkpoint.value - covered;
 }
@@ -47,6 +48,10 @@ subscription::subscription(group_key key, group_row row,
     ticket.kind = run.state == run_state::leased ? delayed_kind::lease_end
                                                  : delayed_kind::retry_due;
     ticket.covers.push_back({run.in, {run.first, run.count}});
+    if (run.state == run_state::retry && run.due.value == 0) {
+      ticket.note.apart = true;
+      apart_.insert(run.lease);
+    }
   }
 }
 
@@ -90,30 +95,53 @@ void subscription::publish(event_number end) {
   source.end = std::max(source.end, end);
 }
 
+std::size_t subscription::runs_count() const noexcept {
+  return lane_of(lane::source).states.size()
+         + lane_of(lane::replay).states.size();
+}
+
+std::uint64_t subscription::in_flight_bound() const noexcept {
+  auto chosen = row_.settings.max_in_flight;
+  return chosen > 0 ? std::min(std::uint64_t(chosen),
+                               std::uint64_t{limits::in_flight_max})
+                    : std::uint64_t{limits::in_flight_max};
+}
+
 bool subscription::blocked() const noexcept {
-  auto runs_now =
-    lane_of(lane::source).states.size() + lane_of(lane::replay).states.size();
-  return in_flight() >= limits::in_flight_max || runs_now >= limits::runs_max;
+  return in_flight() >= in_flight_bound() || runs_count() >= limits::runs_max;
 }
 
 std::vector<position_range> subscription::peek(std::size_t count) const {
   std::vector<position_range> out;
-  if (blocked())
+  if (blocked() || held_back())
     return out;
   std::uint64_t left =
-    std::min<std::uint64_t>(count, limits::in_flight_max - in_flight());
+    std::min<std::uint64_t>(count, in_flight_bound() - in_flight());
+  if (row_.breaker == breaker_state::half_open)
+    left = std::min<std::uint64_t>(left, 1);
   auto take = [&](lane in, event_number first, std::uint64_t events) {
     auto taken = std::min(events, left);
     if (taken > 0)
       out.push_back({in, {first, taken}});
     left -= taken;
   };
-  auto retries = [&](lane in) {
+  auto together = [&](lease_id ticket) { // with nothing else
+    for (auto& range : tickets_.at(ticket).covers)
+      for (auto& run : lane_of(range.in).states.within(range.numbers))
+        if (run.is.ticket == ticket)
+          take(range.in, run.first, run.count);
+    left = 0;
+  };
+  auto retries_of = [&](lane in) {
     auto& states = lane_of(in).states;
     for (auto first : states.ready_retries()) {
       if (left == 0)
         return;
-      take(in, first, states.at(first)->count);
+      auto run = states.at(first);
+      if (run->is.ticket.value == 0)
+        take(in, first, run->count);
+      else if (out.empty())
+        together(run->is.ticket);
     }
   };
   auto untouched = [&](lane in) {
@@ -127,81 +155,16 @@ std::vector<position_range> subscription::peek(std::size_t count) const {
     }
   };
   auto replay = [&] {
-    retries(lane::replay);
+    retries_of(lane::replay);
     untouched(lane::replay);
   };
   if (replay_first_)
     replay();
-  retries(lane::source);
+  retries_of(lane::source);
   if (!replay_first_)
     replay();
   untouched(lane::source);
   return out;
-}
-
-group_effects subscription::lease(std::span<const leasable> events,
-                                  wall_time now) {
-  assert(events.size() + in_flight() <= limits::in_flight_max);
-  group_effects out;
-  if (events.empty())
-    return out;
-  auto timeout = std::uint64_t(std::max(row_.settings.message_timeout_ms, 0));
-  auto due = timeout == 0 ? wall_time{} : now + timeout;
-  std::map<std::uint32_t, std::vector<position>> by_attempt;
-  std::vector<position> worn_out;
-  for (auto& what : events) {
-    auto run = lane_of(what.at.in).states.at(what.at.number);
-    assert(!run
-           || (run->is.what == run_state::retry && run->is.due.value == 0));
-    auto used = run ? run->is.attempt : 0;
-    if (used > std::uint32_t(row_.settings.max_retry_count)) {
-      park(what.at, what.target,
-           "Reached retry count of "
-             + std::to_string(row_.settings.max_retry_count),
-           out);
-      worn_out.push_back(what.at);
-    } else {
-      by_attempt[used + 1].push_back(what.at);
-      hold(what, now);
-      out.leased.push_back({what.at, used + 1, {}});
-    }
-  }
-  settle_positions(std::move(worn_out), out);
-  if (!out.leased.empty()) {
-    auto ticket = open_ticket(delayed_kind::lease_end, due, out);
-    auto& covers = tickets_[ticket].covers;
-    for (auto& [attempt, at] : by_attempt) {
-      std::sort(at.begin(), at.end());
-      for (auto& range : as_ranges(at)) {
-        lane_of(range.in).states.assign(
-          range.numbers, {run_state::leased, attempt, ticket, due});
-        covers.push_back(range);
-      }
-    }
-    for (auto& one : out.leased)
-      one.lease = ticket;
-    row_.delivered += out.leased.size();
-  }
-  for (auto& at : lanes_)
-    if (auto gap = at.states.first_gap(at.hint, at.end))
-      at.hint = gap->first;
-    else
-      at.hint = std::max(at.hint, at.end);
-  auto& replay = lane_of(lane::replay);
-  if (replay.untouched() == 0 && replay.states.ready_to_retry() == 0)
-    replay_first_ = false;
-  return finish(std::move(out));
-}
-
-group_effects subscription::replay(std::optional<event_number> stop_at) {
-  auto& parked = lane_of(lane::replay);
-  auto end = std::min(parked_end_, stop_at.value_or(parked_end_));
-  if (end <= parked.end)
-    return {};
-  if (lane_of(lane::source).states.ready_to_retry() == 0)
-    replay_first_ = true;
-  parked.end = row_.replay_end = end;
-  return finish({});
 }
 
 group_effects subscription::update(const group_settings& settings) {
@@ -211,16 +174,33 @@ group_effects subscription::update(const group_settings& settings) {
   return finish({});
 }
 
-group_effects subscription::remove() const {
-  group_effects out;
+std::vector<group_effects> subscription::remove() const {
+  std::vector<group_effects> out;
+  history_.each([&](const kept_row& row) {
+    if (out.empty() || out.back().changes.size() == limits::forgotten_rows_max)
+      out.emplace_back();
+    out.back().changes.emplace_back(
+      erase_history{row_.id, row.first.in, row.first.number, row.lease});
+  });
+  auto& last = out.emplace_back();
   for (auto in : {lane::source, lane::replay})
     for (auto& run : lane_of(in).states.all())
-      out.changes.emplace_back(erase_run{row_.id, in, run.first});
+      last.changes.emplace_back(erase_run{row_.id, in, run.first});
   for (auto& [id, ticket] : tickets_)
     if (ticket.due.value != 0)
-      out.changes.emplace_back(
+      last.changes.emplace_back(
         erase_delayed{ticket.due, delayed_of(row_.id, id)});
-  out.changes.emplace_back(erase_group{key_.stream, key_.group});
+  if (row_.paused_until.value != 0)
+    last.changes.emplace_back(
+      erase_delayed{row_.paused_until, delayed_of(row_.id, pause_ticket)});
+  if (row_.breaker == breaker_state::open)
+    last.changes.emplace_back(
+      erase_delayed{row_.breaker_until, delayed_of(row_.id, breaker_ticket)});
+  if (row_.parked_job_due.value != 0)
+    last.changes.emplace_back(erase_delayed{
+      row_.parked_job_due, delayed_of(row_.id, parked_job_ticket)});
+  last.changes.emplace_back(erase_group{key_.stream, key_.group});
+  last.removes = true;
   return out;
 }
 
@@ -243,47 +223,6 @@ std::uint64_t subscription::ready() const noexcept {
   std::uint64_t out = 0;
   for (auto& at : lanes_)
     out += at.untouched() + at.states.ready_to_retry();
-  return out;
-}
-
-event_number
-subscription::oldest_parked(event_number first_parked) const noexcept {
-  auto first = std::max(lane_of(lane::replay).end, first_parked);
-  return std::min(first, parked_end_);
-}
-
-std::uint64_t subscription::parked(event_number first_parked) const noexcept {
-  return parked_end_.value - oldest_parked(first_parked).value;
-}
-
-lease_id subscription::open_ticket(delayed_kind kind, wall_time due,
-                                   group_effects& into) {
-  auto ticket = row_.next_lease;
-  row_.next_lease = {ticket.value + 1};
-  tickets_[ticket] = {due, kind, {}};
-  if (due.value != 0)
-    into.changes.emplace_back(
-      put_delayed{{delayed_of(row_.id, ticket), due, kind, key_.stream,
-                   key_.group, ticket.value}});
-  return ticket;
-}
-
-void subscription::hold(const leasable& what, wall_time since) {
-  held_.emplace(what.at, held_event{what.id, what.target, since});
-  by_id_.emplace(what.id, what.at);
-}
-
-subscription::held_event subscription::let_go(const position& at) {
-  auto found = held_.find(at);
-  if (found == held_.end())
-    return {}; // leased before a restart and not identified since
-  auto out = std::move(found->second);
-  held_.erase(found);
-  auto [first, last] = by_id_.equal_range(out.id);
-  auto same =
-    std::find_if(first, last, [&](auto& entry) { return entry.second == at; });
-  assert(same != last);
-  by_id_.erase(same);
   return out;
 }
 

@@ -4,68 +4,26 @@
 
 #include "actors/core/delivery_times.hpp"
 #include "actors/core/error.hpp"
+#include "actors/core/group_effects.hpp"
+#include "actors/core/group_requests.hpp"
+#include "actors/core/kept_history.hpp"
+#include "actors/core/lease_note.hpp"
+#include "actors/core/lease_tickets.hpp"
 #include "actors/core/record.hpp"
 #include "actors/core/requests.hpp"
 #include "actors/core/runs.hpp"
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 namespace callboard {
-
-/// Where an event is delivered from.
-struct position {
-  lane in = lane::source;
-  event_number number;
-  friend auto operator<=>(const position&, const position&) = default;
-};
-
-/// Consecutive positions.
-struct position_range {
-  lane in = lane::source;
-  number_range numbers;
-  friend bool operator==(const position_range&,
-                         const position_range&) = default;
-};
-
-/// What must be known of an event to lease it: the id it is settled by, and
-/// `N@stream` of the event behind it, which is what parking stores.
-struct leasable {
-  position at;
-  uuid id;
-  std::string target;
-};
-
-/// An event that was leased; `attempt` counts this delivery.
-struct leased_event {
-  position at;
-  std::uint32_t attempt = 1;
-  lease_id lease;
-};
-
-/// An event to append to the parked stream, as a link.
-struct parked_event {
-  position from;
-  std::string target; // N@stream
-  std::string reason;
-};
-
-/// What a decision changes. Changes and parked events are one atomic record,
-/// durable before any reply or delivery leaves the broker.
-struct group_effects {
-  std::vector<change> changes;
-  std::vector<parked_event> parked;
-  std::optional<event_number> cut_parked; // the parked stream begins here now
-  std::vector<leased_event> leased;       // in delivery order
-  std::size_t applied = 0;                // ids that were in flight
-
-  bool nothing() const noexcept { return changes.empty() && parked.empty(); }
-};
 
 /// Delivery state of one group on one partition.
 ///
@@ -82,6 +40,14 @@ struct group_effects {
 ///
 /// Order of delivery: retries by number, then the replay, then new events; a
 /// replay that began before anything waited for its retry goes first.
+///
+/// A group can be paused, and has a breaker: open, nothing is leased; then half
+/// open, one event is, and how its lease ends closes the breaker or opens it
+/// again. `resume` messages move both on.
+///
+/// With `lease_loss::charge_guilty` the events of a lease that died are not
+/// charged an attempt but come back in two halves, each of which is leased
+/// apart from all else, and so on down to single events, which are charged.
 ///
 /// Invariants: an event of a lane's [checkpoint, end) is in exactly one run or
 /// ready; the event at a checkpoint is not settled. At most
@@ -103,6 +69,15 @@ public:
   std::vector<position_range> unidentified() const;
   void identify(const leasable& what);
 
+  /// The messages of leases and retries that a restart forgot: read them, then
+  /// `recall` who holds what. Leases that were not recalled have no holder.
+  std::vector<std::pair<wall_time, delayed_id>> messages() const;
+  void recall(const delayed_message& message);
+
+  /// The history that is stored, in any order: from then on its oldest rows are
+  /// forgotten as bounds demand.
+  void recall(std::span<const history_row> stored);
+
   /// The stream ends before `end` now.
   void publish(event_number end);
 
@@ -118,18 +93,23 @@ public:
   group_effects drop(std::span<const position> gone);
 
   /// What the next `lease` of up to `count` events would take, in order of
-  /// delivery. Changes nothing. Empty: nothing is ready, or a bound is reached
-  /// (`blocked`).
+  /// delivery. Changes nothing. Empty: nothing is ready, a bound is reached
+  /// (`blocked`), or the group is paused.
   std::vector<position_range> peek(std::size_t count) const;
+
+  /// How many more events this consumer may have: by the group's bound for one
+  /// name and by `credit` (0: none of its own). No name, no bound.
+  std::uint64_t allowance(const lease_holder& who, std::size_t credit) const;
 
   /// Leases these events, a prefix of what `peek` said, until the message
   /// timeout is over. One that has used up its attempts (the settings changed)
-  /// is parked instead.
-  group_effects lease(std::span<const leasable> events, wall_time now);
+  /// or its time is parked instead.
+  group_effects lease(std::span<const leasable> events, wall_time now,
+                      lease_holder who = {});
 
   /// Takes a lease back that never reached its consumer: the attempts of its
   /// events are not counted.
-  group_effects release(lease_id ticket);
+  group_effects release(lease_id ticket, wall_time now);
 
   /// Acks or skips (settles), retries, or parks what is in flight of these ids.
   /// `delays` of a retry come from the retry plan unless `delay_ms` is given;
@@ -139,10 +119,35 @@ public:
                        std::optional<std::uint64_t> delay_ms, wall_time now,
                        std::uint64_t random);
 
-  /// A delayed message of this group is due: a lease ended, or a retry's time
-  /// has come. Fires in effect once; a second time only erases its row.
+  /// The items in order; `outcomes` gets one for each. Each must have an id or
+  /// a lease.
+  group_effects settle(std::span<const settle_item> items, wall_time now,
+                       std::uint64_t random,
+                       std::vector<settle_outcome>& outcomes);
+
+  /// A delayed message of this group is due: a lease ended, a retry's time has
+  /// come, or a pause is over. Fires in effect once; a second time, or for a
+  /// lease that was extended, only erases its row.
   group_effects fire(const delayed_message& message, wall_time now,
                      std::uint64_t random);
+
+  /// Another time for what waits for this message, the end of a lease or
+  /// retries; without one, for all retries. What is due already stays as it is.
+  /// `applied`: events.
+  group_effects move(std::optional<lease_id> ticket, wall_time due,
+                     wall_time now);
+  /// For a job, whose mark they get: those of these retries that wait as it saw
+  /// them.
+  group_effects move(std::span<const retry_move> what, delayed_id job,
+                     wall_time now);
+
+  /// Leases nothing before `until`.
+  group_effects pause(wall_time until, std::string_view reason);
+  /// Ends a pause, and closes the breaker.
+  group_effects resume();
+  /// Opens the breaker until `now + delay_ms`.
+  group_effects trip(std::uint64_t delay_ms, std::string_view words,
+                     wall_time now);
 
   /// Makes parked events deliverable again: all, or those below `stop_at`.
   group_effects replay(std::optional<event_number> stop_at);
@@ -150,8 +155,9 @@ public:
   /// New settings take effect at once; leases and attempts go on.
   group_effects update(const group_settings& settings);
 
-  /// What erases the group, its runs and its delayed messages.
-  group_effects remove() const;
+  /// What erases history, in records of a bounded size: all but the last one,
+  /// which erases the group, its runs and its delayed messages.
+  std::vector<group_effects> remove() const;
 
   const group_key& key() const noexcept { return key_; }
 
@@ -159,6 +165,11 @@ public:
 
   /// A bound forbids leasing: too much is leased, or too many runs exist.
   bool blocked() const noexcept;
+  std::uint64_t in_flight_bound() const noexcept;
+  std::size_t runs_count() const noexcept;
+
+  /// Paused, the breaker is open, or its one event is leased.
+  bool held_back() const noexcept;
 
   std::uint64_t in_flight() const noexcept;
   std::uint64_t retrying() const noexcept; // due or not
@@ -173,10 +184,47 @@ public:
     return lane_of(in).untouched();
   }
 
-  /// In the parked stream, which begins at `first_parked`, and not replayed.
+  /// In the parked stream, which begins at `first_parked`, and not replayed,
+  /// nor discarded.
   std::uint64_t parked(event_number first_parked = {}) const noexcept;
   /// The oldest of them.
   event_number oldest_parked(event_number first_parked) const noexcept;
+
+  /// The earliest due time of a lease (`lease_end`) or of a retry
+  /// (`retry_due`); 0: there is none.
+  wall_time next_due(delayed_kind kind) const;
+
+  /// When the oldest lease began; 0: there is none, or that is not known.
+  wall_time oldest_lease() const;
+
+  /// Who holds events, with how many; leases without a name as "". A look at
+  /// all leases.
+  std::map<std::string, std::uint64_t> holders() const;
+
+  /// Parts of leases in order of (lane, number), behind `after`, up to `count`.
+  std::vector<held_lease>
+  leases(std::optional<std::pair<lane, event_number>> after,
+         std::size_t count) const;
+
+  /// What this lease still has, in order.
+  std::vector<leased_event> leased_under(lease_id ticket) const;
+
+  /// An event that is in flight: the last one with this id.
+  std::optional<position> find(const uuid& id) const;
+
+  /// How it stands with a position, and with how many deliveries; settled also
+  /// if it was parked. A lane without such a number: `not_found`.
+  struct whereabouts {
+    event_standing standing = event_standing::not_found;
+    std::uint32_t attempts = 0;
+    wall_time due;                   // waiting
+    std::optional<held_lease> lease; // leased
+  };
+
+  whereabouts at(const position& where) const;
+
+  /// Events that wait for their retry or can be delivered again.
+  std::vector<position_range> retries() const;
 
   /// Empty unless the settings ask for them.
   const delivery_times& times() const noexcept { return times_; }
@@ -194,6 +242,28 @@ public:
     return lane_of(in).states.settled();
   }
 
+  // --- subscription_parked.cpp: by numbers in the parked stream --------------
+  /// The first that are parked from `number` on; more may follow.
+  std::optional<number_range> next_parked(event_number number) const;
+  /// Of these, sorted, `applied` were parked: they can be delivered again, or
+  /// are settled.
+  group_effects replay_these(std::span<const event_number> numbers);
+  group_effects discard(std::span<const event_number> numbers,
+                        std::string_view words, wall_time now);
+  /// What is to be replayed and was not delivered yet is parked as before:
+  /// `applied`.
+  group_effects stop_replay();
+  /// Being replayed: ready, leased, or waiting for a retry.
+  std::uint64_t replaying() const noexcept;
+
+  /// Events of a replay that were parked again, since it was asked last.
+  std::uint64_t take_parked_again() noexcept;
+  /// How many more runs leave room for delivering.
+  std::size_t room_for_runs() const noexcept;
+  /// When the next portion of a replay or discard is due, or 0: its message
+  /// takes the place of the one before.
+  group_effects plan_parked_job(wall_time due, std::string body = {});
+
 private:
   struct lane_state {
     event_number checkpoint; // everything below is settled
@@ -207,6 +277,7 @@ private:
   struct held_event {
     uuid id;
     std::string target;
+    wall_time give_up_at;
     wall_time since; // 0: leased before a restart
   };
 
@@ -216,32 +287,92 @@ private:
     return lanes_[std::size_t(in)];
   }
 
+  /// A lease, or what waits for one message, or (due 0) comes back together.
   struct ticket_state {
     wall_time due;
     delayed_kind kind = delayed_kind::lease_end;
+    lease_note note;                    // of a lease
     std::vector<position_range> covers; // what it was given for
   };
 
-  struct held_hash {
-    std::size_t operator()(const position& at) const noexcept {
-      return std::hash<event_number>{}(at.number) * 2 + std::size_t(at.in);
-    }
+  /// How an event left its lease, until it is known which others did alike.
+  struct ended_event {
+    position at;
+    std::uint64_t count = 1;
+    std::uint32_t attempt = 0;
+    lease_id ticket; // 0: it was not leased
+    lease_outcome outcome = lease_outcome::acked;
+    std::uint64_t delay_ms = 0;
+    std::string words;
+    event_number parked_as;
+    wall_time ended;
+    wall_time until{}; // of the lease, at that time
+    std::uint32_t extensions = 0;
   };
 
-  lease_id open_ticket(delayed_kind kind, wall_time due, group_effects& into);
-  void take_ids(std::span<const uuid> ids, std::vector<position>& into);
+  /// Why leased events are given back, and how.
+  struct return_plan {
+    std::optional<std::uint64_t> delay_ms; // nothing: by the retry schedule
+    lease_outcome outcome = lease_outcome::retried;
+    std::string_view words;
+    bool apart = false; // each is leased by itself from now on
+  };
+
+  // subscription_lease.cpp
+  lease_id open_ticket(delayed_kind kind, wall_time due, lease_note note,
+                       group_effects& into);
+  void index(lease_id ticket, const ticket_state& is);
+  delayed_message message_of(lease_id ticket, const ticket_state& is) const;
   void hold(const leasable& what, wall_time since);
-  void measure(std::span<const position> ended, wall_time now);
   held_event let_go(const position& at);
+  std::uint64_t holders_of(lease_id ticket) const;
+  std::vector<position> positions_of(lease_id ticket) const;
+  void close_tickets(group_effects& into);
+  void take_back(std::span<const position> at, group_effects& into);
+  wall_time lease_end(wall_time now) const;
+  void wait_until(lease_id ticket, wall_time due);
+  void extend(lease_id ticket, wall_time due);
+  void come_apart(std::vector<position> ended, wall_time now,
+                  std::uint64_t random, group_effects& into);
+
+  // subscription_settle.cpp
+  void take_ids(std::span<const uuid> ids, std::optional<lease_id> of,
+                std::vector<position>& into) const;
+  settle_outcome settle_one(const settle_item& item, wall_time now,
+                            std::uint64_t random, group_effects& into);
+  void settle_taken(settle_action action, std::vector<position> taken,
+                    const return_plan& plan, wall_time now,
+                    std::uint64_t random, group_effects& into);
+  void measure(std::span<const position> ended, wall_time now);
   void settle_positions(std::vector<position> at, group_effects& into);
-  void give_back(std::vector<position> failed,
-                 std::optional<std::uint64_t> delay, wall_time now,
-                 std::uint64_t random, group_effects& into);
-  std::string target_of(const position& at) const;
-  void park(const position& at, std::string target, std::string_view reason,
-            group_effects& into);
+  void give_back(std::vector<position> failed, const return_plan& plan,
+                 wall_time now, std::uint64_t random, group_effects& into);
+  void return_as(std::span<const position> at, const runs::state& next);
   void advance(lane in, group_effects& into);
+  void replay_up_to(event_number end);
   group_effects finish(group_effects todo);
+
+  // subscription_pause.cpp
+  std::optional<std::string> reason_to_park(const runs::state& is,
+                                            wall_time give_up_at,
+                                            wall_time now) const;
+  std::string target_of(const position& at) const;
+  void park(const position& at, const runs::state& was, std::string target,
+            std::string_view reason, std::string_view words, wall_time now,
+            group_effects& into);
+  group_effects end_pause(const delayed_message& message);
+  void judge(lease_id ticket, lease_outcome outcome, wall_time now);
+  void time_pauses(group_effects& into);
+
+  // subscription_history.cpp
+  held_lease describe(lane in, const runs::run& part) const;
+  bool is_open(const position& first, std::uint64_t count) const;
+  void note_end(ended_event what);
+  void note_ends(std::span<const position> at, lease_outcome outcome,
+                 std::string_view words, wall_time now,
+                 std::uint64_t delay_ms = 0);
+  void write_history(group_effects& into);
+  void forget_history(wall_time now, group_effects& into);
 
   event_number& row_checkpoint(lane in) noexcept {
     return in == lane::source ? row_.source_checkpoint : row_.replay_checkpoint;
@@ -254,20 +385,16 @@ private:
   event_number parked_end_;
   bool replay_first_ = false;
   std::unordered_map<lease_id, ticket_state> tickets_;
-  std::unordered_map<position, held_event, held_hash> held_;
+  std::unordered_map<std::string, std::set<lease_id>> by_holder_;
+  std::set<lease_id> apart_; // tickets whose events are leased apart
+  std::unordered_map<position, held_event, position_hash> held_;
   std::unordered_multimap<uuid, position> by_id_;
+  std::uint64_t parked_again_ = 0;
   std::vector<lease_id> maybe_done_; // tickets that may have lost all holders
+  std::unordered_map<lease_id, wall_time> moved_; // and their stored due
+  std::vector<ended_event> ended_;                // since the last record
+  kept_history history_;                          // the rows that are stored
   delivery_times times_;
 };
-
-/// The id of a ticket's delayed message: unique in the partition, because
-/// groups are. 2^24 groups and 2^40 tickets each can exist.
-constexpr delayed_id delayed_of(group_id group, lease_id ticket) noexcept {
-  return {(group.value << 40)
-          | (ticket.value & ((std::uint64_t{1} << 40) - 1))};
-}
-
-/// The numbers of sorted positions as ranges.
-std::vector<position_range> as_ranges(std::span<const position> sorted);
 
 } // namespace callboard

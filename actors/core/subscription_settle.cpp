@@ -1,4 +1,5 @@
-// How a leased event ends: settled, given back, parked; and what then moves.
+// How a leased event ends: settled or given back; and what then moves.
+#include "actors/core/limits.hpp"
 #include "actors/core/retry_schedule.hpp"
 #include "actors/core/subscription.hpp"
 
@@ -9,21 +10,29 @@ namespace callboard {
 
 namespace {
 
-std::string used_up(const group_settings& settings) {
-  return "Reached retry count of " + std::to_string(settings.max_retry_count);
+/// Milliseconds of a time that a client chose.
+std::uint64_t within_bounds(std::chrono::milliseconds by) {
+  return std::uint64_t(
+    std::clamp<std::int64_t>(by.count(), 0, limits::retry_delay_max.count()));
 }
 
 } // namespace
 
 void subscription::take_ids(std::span<const uuid> ids,
-                            std::vector<position>& into) {
+                            std::optional<lease_id> of,
+                            std::vector<position>& into) const {
   std::set<position> taken;
   for (auto& id : ids) {
     auto [first, last] = by_id_.equal_range(id);
     std::optional<position> lowest; // one stream may hold an id twice
-    for (auto it = first; it != last; ++it)
-      if (!taken.contains(it->second) && (!lowest || it->second < *lowest))
-        lowest = it->second;
+    for (auto it = first; it != last; ++it) {
+      auto& at = it->second;
+      if (taken.contains(at) || (lowest && *lowest < at))
+        continue;
+      if (of && lane_of(at.in).states.at(at.number)->is.ticket != *of)
+        continue;
+      lowest = at;
+    }
     if (!lowest)
       continue;
     taken.insert(*lowest);
@@ -37,80 +46,140 @@ group_effects subscription::settle(settle_action action,
                                    std::optional<std::uint64_t> delay_ms,
                                    wall_time now, std::uint64_t random) {
   std::vector<position> taken;
-  take_ids(ids, taken);
+  take_ids(ids, std::nullopt, taken);
   group_effects out;
-  out.applied = taken.size();
   if (taken.empty())
     return out;
+  settle_taken(action, std::move(taken), {delay_ms, {}, reason}, now, random,
+               out);
+  return finish(std::move(out));
+}
+
+void subscription::settle_taken(settle_action action,
+                                std::vector<position> taken,
+                                const return_plan& plan, wall_time now,
+                                std::uint64_t random, group_effects& into) {
+  into.applied += taken.size();
   measure(taken, now);
   switch (action) {
     case settle_action::ack:
-    case settle_action::skip:
+    case settle_action::skip: {
+      bool acked = action == settle_action::ack;
+      note_ends(taken, acked ? lease_outcome::acked : lease_outcome::skipped,
+                acked ? std::string_view{} : plan.words, now);
       row_.settled += taken.size();
-      settle_positions(std::move(taken), out);
+      settle_positions(std::move(taken), into);
       break;
+    }
     case settle_action::retry:
-      give_back(std::move(taken), delay_ms, now, random, out);
+      into.retried += taken.size();
+      give_back(std::move(taken),
+                {plan.delay_ms, lease_outcome::retried, plan.words}, now,
+                random, into);
       break;
     case settle_action::park:
-      for (auto& at : taken)
-        park(at, target_of(at), reason, out);
-      settle_positions(std::move(taken), out);
+      for (auto& at : taken) {
+        auto was = lane_of(at.in).states.at(at.number)->is;
+        judge(was.ticket, lease_outcome::parked, now);
+        park(at, was, target_of(at), plan.words, plan.words, now, into);
+      }
+      settle_positions(std::move(taken), into);
       break;
   }
+}
+
+group_effects subscription::settle(std::span<const settle_item> items,
+                                   wall_time now, std::uint64_t random,
+                                   std::vector<settle_outcome>& outcomes) {
+  group_effects out;
+  for (auto& item : items)
+    outcomes.push_back(settle_one(item, now, random, out));
   return finish(std::move(out));
+}
+
+settle_outcome subscription::settle_one(const settle_item& item, wall_time now,
+                                        std::uint64_t random,
+                                        group_effects& into) {
+  assert(item.id || item.lease);
+  std::vector<position> taken;
+  std::optional<lease_id> of;
+  if (item.lease) {
+    if (item.lease->group != row_.id)
+      return settle_outcome::stale;
+    of = item.lease->lease;
+  }
+  if (item.id)
+    take_ids({&*item.id, 1}, of, taken);
+  else
+    taken = positions_of(*of);
+  if (taken.empty())
+    return of ? settle_outcome::stale : settle_outcome::unknown;
+  std::optional<std::uint64_t> by;
+  if (item.by)
+    by = within_bounds(*item.by);
+  auto settle_as = [&](settle_action action) {
+    settle_taken(action, std::move(taken), {by, {}, item.words}, now, random,
+                 into);
+  };
+  switch (item.verb) {
+    case settle_verb::ack: settle_as(settle_action::ack); break;
+    case settle_verb::skip: settle_as(settle_action::skip); break;
+    case settle_verb::retry: settle_as(settle_action::retry); break;
+    case settle_verb::park: settle_as(settle_action::park); break;
+    case settle_verb::extend: {
+      auto& one = taken.front();
+      extend(lane_of(one.in).states.at(one.number)->is.ticket,
+             by ? now + *by : lease_end(now));
+      break;
+    }
+    case settle_verb::release:
+      note_ends(taken, lease_outcome::released, item.words, now);
+      take_back(taken, into);
+      break;
+  }
+  return settle_outcome::applied;
 }
 
 group_effects subscription::fire(const delayed_message& message, wall_time now,
                                  std::uint64_t random) {
   group_effects out;
+  if (message.kind == delayed_kind::resume)
+    return end_pause(message);
   auto found = tickets_.find(lease_id{message.subject});
-  if (found == tickets_.end()) {
+  if (found == tickets_.end() || found->second.due != message.due) {
     out.changes.emplace_back(erase_delayed{message.due, message.id});
     return out;
   }
-  auto [id, covers] = std::pair{found->first, found->second.covers};
-  std::vector<position> ended;
-  for (auto& range : covers)
-    for (auto& run : lane_of(range.in).states.within(range.numbers)) {
-      if (run.is.ticket != id)
-        continue;
-      if (run.is.what == run_state::retry)
-        lane_of(range.in).states.assign(
-          {run.first, run.count}, {run_state::retry, run.is.attempt, {}, {}});
-      else
-        for (auto n = run.first; n < run.end(); n = n + 1)
-          ended.push_back({range.in, n});
-    }
-  maybe_done_.push_back(id);
-  measure(ended, now);
-  give_back(std::move(ended), std::nullopt, now, random, out);
-  return finish(std::move(out));
-}
-
-group_effects subscription::release(lease_id ticket) {
-  auto found = tickets_.find(ticket);
-  if (found == tickets_.end())
-    return {};
-  auto covers = found->second.covers;
-  for (auto& range : covers) {
-    auto& from = lane_of(range.in);
-    for (auto& run : from.states.within(range.numbers)) {
-      if (run.is.ticket != ticket || run.is.what != run_state::leased)
-        continue;
-      for (auto n = run.first; n < run.end(); n = n + 1)
-        let_go({range.in, n});
-      row_.delivered -= run.count;
-      if (run.is.attempt > 1)
-        from.states.assign({run.first, run.count},
-                           {run_state::retry, run.is.attempt - 1, {}, {}});
-      else
-        from.states.clear({run.first, run.count});
-      from.hint = std::min(from.hint, run.first);
-    }
+  auto& [id, ticket] = *found;
+  if (ticket.kind == delayed_kind::lease_end) {
+    auto ended = positions_of(id);
+    maybe_done_.push_back(id);
+    measure(ended, now);
+    bool guilty = row_.settings.on_lease_loss == lease_loss::charge_guilty;
+    if (guilty && ended.size() > 1)
+      come_apart(std::move(ended), now, random, out);
+    else
+      give_back(std::move(ended),
+                {std::nullopt, lease_outcome::expired, {}, guilty}, now, random,
+                out);
+    return finish(std::move(out));
   }
-  maybe_done_.push_back(ticket);
-  return finish({});
+  bool apart = ticket.note.apart || parse_retry_note(message.body).apart;
+  lease_id together = apart ? id : lease_id{};
+  for (auto& range : ticket.covers)
+    for (auto& run : lane_of(range.in).states.within(range.numbers))
+      if (run.is.ticket == id)
+        lane_of(range.in).states.assign(
+          {run.first, run.count},
+          {run_state::retry, run.is.attempt, together, {}, run.is.first_lease});
+  if (apart) { // goes on as what they have in common
+    out.changes.emplace_back(erase_delayed{message.due, message.id});
+    ticket.due = {};
+    ticket.note.apart = true;
+    apart_.insert(id);
+  }
+  maybe_done_.push_back(id);
+  return finish(std::move(out));
 }
 
 group_effects subscription::cut(lane in, event_number first) {
@@ -129,7 +198,8 @@ group_effects subscription::cut(lane in, event_number first) {
   auto lost = from.states.forget_below(first);
   from.checkpoint = first;
   from.hint = std::max(from.hint, first);
-  row_.settled += before - from.untouched() + lost.leased + lost.retrying;
+  row_.settled +=
+    before - from.untouched() + lost.leased + lost.retrying + lost.kept;
   group_effects out;
   advance(in, out);
   return finish(std::move(out));
@@ -189,37 +259,55 @@ void subscription::settle_positions(std::vector<position> at,
 }
 
 void subscription::give_back(std::vector<position> failed,
-                             std::optional<std::uint64_t> delay, wall_time now,
+                             const return_plan& plan, wall_time now,
                              std::uint64_t random, group_effects& into) {
-  std::map<std::uint32_t, std::vector<position>> by_attempt;
-  std::vector<position> worn_out;
+  std::map<std::pair<std::uint32_t, wall_time>, std::vector<position>> alike;
+  std::vector<position> given_up;
   for (auto& at : failed) {
     auto run = lane_of(at.in).states.at(at.number);
     assert(run && run->is.what == run_state::leased);
-    maybe_done_.push_back(run->is.ticket);
-    if (parks(run->is.attempt, row_.settings.max_retry_count)) {
-      park(at, target_of(at), used_up(row_.settings), into);
-      worn_out.push_back(at);
-    } else {
-      let_go(at);
-      by_attempt[run->is.attempt].push_back(at);
-    }
+    judge(run->is.ticket, plan.outcome, now);
+    auto held = held_.find(at);
+    auto give_up_at =
+      held == held_.end() ? wall_time{} : held->second.give_up_at;
+    if (auto why = reason_to_park(run->is, give_up_at, now)) {
+      auto words =
+        plan.outcome == lease_outcome::expired ? *why + " (its lease ended)"
+        : plan.words.empty()                   ? *why
+                             : *why + " (" + std::string{plan.words} + ")";
+      park(at, run->is, target_of(at), *why, words, now, into);
+      given_up.push_back(at);
+    } else
+      alike[{run->is.attempt, run->is.first_lease}].push_back(at);
   }
-  settle_positions(std::move(worn_out), into);
-  for (auto& [attempt, at] : by_attempt) {
-    auto wait =
-      delay.value_or(delay_ms(row_.settings.retries, attempt, random));
-    runs::state next{run_state::retry, attempt, {}, {}};
-    if (wait > 0) {
-      next.due = now + wait;
-      next.ticket = open_ticket(delayed_kind::retry_due, next.due, into);
-    }
+  settle_positions(std::move(given_up), into);
+  for (auto& [what, at] : alike) {
+    auto wait = plan.delay_ms.value_or(
+      delay_ms(row_.settings.retries, what.first, random));
     std::sort(at.begin(), at.end());
-    for (auto& range : as_ranges(at)) {
-      lane_of(range.in).states.assign(range.numbers, next);
-      if (wait > 0)
-        tickets_[next.ticket].covers.push_back(range);
+    runs::state next{run_state::retry, what.first, {}, {}, what.second};
+    next.due = {wait > 0 ? now.value + wait : 0};
+    note_ends(at, plan.outcome, plan.words, now, wait);
+    if (wait > 0 || plan.apart)
+      next.ticket = open_ticket(delayed_kind::retry_due, next.due,
+                                {{}, {}, 0, plan.apart}, into);
+    return_as(at, next);
+  }
+}
+
+void subscription::return_as(std::span<const position> at,
+                             const runs::state& next) {
+  for (auto& range : as_ranges(at)) {
+    auto& states = lane_of(range.in).states;
+    for (auto& run : states.within(range.numbers)) {
+      assert(run.is.what == run_state::leased);
+      maybe_done_.push_back(run.is.ticket);
+      for (auto n = run.first; n < run.end(); n = n + 1)
+        let_go({range.in, n});
     }
+    states.assign(range.numbers, next);
+    if (next.ticket.value != 0)
+      tickets_.at(next.ticket).covers.push_back(range);
   }
 }
 
@@ -231,20 +319,6 @@ void subscription::measure(std::span<const position> ended, wall_time now) {
         held != held_.end() && held->second.since.value != 0)
       times_.add(now > held->second.since ? now.value - held->second.since.value
                                           : 0);
-}
-
-std::string subscription::target_of(const position& at) const {
-  auto held = held_.find(at);
-  if (held != held_.end() && !held->second.target.empty())
-    return held->second.target;
-  return std::to_string(at.number.value) + "@" + key_.stream;
-}
-
-void subscription::park(const position& at, std::string target,
-                        std::string_view reason, group_effects& into) {
-  into.parked.push_back({at, std::move(target), std::string{reason}});
-  parked_end_ = parked_end_ + 1;
-  ++row_.parked;
 }
 
 void subscription::advance(lane in, group_effects& into) {
@@ -268,17 +342,11 @@ void subscription::advance(lane in, group_effects& into) {
 group_effects subscription::finish(group_effects todo) {
   for (auto in : {lane::source, lane::replay})
     lane_of(in).states.drain(row_.id, in, todo.changes);
-  for (auto id : maybe_done_) {
-    auto found = tickets_.find(id);
-    if (found == tickets_.end() || lane_of(lane::source).states.holders(id) > 0
-        || lane_of(lane::replay).states.holders(id) > 0)
-      continue;
-    if (found->second.due.value != 0)
-      todo.changes.emplace_back(
-        erase_delayed{found->second.due, delayed_of(row_.id, id)});
-    tickets_.erase(found);
-  }
-  maybe_done_.clear();
+  write_history(todo); // knows leases that end now
+  close_tickets(todo);
+  if (row_.breaker_probe.value != 0 && holders_of(row_.breaker_probe) == 0)
+    row_.breaker_probe = {}; // it ended without a verdict: another one is tried
+  time_pauses(todo);
   if (row_ != stored_row_) {
     stored_row_ = row_;
     todo.changes.emplace_back(put_group{key_.stream, key_.group, row_});

@@ -1,7 +1,7 @@
 // Varints, and bodies with their length in front.
 #include "actors/replication/log_batch.hpp"
 
-#include "persistence/bytes.hpp"
+#include "actors/core/bytes.hpp"
 
 namespace callboard {
 

@@ -124,6 +124,7 @@ void log_disk::run() {
     }
     auto steps = std::exchange(queue_, {});
     lock.unlock();
+    auto base = base_.load();
     auto written = write(steps);
     while (!written) {
       if (refusal_.exchange(written.error()) == errc::none)
@@ -141,6 +142,7 @@ void log_disk::run() {
       spdlog::info("the log can be written again");
     done_(steps.size());
     lock.lock();
+    needless_ |= base_ > base;
   }
 }
 

@@ -1,8 +1,8 @@
 // A version, the values, a checksum; written whole under another name first.
 #include "actors/replication/member_file.hpp"
 
+#include "actors/core/bytes.hpp"
 #include "persistence/blocks.hpp"
-#include "persistence/bytes.hpp"
 #include "persistence/whole_file.hpp"
 
 #include <cstring>

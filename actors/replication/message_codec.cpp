@@ -1,9 +1,9 @@
 // A version byte, a type, who to whom, then the fields of the type.
 #include "actors/replication/message_codec.hpp"
 
+#include "actors/core/bytes.hpp"
 #include "actors/replication/cluster_limits.hpp"
 #include "actors/replication/raft_engine.hpp"
-#include "persistence/bytes.hpp"
 
 #include <cassert>
 

@@ -123,6 +123,11 @@ public:
 
   /// The newest configuration is committed. Its index.
   bool settled() const noexcept;
+
+  /// All entries up to here are on this node's disk. A commit index may be
+  /// beyond: the leader has a majority without this node.
+  entry_index stored_index() const noexcept { return engine_.last_stored; }
+
   entry_index configuration_index() const noexcept;
 
   /// For a member whose disk was lost, and with it its vote and entries that it

@@ -1,8 +1,8 @@
 // Conversions; each allocation here is freed as the table in the header says.
 #include "actors/replication/raft_engine.hpp"
 
+#include "actors/core/bytes.hpp"
 #include "actors/replication/cluster_limits.hpp"
-#include "persistence/bytes.hpp"
 
 #include <new>
 #include <set>

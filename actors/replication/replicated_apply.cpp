@@ -205,8 +205,9 @@ void replicated_journal::begin_recovery() {
   disk_->put({.recovering = true});
 }
 
-/// Recovered once it has all that its leader had when it was first heard.
-void replicated_journal::watch_recovery(const peer_message& message) {
+/// Whether this node must recover, and what it lacks: all that its leader has
+/// when it is first heard.
+void replicated_journal::note_recovery(const peer_message& message) {
   auto& header = message.header;
   if (fresh_ && !recovering_) {
     fresh_ = driver_->last_index() <= 1;
@@ -217,15 +218,20 @@ void replicated_journal::watch_recovery(const peer_message& message) {
     if (fresh_ && others_know)
       begin_recovery();
   }
-  if (!recovering_)
-    return;
-  if (recovered_at_ == 0 && header.type == RAFT_APPEND_ENTRIES) {
+  if (recovering_ && recovered_at_ == 0 && header.type == RAFT_APPEND_ENTRIES) {
     auto& append = header.append_entries;
     recovered_at_ =
       std::max<entry_index>({append.prev_log_index + message.entries.size(),
                              append.leader_commit, 1});
   }
-  if (recovered_at_ == 0 || driver_->commit_index() < recovered_at_)
+}
+
+/// Not by what is committed alone, which may be ahead of this node's disk: a
+/// crash would then leave a voter without what it said it had.
+void replicated_journal::watch_recovery() {
+  if (!recovering_ || recovered_at_ == 0
+      || driver_->commit_index() < recovered_at_
+      || driver_->stored_index() < recovered_at_)
     return;
   spdlog::info("has caught up, and votes again index={}", recovered_at_);
   recovering_ = false;

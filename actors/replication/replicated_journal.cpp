@@ -184,6 +184,7 @@ void replicated_journal::turn(input in) {
   }
   for (auto& what : in.commands)
     what();
+  watch_recovery();
   watch_drain();
   watch_members();
   watch_hand_over();
@@ -211,7 +212,7 @@ void replicated_journal::take_message(const std::string& bytes) {
     return;
   if (drained_ && message->header.type == RAFT_TIMEOUT_NOW)
     return; // whoever wants to hand over takes another one
-  watch_recovery(*message);
+  note_recovery(*message);
   perform(driver_->receive(now(), *message));
 }
 

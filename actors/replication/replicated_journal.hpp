@@ -171,7 +171,8 @@ private:
   void watch_hand_over();
   void watch_drain();
   void watch_members();
-  void watch_recovery(const peer_message& message);
+  void note_recovery(const peer_message& message);
+  void watch_recovery();
   void begin_recovery();
   std::optional<log_entry> stored(entry_index index);
   unsigned readable_before(entry_index base) const;

@@ -1,7 +1,7 @@
 // A version, then the fields.
 #include "actors/replication/snapshot_messages.hpp"
 
-#include "persistence/bytes.hpp"
+#include "actors/core/bytes.hpp"
 
 namespace callboard {
 

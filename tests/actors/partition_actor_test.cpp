@@ -259,7 +259,7 @@ TEST_CASE("a session gives back what comes after its client left") {
     "orders", expected_version::any, {{world::id(1), "t", "d", "", false}}, {}};
   caf::anon_send(w.partition_of("orders"), append_atom_v, what);
   w.vt->run();
-  w.log->flush(); // the event is there, the lease is on its way to the disk
+  w.log->flush(1); // the event is there, the lease is on its way to the disk
   w.vt->run();
   caf::anon_send(session, cancel_atom_v);
   w.vt->run();

@@ -1,10 +1,14 @@
 // All events in one order: pages both ways, while others publish and crash.
 #include "actors/core/limits.hpp"
 #include "actors/core/names.hpp"
+#include "actors/read_all.hpp"
 #include "actors/session_actor.hpp"
+#include "persistence/database.hpp"
+#include "persistence/keys.hpp"
 #include "tests/support/all_pages.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include <algorithm>
 #include <random>
@@ -309,4 +313,33 @@ TEST_CASE("streams are listed by name, page by page") {
   CHECK(list(true) == expected);
   w.flush_store();
   CHECK(list(true) == expected);
+}
+
+TEST_CASE("a read of all events says what damage hides from it") {
+  world w;
+  w.publish("s", 3).value();
+  w.flush_store();
+  auto home = w.node->placement.home_of("s");
+  auto row = w.node->db->stream(home, "s").value();
+  auto [where, key] =
+    GENERATE_COPY(std::pair{table::streams, keys::stream(home, "s")},
+                  std::pair{table::names, keys::name(home, row->id)},
+                  std::pair{table::events, keys::block(home, row->id, {0})},
+                  std::pair{table::order, keys::order(home, {})});
+  temporary_folder copy;
+  w.node->db->copy_to(copy.path / "data.mdb").value();
+  {
+    auto file = database::open({.folder = copy.path}).value();
+    auto txn = file.write().value();
+    REQUIRE(txn.get(where, key).value());
+    txn.erase(where, key).value();
+    txn.commit().value();
+  }
+  auto db =
+    store::open({.folder = copy.path, .flush_in_background = false}).value();
+  for (auto what : {forward(the_beginning, 10), backward({}, 10)}) {
+    what.until = w.now();
+    auto page = read_all({*db, w.node->placement, w.now()}, what);
+    CHECK(page.error() == errc::corrupt);
+  }
 }

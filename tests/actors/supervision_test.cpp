@@ -51,6 +51,20 @@ void run_and_lose_messages_to(virtual_time& vt, const std::string& name) {
   }
 }
 
+/// Stores an event that its group is not told of.
+void publish_untold(world& w, std::uint8_t n) {
+  w.log->at_once = false;
+  caf::anon_send(w.partition_of(stream), append_atom_v,
+                 append_request{stream,
+                                expected_version::any,
+                                {{world::id(n), "t", "d", "", false}},
+                                {}});
+  run_and_lose_messages_to(*w.vt, "group");
+  w.log->flush();
+  run_and_lose_messages_to(*w.vt, "group");
+  w.log->at_once = true;
+}
+
 /// The random source throws as long as it is broken: groups use it for every
 /// retry and for the ids of parked links.
 struct breakable {
@@ -73,16 +87,7 @@ TEST_CASE(
   world w;
   REQUIRE(w.create(stream, group).has_value());
   waiting_consumer waiting{w};
-  w.log->at_once = false;
-  caf::anon_send(w.partition_of(stream), append_atom_v,
-                 append_request{stream,
-                                expected_version::any,
-                                {{world::id(0), "t", "d", "", false}},
-                                {}});
-  w.vt->run();
-  w.log->flush();
-  run_and_lose_messages_to(*w.vt, "group");
-  w.log->at_once = true;
+  publish_untold(w, 0);
   CHECK_FALSE(waiting.answered());
   CHECK(w.node->counts.progress_breaches == 0);
   w.vt->advance(2s);
@@ -90,6 +95,27 @@ TEST_CASE(
   REQUIRE(waiting.answered()); // the client comes again, at once
   CHECK(waiting.refused(errc::unavailable));
   CHECK(w.fetch(stream, group) == pairs{{0, 1}});
+}
+
+TEST_CASE(
+  "a group that gets on is not rebuilt, though each look meets an event "
+  "that it is about to be told of") {
+  world w;
+  REQUIRE(w.create(stream, group).has_value());
+  waiting_consumer first{w};
+  publish_untold(w, 90);
+  w.vt->advance(1s);
+  REQUIRE(w.publish(stream).has_value());
+  CHECK(w.info(stream, group).last_known == 1); // it looked by itself
+  CHECK(w.fetch(stream, group).size() == 1);
+  CHECK(first.answered());
+  waiting_consumer second{w};
+  publish_untold(w, 91);
+  w.vt->advance(1s);
+  CHECK(w.node->counts.progress_breaches == 0);
+  CHECK_FALSE(second.answered());
+  w.vt->advance(1s);
+  CHECK(w.node->counts.progress_breaches == 1); // now it does not get on
 }
 
 TEST_CASE("a group that waits for nothing in particular is left alone") {

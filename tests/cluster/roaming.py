@@ -9,7 +9,6 @@ sys.path.insert(0, os.path.join(HERE, "..", "crash"))
 from client import STREAM_FEED, Client  # noqa: E402
 from workload import Publisher  # noqa: E402
 
-MOVES = 0.03  # the share of requests before which a client moves without need
 MOVED_TIMEOUT_S = 6.0  # longer than any node is stopped
 
 
@@ -18,6 +17,7 @@ class RoamingClient(Client):
     disk is full may say so (507). What was asked of a node that failed may still reach the leader."""
 
     try_again = Client.try_again + (507,)
+    moves = 0.03  # the share of requests before which it moves without need
 
     def __init__(self, endpoints, chance, timeout=MOVED_TIMEOUT_S):
         self.endpoints, self.chance = list(endpoints), chance
@@ -30,7 +30,7 @@ class RoamingClient(Client):
         self.host, self.port = self.chance.choice(others or self.endpoints)
 
     def request(self, *what, **how):
-        if self.chance.random() < MOVES:
+        if self.chance.random() < self.moves:
             self.move()
         reply = super().request(*what, **how)
         if reply.status in self.try_again:
@@ -72,6 +72,7 @@ class RetryOnce(Publisher):
 
     def __init__(self, index, endpoints, history, phase, seed, active):
         client = RoamingClient(endpoints, random.Random(f"{seed}/retry-once/{index}"))
+        client.moves = 0  # back to the node that just failed it would be no second try
         super().__init__(index, f"rolling{index}", client, history, phase, seed, 1, False)
         self.active = active
         self.asked = 0

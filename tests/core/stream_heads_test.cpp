@@ -5,6 +5,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -278,4 +279,42 @@ TEST_CASE("an id that came often is forgotten once for each time") {
   ids.add(other, {2}, {2});
   CHECK_FALSE(ids.find(often, {1}));
   CHECK(ids.find(other, {2}) == event_number{1});
+}
+
+TEST_CASE(
+  "copies have the numbers that they are given, without those between") {
+  stream_heads heads{{0}};
+  heads.load("kept", std::nullopt);
+  auto copies = [](std::uint8_t first, std::size_t count) {
+    std::vector<new_event> out(count);
+    for (std::size_t i = 0; i < count; ++i)
+      out[i].id.bytes[0] = std::uint8_t(first + i);
+    return out;
+  };
+  record first;
+  heads.append_copies("kept", {5}, copies(5, 2), first, {1});
+  REQUIRE(first.events.size() == 2);
+  CHECK(first.events[0].what->number == event_number{5});
+  CHECK(heads.find("kept")->first_live == event_number{5});
+  record again;
+  heads.append_copies("kept", {6}, copies(6, 3), again, {1});
+  REQUIRE(again.events.size() == 2);
+  CHECK(again.events[0].what->number == event_number{7});
+  CHECK(again.events[0].what->id.bytes[0] == 7);
+  record repeated;
+  heads.append_copies("kept", {5}, copies(5, 2), repeated, {1});
+  CHECK(repeated.empty());
+  CHECK(heads.find("kept")->next == event_number{9});
+  record behind_a_gap;
+  heads.append_copies("kept", {12}, copies(12, 1), behind_a_gap, {1});
+  std::set<uuid> ids;
+  REQUIRE(behind_a_gap.events.size() == 4);
+  for (std::uint64_t i = 0; i < 4; ++i) {
+    auto& e = *behind_a_gap.events[i].what;
+    CHECK(e.number == event_number{9 + i});
+    CHECK(e.data.empty());
+    ids.insert(e.id);
+  }
+  CHECK(ids.size() == 4);
+  CHECK(behind_a_gap.events.back().what->id.bytes[0] == 12);
 }

@@ -40,7 +40,8 @@ std::size_t timers_in(const group_effects& effects) {
 
 } // namespace
 
-TEST_CASE("a message timeout of 0 holds leases without an end") {
+TEST_CASE("a message timeout of 0 holds leases without an end: their message "
+          "is never due") {
   group_settings settings;
   auto timed = group_on(1, settings);
   CHECK(timers_in(timed.lease(std::array{one(0, 1)}, start)) == 1);
@@ -49,7 +50,9 @@ TEST_CASE("a message timeout of 0 holds leases without an end") {
   auto endless = group_on(1, settings);
   auto effects = endless.lease(std::array{one(0, 1)}, start);
   CHECK(effects.leased.size() == 1);
-  CHECK(timers_in(effects) == 0);
+  CHECK(timers_in(effects) == 1);
+  CHECK(endless.messages().front().first == never_ends);
+  CHECK(endless.leases({}, 1).front().until == wall_time{});
   CHECK(endless.in_flight() == 1);
 }
 

@@ -2,6 +2,7 @@
 import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from datetime import datetime
 
 # Deadlines are whole milliseconds on the broker's side, and its clock is read again at a restart.
 MARGIN_S = 0.02
@@ -171,9 +172,9 @@ def check_times(stories):
         for event_id, some in story.deliveries.items():
             settles = story.settles[event_id]
             for earlier, later in zip(some, some[1:]):
-                if later.attempt <= earlier.attempt:
-                    continue  # a forgotten lazy lease
                 begin = story.leased_after(event_id, earlier.asked)
+                if later.attempt <= earlier.attempt or (plan.lazy and later.received < begin):
+                    continue  # a forgotten lazy lease, or two: attempts began anew
                 if story.may_be_forgotten(begin, later.received):
                     continue
                 between = [s for s in settles if s.sent < later.received and s.ended > begin]
@@ -190,6 +191,29 @@ def check_times(stories):
                                    f"{plan.key} {event_id}: attempt {later.attempt} came "
                                    f"{nack.sent + delay - later.received:.3f} s early")
     return [delayed, leased]
+
+
+def check_leases(stories):
+    fenced = Verdict("a settle with a lease that is over changes nothing")
+    for story in stories:
+        for settle in (s for some in story.settles.values() for s in some if s.lease and s.status == 202):
+            newer = [d for d in story.deliveries[settle.event_id]
+                     if d.attempt > settle.attempt and d.received < settle.sent]
+            fenced.expect(not newer, f"{story.plan.key} {settle.event_id}: {settle.verb} of {settle.lease}, attempt "
+                                     f"{settle.attempt}, after attempt {[d.attempt for d in newer]}")
+    return [fenced]
+
+
+def check_later(history, final):
+    timely = Verdict("nothing that was published for later was appended before its time")
+    for entries in final.streams.values():
+        for entry in entries:
+            sent = history.sent.get(entry["eventId"])
+            if sent is not None and sent.not_before:
+                appended = datetime.fromisoformat(entry["updated"].replace("Z", "+00:00")).timestamp()
+                timely.expect(appended >= sent.not_before - MARGIN_S,
+                              f"{sent.event_id} came {sent.not_before - appended:.3f} s early")
+    return [timely]
 
 
 def check_complete(stories):
@@ -234,6 +258,8 @@ def check_all(history, final, plans, minimum=1):
     verdicts = (check_streams(history, final) + check_attempts(stories, history)
                 + check_settled(stories) + check_parked(stories) + check_times(stories)
                 + check_complete(stories))
+    if any(plan.by_settle for plan in plans):
+        verdicts += check_leases(stories) + check_later(history, final)
     return verdicts + check_surprises(history) + check_exercised(history, verdicts, minimum)
 
 

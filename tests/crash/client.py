@@ -130,6 +130,16 @@ class Client:
         return self.request("GET", f"/subscriptions/{stream}/{group}/{count}?embed=body",
                             headers=headers, timeout=self.timeout + wait_s)
 
+    def publish_later(self, stream, event, delay_ms):
+        headers = {"Content-Type": "application/json", "ES-EventId": event["eventId"],
+                   "ES-EventType": event["eventType"], "Delay": f"{delay_ms}ms"}
+        return self.request("POST", f"/streams/{stream}", json.dumps(event["data"]).encode(), headers)
+
+    def settle_batch(self, stream, group, body, key, wait_s=0):
+        headers = {"Content-Type": "application/json", "Idempotency-Key": key}
+        return self.request("POST", f"/subscriptions/{stream}/{group}/settle", json.dumps(body).encode(),
+                            headers, timeout=self.timeout + wait_s)
+
     def settle(self, stream, group, verb, ids, query=""):
         """`verb`: ack or nack; `query`: `action=...` or `delay=...`."""
         base = f"/subscriptions/{stream}/{group}/{verb}"

@@ -12,6 +12,7 @@ retry, delay, park, skip, answer late, or say nothing; some events are poison), 
   * no event was delivered more than 1 + maxRetryCount times, poison is parked exactly once;
   * no retry and no expired lease came before its time;
   * published = settled + parked, and what is settled somebody asked to settle;
+  * schedules, breakers and replays with a rate go on as promised (`steering.py`);
   * SIGTERM ends it with 0 within 5 s, `callboard check` finds nothing, a new start answers the
     same.
 
@@ -32,16 +33,18 @@ import checks
 from broker_process import BrokerFailed, BrokerProcess
 from client import Client
 from history import FinalState, GroupPlan, History
-from workload import Consumer, Phase, Publisher, create_group
+from steering import all_cases
+from workload import Consumer, LaterPublisher, Phase, Publisher, SettlingConsumer, create_group
 
 STOP_DEADLINE_S = 5.0
 
 
-def plans(scale):
+def plans(scale, dialect_only):
     def ms(value):
         return int(value * scale)
 
-    return [
+    of_our_own = [GroupPlan("orders", "settling", ms(600), 2, (ms(100), ms(500)), by_settle=True)]
+    return ([] if dialect_only else of_our_own) + [
         GroupPlan("orders", "strict", ms(500), 2),
         GroupPlan("orders", "scheduled", ms(1000), 3, (ms(200), ms(700))),
         GroupPlan("orders", "lazy", ms(800), 2, lazy=True),
@@ -52,10 +55,12 @@ def plans(scale):
 
 
 class CrashTest:
+    client_class = Client  # the fault pack's knows more answers that leave an outcome unknown
+
     def __init__(self, options):
         self.options = options
         self.random = random.Random(f"{options.seed}/kills")
-        self.plans = plans(options.time_scale)
+        self.plans = plans(options.time_scale, options.dialect_only)
         self.streams = sorted({plan.stream for plan in self.plans})
         self.history = History()
         self.phase = Phase()
@@ -65,6 +70,7 @@ class CrashTest:
         self.publishers = []
         self.consumers = []
         self.creators = []
+        self.steering = []
 
     def run(self):
         """Verdicts. Raises BrokerFailed."""
@@ -77,33 +83,42 @@ class CrashTest:
         for publisher in self.publishers:
             self.join(publisher)
         drained = self.drain()
+        for case in self.steering:
+            self.join(case.thread)
         self.phase.over.set()
         for consumer in self.consumers:
             self.join(consumer)
         final = self.read_everything()
         verdicts = checks.check_all(self.history, final, self.plans, self.options.minimum)
-        return [drained] + verdicts + self.stop_and_start(final)
+        client = self.client_class(self.broker.port)
+        steered = [verdict for case in self.steering for verdict in case.verdicts(client)]
+        steered += checks.check_exercised(self.history, steered, min(self.options.minimum, 1))
+        return [drained] + verdicts + (steered if self.steering else []) + self.stop_and_start(final)
 
     def start_clients(self):
         port, seed = self.broker.port, self.options.seed
-        consumers = {plan.key: [Consumer(i, plan, Client(port), self.history, self.phase, seed)
-                                for i in range(2)] for plan in self.plans}
+        consumers = {plan.key: [(SettlingConsumer if plan.by_settle else Consumer)(
+            i, plan, self.client_class(port), self.history, self.phase, seed) for i in range(2)] for plan in self.plans}
         self.consumers = [one for some in consumers.values() for one in some]
         rate = self.options.rate / 3
-        self.publishers = [Publisher(i, stream, Client(port), self.history, self.phase, seed, rate,
+        self.publishers = [Publisher(i, stream, self.client_class(port), self.history, self.phase, seed, rate,
                                      exact)
                            for i, (stream, exact) in
                            enumerate((("orders", False), ("orders", False), ("visits", True)))]
+        if not self.options.dialect_only:
+            self.publishers.append(LaterPublisher(3, "orders", self.client_class(port), self.history, self.phase, seed, rate, False))
         for plan in self.plans:
             def create(plan=plan):
                 self.phase.over.wait(plan.created_at_share * self.options.seconds)
-                create_group(plan, Client(port), self.history, self.phase)
+                create_group(plan, self.client_class(port), self.history, self.phase)
                 for consumer in consumers[plan.key]:
                     consumer.ready.set()
             thread = threading.Thread(target=create, name=f"create {plan.key}", daemon=True)
             self.creators.append(thread)
             thread.start()
-        for thread in self.publishers + self.consumers:
+        if not self.options.dialect_only:
+            self.steering = all_cases(lambda: self.client_class(port), self.history, self.phase, seed, self.options.seconds)
+        for thread in self.publishers + self.consumers + [case.thread for case in self.steering]:
             thread.start()
 
     def join(self, thread):
@@ -143,7 +158,10 @@ class CrashTest:
         """Waits until no group has anything left to deliver."""
         verdict = checks.Verdict("everything published is settled or parked in time")
         deadline = time.monotonic() + self.options.drain_deadline_s
-        client = Client(self.broker.port)
+        client = self.client_class(self.broker.port)
+        while self.scheduled(client) and time.monotonic() < deadline:
+            self.broker.expect_running()
+            self.wait(0.05)
         open_groups = list(self.plans)
         while open_groups and time.monotonic() < deadline:
             self.broker.expect_running()
@@ -155,13 +173,19 @@ class CrashTest:
         client.close()
         return verdict
 
+    def scheduled(self, client):
+        """Whether something that was published for later is not in its stream yet."""
+        awaited = {sent.stream for sent in self.history.sent.values() if sent.not_before}
+        return any(len(client.read_stream(stream)) < sum(sent.stream == stream for sent in self.history.sent.values())
+                   for stream in awaited)
+
     @staticmethod
     def left(info):
         return any(info[name] for name in ("readyMessageCount", "retryBufferCount",
                                            "totalInFlightMessages"))
 
     def read_everything(self):
-        client = Client(self.broker.port, timeout=60.0)
+        client = self.client_class(self.broker.port, timeout=60.0)
         final = FinalState({stream: client.read_stream(stream) for stream in self.streams},
                            {plan.key: client.read_parked(*plan.key) for plan in self.plans},
                            {plan.key: client.info(*plan.key) for plan in self.plans})
@@ -183,7 +207,7 @@ class CrashTest:
         same = checks.differences(checks.answers(final), checks.answers(self.read_everything()),
                                   "a stop and a start change no answer")
         empty = checks.Verdict("a new start delivers nothing again")
-        client = Client(self.broker.port)
+        client = self.client_class(self.broker.port)
         for plan in self.plans:
             entries = client.fetch(plan.stream, plan.name, 100).json()["entries"]
             empty.expect(not entries, f"{plan.key}: {[e['title'] for e in entries]}")
@@ -191,7 +215,7 @@ class CrashTest:
         return [stopped, sound, same, empty]
 
     def wait_for_nothing(self):
-        Client(self.broker.port, timeout=60.0).fetch("visits", "once", 1, wait_s=30)
+        self.client_class(self.broker.port, timeout=60.0).fetch("visits", "once", 1, wait_s=30)
 
     def last_words(self):
         code = self.broker.process.poll() if self.broker.process else None
@@ -231,6 +255,7 @@ def parse_options(arguments):
     parser.add_argument("--drain-deadline-s", type=float, default=90.0)
     parser.add_argument("--minimum", type=int, default=5,
                         help="what each check must have looked at, or the run fails")
+    parser.add_argument("--dialect-only", action="store_true", help="nothing that is our own: no settle, no publishing for later")
     parser.add_argument("--serve-arg", action="append", default=[], help="more for `serve`")
     parser.add_argument("--keep", choices=("failed", "always", "never"), default="failed",
                         help="the data folder and the log")

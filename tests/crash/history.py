@@ -16,6 +16,7 @@ class GroupPlan:
     delays_ms: tuple = ()
     lazy: bool = False
     created_at_share: float = 0.0  # of the run; 0: before anything is published
+    by_settle: bool = False  # its consumers use `…/settle`, with the tokens of their leases
 
     @property
     def key(self):
@@ -47,6 +48,7 @@ class SentEvent:
     first_sent: float
     batch: int  # events of one batch share it
     number: int = -1  # from the Location of the 2xx; -1: none came
+    not_before: float = 0.0  # wall clock: when it was published for; 0: at once
 
 
 @dataclass
@@ -57,6 +59,7 @@ class Delivery:
     attempt: int  # from 1
     asked: float
     received: float
+    lease: str = ""
 
 
 @dataclass
@@ -72,6 +75,7 @@ class Settle:
     ended: float
     status: int
     delay_s: float | None = None
+    lease: str = ""  # it was for this one only
 
 
 @dataclass

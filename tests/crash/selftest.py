@@ -42,7 +42,7 @@ def crash_test(bug, seed):
     command = [sys.executable, os.path.join(HERE, "crash_test.py"), "--binary",
                os.path.join(HERE, "fake_broker.py"), "--seconds", "3", "--time-scale", "0.25",
                "--kill-after", "0.3", "0.9", "--drain-deadline-s", "20", "--minimum", "0",
-               "--keep", "never", "--seed", str(seed)]
+               "--keep", "never", "--dialect-only", "--seed", str(seed)]
     if bug:
         command.append(f"--serve-arg=--bug={bug}")
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

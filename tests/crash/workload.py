@@ -201,6 +201,98 @@ class Consumer(threading.Thread):
                                   f"{reply.body[:200]!r}")
 
 
+class LaterPublisher(Publisher):
+    """Publishes single events for later; each is a publisher of its own, as their order is that of their times."""
+
+    def publish(self, events):
+        for event in events:
+            delay_ms = self.random.randint(0, 3000)
+            event.publisher = f"later {event.event_id}"
+            event.first_sent = time.monotonic()
+            event.not_before = time.time() + delay_ms / 1000
+            self.history.sent[event.event_id] = event
+            wire = {"eventId": event.event_id, "eventType": "crash", "data": event.data}
+            while not self.phase.over.is_set():
+                reply = self.client.publish_later(self.stream, wire, delay_ms)
+                if not reply.never_left:
+                    self.history.count("publish later", reply.status)
+                if reply.status == 202:
+                    break
+                if reply.status not in self.client.try_again:
+                    self.history.surprise(f"publish of {event.event_id} for later answered "
+                                          f"{reply.status} {reply.body[:200]!r}")
+                self.phase.over.wait(PAUSE_S)
+
+
+class SettlingConsumer(Consumer):
+    """The same by `…/settle`: acks leave with the next fetch, everything names its lease, and a request whose outcome is
+    unknown is repeated with its Idempotency-Key until it is known."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.waiting_acks = []
+
+    def request(self, body, wait_s=0):
+        """The first answer that tells something, sent when it was tried first."""
+        key, first = str(uuid.UUID(int=self.random.getrandbits(128), version=4)), None
+        while True:
+            reply = self.client.settle_batch(self.plan.stream, self.plan.name, body, key, wait_s)
+            first = reply.sent if first is None else first
+            if not reply.never_left:
+                self.history.count("settle", reply.status)
+            if reply.status not in self.client.try_again or self.phase.over.is_set():
+                reply.sent = first
+                return reply
+            self.phase.over.wait(PAUSE_S)
+
+    def fetch(self):
+        wait_s = 1 if self.random.random() < 0.4 else 0
+        acks, self.waiting_acks = self.waiting_acks, []
+        body = {"next": {"count": self.random.randint(1, 20), "wait": wait_s}}
+        if acks:
+            body["ack"] = [{"id": d.event_id, "lease": d.lease} for d in acks]
+        reply = self.request(body, wait_s)
+        self.settled(acks, "ack", reply, "ack")
+        if reply.status != 200:
+            if reply.status not in self.client.try_again:
+                self.history.surprise(f"{self.name}: settle answered {reply.status} {reply.body[:200]!r}")
+            return []
+        return [self.deliver_lean(event, reply) for event in reply.json()["events"]]
+
+    def deliver_lean(self, event, reply):
+        delivery = self.deliver({"eventId": event["id"], "positionEventNumber": event["number"],
+                                 "retryCount": event["attempt"] - 1, "data": json.dumps(event["data"])}, reply)
+        delivery.lease = event["lease"]
+        return delivery
+
+    def send(self, deliveries, verb, route, query="", delay_s=None):
+        if verb == "ack" and self.random.random() < 0.8:
+            self.waiting_acks += deliveries
+            return
+        items = [{"id": d.event_id, "lease": d.lease} for d in deliveries]
+        if route == "nack":
+            for item in items:
+                item["action"] = verb
+                if delay_s is not None:
+                    item["delay"] = round(delay_s * 1000)
+                if verb == "park":
+                    item["reason"] = "explicitly parked"
+        self.settled(deliveries, verb, self.request({route: items}), route, delay_s)
+
+    def settled(self, deliveries, verb, reply, route, delay_s=None):
+        """An outcome of 202 is one that was applied; 409 one that changed nothing."""
+        if reply.never_left or not deliveries:
+            return
+        if reply.status == 200:
+            statuses = [202 if one == "applied" else 409 for one in reply.json()[route]]
+        else:
+            statuses = [reply.status] * len(deliveries)
+        ended = NEVER if reply.lingers else reply.ended
+        for d, status in zip(deliveries, statuses):
+            self.history.settles.append(Settle(self.plan.key, d.event_id, verb, d.attempt, d.asked, reply.sent, ended,
+                                               status, delay_s, d.lease))
+
+
 def create_group(plan, client, history, phase):
     """Until it is there; 409 is right only after an attempt with an unknown outcome."""
     unsure = False

@@ -1,6 +1,7 @@
 // Bodies of publishes and metadata.
 #include "actors/core/limits.hpp"
 #include "net/eventstore_batch.hpp"
+#include "net/stream_policy.hpp"
 
 #include <cstdint>
 #include <string>

@@ -1,6 +1,7 @@
 // Bodies of publishers: what is stored, what is refused and with which words.
 #include "actors/core/limits.hpp"
 #include "net/eventstore_batch.hpp"
+#include "net/stream_policy.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -201,4 +202,14 @@ TEST_CASE("metadata that cannot be read counts as empty") {
   }
   CHECK(parse_stream_policy({{}, "t", R"({"$maxCount":1})", "", false})
         == stream_policy{});
+}
+
+TEST_CASE("an event of a batch can say when it is given up") {
+  CHECK(stored(R"(,"giveUpAt":"2027-01-01T00:00:00Z")").give_up_at.value
+        == 1798761600000);
+  CHECK(stored("").give_up_at.value == 0);
+  CHECK(stored(R"(,"giveUpAt":null)").give_up_at.value == 0);
+  auto why = refused(one(R"(,"giveUpAt":"tomorrow")"));
+  CHECK(why.status == 400);
+  CHECK(why.text.find("giveUpAt of event 0") != std::string::npos);
 }

@@ -241,6 +241,10 @@ TEST_CASE("what a group delivered as a document") {
         {
           "uri": "http://h:2113/subscriptions/newstream/g%2F1/nack/c322e299-cb73-4b47-97c5-5054f9207401",
           "relation": "nack"
+        },
+        {
+          "uri": "http://h:2113/subscriptions/newstream/g%2F1/extend?lease=g0-l1",
+          "relation": "extend"
         }
       ]
     },
@@ -281,6 +285,10 @@ TEST_CASE("what a group delivered as a document") {
         {
           "uri": "http://h:2113/subscriptions/newstream/g%2F1/nack/c322e299-cb73-4b47-97c5-5054f9207400",
           "relation": "nack"
+        },
+        {
+          "uri": "http://h:2113/subscriptions/newstream/g%2F1/extend?lease=g0-l1",
+          "relation": "extend"
         }
       ]
     }

@@ -73,6 +73,8 @@ TEST_CASE("a competing feed as XML") {
            R"(<link href="http://h:2113/subscriptions/or%26ders/g1/nack/)"
          + id
          + R"(0" rel="nack" />)"
+           R"(<link href="http://h:2113/subscriptions/or%26ders/g1/extend?lease=)"
+           R"(g0-l1" rel="extend" />)"
            "</entry></feed>");
 }
 

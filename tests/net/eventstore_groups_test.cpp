@@ -102,7 +102,11 @@ TEST_CASE("the info of a new group as a document") {
       "maxMilliseconds": 3600000,
       "jitter": 0.0
     },
-    "leaseDurability": "strict"
+    "leaseDurability": "strict",
+    "minRetrySpanMilliseconds": 0,
+    "maxInFlight": 0,
+    "maxInFlightPerConsumer": 0,
+    "chargeOnLeaseLoss": "all"
   },
   "eventStreamId": "a@b",
   "groupName": "g 1",
@@ -159,6 +163,27 @@ TEST_CASE("numbers of a group at work") {
   CHECK(text["parkedMessageCount"] == 4);
   CHECK(text["extraStatistics"].dump()
         == R"([{"key":"Mean","value":3},{"key":"Quintile 1","value":1}])");
+}
+
+TEST_CASE("an info says what holds a group back, if anything does") {
+  auto info = info_of("s", "g");
+  auto usual = json::parse(info_json(base, info));
+  for (auto name : {"blocked", "pausedUntil", "breaker", "breakerUntil",
+                    "pauseReason", "nextRetry"})
+    CHECK(!usual.contains(name));
+  info.paused_until = {1'449'047'868'550};
+  info.breaker = breaker_state::open;
+  info.breaker_until = {1'449'047'868'000};
+  info.pause_reason = "upgrade";
+  info.next_retry = {1'449'047'869'000};
+  auto text = json::parse(info_json(base, info));
+  CHECK(text["pausedUntil"] == "2015-12-02T09:17:48.55Z");
+  CHECK(text["breaker"] == "open");
+  CHECK(text["breakerUntil"] == "2015-12-02T09:17:48Z");
+  CHECK(text["pauseReason"] == "upgrade");
+  CHECK(text["nextRetry"] == "2015-12-02T09:17:49Z");
+  info.breaker = breaker_state::half_open;
+  CHECK(json::parse(info_json(base, info))["breaker"] == "half-open");
 }
 
 TEST_CASE("the status names its flags in ascending order") {

@@ -184,6 +184,23 @@ TEST_CASE("leases are strict or lazy") {
         == R"(leaseDurability is "fast"; allowed: "strict" or "lazy".)");
 }
 
+TEST_CASE("bounds on what is leased, and how attempts are counted") {
+  auto settings =
+    parsed(R"({"maxInFlight":"50","maxInFlightPerConsumer":5,)"
+           R"("minRetrySpanMilliseconds":60000,"chargeOnLeaseLoss":"Guilty"})");
+  CHECK(settings.max_in_flight == 50);
+  CHECK(settings.max_in_flight_per_consumer == 5);
+  CHECK(settings.min_retry_span_ms == 60'000);
+  CHECK(settings.on_lease_loss == lease_loss::charge_guilty);
+  CHECK(refused(R"({"maxInFlight":-1})")
+        == "maxInFlight is -1; allowed: an integer from 0 to 2147483647.");
+  CHECK(refused(R"({"maxInFlightPerConsumer":"many"})")
+        == "maxInFlightPerConsumer is \"many\"; allowed: an integer from 0 to "
+           "2147483647.");
+  CHECK(refused(R"({"chargeOnLeaseLoss":"none"})")
+        == R"(chargeOnLeaseLoss is "none"; allowed: "all" or "guilty".)");
+}
+
 TEST_CASE("a quoted finding is short and ASCII") {
   auto text =
     refused(R"({"bufferSize":"\u00fc)" + std::string(500, 'x') + "\"}");
@@ -232,7 +249,11 @@ TEST_CASE("settings are echoed in the dialect's order, ours last") {
     "maxMilliseconds": 3600000,
     "jitter": 0.0
   },
-  "leaseDurability": "strict"
+  "leaseDurability": "strict",
+  "minRetrySpanMilliseconds": 0,
+  "maxInFlight": 0,
+  "maxInFlightPerConsumer": 0,
+  "chargeOnLeaseLoss": "all"
 })");
 }
 

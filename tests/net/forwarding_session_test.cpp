@@ -72,9 +72,10 @@ private:
     return [this, from](node_id to, std::uint8_t kind, std::string bytes) {
       boost::asio::post(server_->context(),
                         [this, from, to, kind, all = std::move(bytes)] {
-                          if (to == 1)
+                          // What is on its way at the end finds nobody.
+                          if (to == 1 && requests_)
                             requests_->received(from, kind, all, served_);
-                          else
+                          else if (to == 2 && forwarder_)
                             forwarder_->received(from, kind, all);
                         });
       return true;

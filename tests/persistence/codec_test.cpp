@@ -38,8 +38,32 @@ record everything() {
   group.source_checkpoint = {40};
   group.next_lease = {12};
   group.settled = 9;
+  group.paused_until = {77};
+  group.breaker = breaker_state::half_open;
+  group.breaker_until = {78};
+  group.pause_reason = "why";
+  group.breaker_delay_ms = 30'000;
+  group.breaker_probe = {10};
+  group.settings.max_in_flight_per_consumer = 5;
+  group.settings.on_lease_loss = lease_loss::charge_guilty;
   run_row run{lane::replay, {41}, 7, run_state::leased, 2, {11}, {99'999}};
+  run.first_lease = {98'000};
   delayed_message later{{3}, {99'999}, delayed_kind::retry_due, "s", "g", 11};
+  later.body = "more";
+  history_row ended{lane::source,
+                    {41},
+                    {11},
+                    7,
+                    2,
+                    1,
+                    {50},
+                    {60},
+                    {55},
+                    lease_outcome::parked,
+                    30,
+                    {"worker", "10.0.0.1"},
+                    "broken",
+                    {17}};
   user_row user{"Ann", {"$admins", "x"}, "$argon2id$...", true, {5}};
   what.changes = {put_stream{"s", stream},
                   put_group{"s", "g", group},
@@ -52,7 +76,15 @@ record everything() {
                   erase_user{"bob"},
                   put_consumer{{"c1", "g"}, {"g", {"a", "b"}, 3, {77}}},
                   erase_consumer{{"c2", {}}},
-                  put_position{"g", "a@2", {500}}};
+                  put_position{"g", "a@2", {500}},
+                  put_history{{8}, ended},
+                  erase_history{{8}, lane::replay, {4}, {5}},
+                  put_scheduled{uuid{{1, 2, 3}}, {{99}, {7}, 2, "s"}},
+                  erase_scheduled{uuid{{1, 2, 3}}},
+                  put_piece{{7}, 1, "bytes"},
+                  erase_piece{{7}, 1},
+                  put_answer{{8}, "key", {{5}, "abc", {12}, 77}},
+                  erase_answer{{8}, "key"}};
   return what;
 }
 
@@ -110,6 +142,14 @@ TEST_CASE("rows are read as they were written") {
       CHECK(read_consumer(row.key, *row.value).value() == consumer->row);
     else if (auto* at = std::get_if<put_position>(&one))
       CHECK(read_position(row.key, *row.value).value() == at->next);
+    else if (auto* past = std::get_if<put_history>(&one))
+      CHECK(read_history(row.key, *row.value).value() == past->row);
+    else if (auto* planned = std::get_if<put_scheduled>(&one))
+      CHECK(read_scheduled(row.key, *row.value).value() == planned->row);
+    else if (auto* part = std::get_if<put_piece>(&one))
+      CHECK(read_piece(row.key, *row.value).value() == part->bytes);
+    else if (auto* answer = std::get_if<put_answer>(&one))
+      CHECK(read_answer(row.key, *row.value).value() == answer->row);
     else
       CHECK(!row.value);
   }

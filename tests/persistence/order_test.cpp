@@ -212,7 +212,10 @@ TEST_CASE("the check names events without a place in the order") {
     REQUIRE(txn.commit().has_value());
   }
   auto found = problems(folder.path);
-  REQUIRE(found.size() == 3);
+  REQUIRE(found.size() == 4);
   CHECK(found[0] == "stream s2: it is not found by its id");
-  CHECK(found[1].find("has no place") != std::string::npos);
+  CHECK(
+    found[1].ends_with("block of the order of events is damaged or hidden"));
+  CHECK(found[2].find("has no place") != std::string::npos);
+  CHECK(found[3].find("has no place") != std::string::npos);
 }

@@ -68,14 +68,14 @@ struct listener {
 std::unique_ptr<wal> new_wal(const std::filesystem::path& folder,
                              std::vector<std::uint64_t>* seen = nullptr) {
   std::string diagnosis;
-  return std::move(*wal::open(
+  return *wal::open(
     {folder, std::size_t{1} << 20},
     [&](const wal_format::entry_view& e) -> result<void> {
       if (seen != nullptr)
         seen->push_back(e.index.value);
       return {};
     },
-    diagnosis));
+    diagnosis);
 }
 
 } // namespace

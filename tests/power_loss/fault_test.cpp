@@ -61,7 +61,7 @@ public:
     write_image({}, options.folder);
     calls_ = std::make_unique<recorder>(options.folder, disk_image{});
     std::string diagnosis;
-    node_ = std::move(small_node::open(options, diagnosis).value());
+    node_ = small_node::open(options, diagnosis).value();
     for (std::size_t p = 0; p < options.partitions; ++p)
       partitions_.push_back({{}, {}, partition_model{{p}}});
   }
@@ -73,7 +73,7 @@ public:
   void restart() {
     node_.reset();
     std::string diagnosis;
-    node_ = std::move(small_node::open(options_, diagnosis).value());
+    node_ = small_node::open(options_, diagnosis).value();
   }
 
   /// Appends some records. Returns whether all were acknowledged.

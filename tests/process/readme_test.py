@@ -1,5 +1,5 @@
-# Runs the README's tour line by line against a fresh broker: what it prints is what the README shows.
-"""readme_test.py --binary callboard"""
+# Runs the commands of a document line by line against a fresh broker: what they print is what it shows.
+"""readme_test.py --binary callboard [--document docs/delayed.md]"""
 import argparse
 import os
 import re
@@ -14,26 +14,28 @@ from broker_process import BrokerProcess  # noqa: E402
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
-def tour():
+def tour(document):
     """Pairs of a command and what it prints."""
-    with open(os.path.join(HERE, "..", "..", "README.md"), encoding="utf-8") as file:
-        block = re.search(r"```console\n(.*?)```", file.read(), re.S)[1]
-    for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
-        command, _, output = part.partition("\n")
-        yield command, output
+    with open(os.path.join(HERE, "..", "..", document), encoding="utf-8") as file:
+        blocks = re.findall(r"```console\n(.*?)```", file.read(), re.S)
+    for block in blocks:
+        for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
+            command, _, output = part.partition("\n")
+            yield command, output
 
 
 def main():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--binary", required=True)
+    options.add_argument("--document", default="README.md")
     settings = options.parse_args()
     wrong = ran = 0
     with tempfile.TemporaryDirectory() as folder:
         broker = BrokerProcess(settings.binary, os.path.join(folder, "data"))
         broker.start()
-        real = {"localhost:2113": f"localhost:{broker.port}"}  # README's text to this run's
+        real = {"localhost:2113": f"localhost:{broker.port}"}  # the document's text to this run's
         try:
-            for command, shown in tour():
+            for command, shown in tour(settings.document):
                 for text, ours in real.items():
                     command = command.replace(text, ours)
                 done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
@@ -45,10 +47,10 @@ def main():
                 ran += 1
                 if done.stdout != shown:
                     wrong += 1
-                    print(f"$ {command}\nprints\n{done.stdout}{done.stderr}the README shows\n{shown}")
+                    print(f"$ {command}\nprints\n{done.stdout}{done.stderr}{settings.document} shows\n{shown}")
         finally:
             broker.abandon()
-    print(f"{ran - wrong} of {ran} commands print what the README shows")
+    print(f"{ran - wrong} of {ran} commands print what {settings.document} shows")
     return 1 if wrong or ran < 5 else 0
 
 

@@ -178,6 +178,7 @@ TEST_CASE("what is kept for another member is let go of once it has it") {
                 [](std::size_t) {}, 100 * file_bytes};
   for (entry_index i = 11; i <= 60; ++i)
     disk.put({.first = i, .entries = {entry(3, std::string(1000, 'x'))}});
+  disk.keep_for_others(12);
   auto base = state.base;
   base.index = 55;
   disk.put({.base = base});
@@ -189,7 +190,6 @@ TEST_CASE("what is kept for another member is let go of once it has it") {
            == 55;
   }));
   CHECK(eventually([&] { return disk.read(60).has_value(); }));
-  disk.keep_for_others(12);
   disk.tidy();
   CHECK(disk.first_readable() == 11);
   disk.keep_for_others(40);
@@ -197,6 +197,24 @@ TEST_CASE("what is kept for another member is let go of once it has it") {
   CHECK(disk.first_readable() > 20);
   CHECK(disk.first_readable() <= 40);
   disk.keep_for_others(UINT64_MAX); // and nothing more is written
+  CHECK(eventually([&] { return disk.first_readable() > 40; }));
+  CHECK(disk.first_readable() <= 56);
+}
+
+TEST_CASE("what a new base made needless goes without another flush") {
+  temporary_folder folder;
+  auto state = some_state();
+  std::string diagnosis;
+  auto log = open_log(folder.path / "wal", state, diagnosis, 8192);
+  REQUIRE(log.has_value());
+  log_disk disk{std::move(log->files), folder.path / "member", state,
+                [](std::size_t) {}};
+  for (entry_index i = 11; i <= 60; ++i)
+    disk.put({.first = i, .entries = {entry(3, std::string(1000, 'x'))}});
+  CHECK(eventually([&] { return disk.read(60).has_value(); }));
+  auto base = state.base;
+  base.index = 55;
+  disk.put({.base = base}); // nobody tidies afterwards
   CHECK(eventually([&] { return disk.first_readable() > 40; }));
   CHECK(disk.first_readable() <= 56);
 }

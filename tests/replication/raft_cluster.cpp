@@ -15,8 +15,9 @@ std::optional<log_entry> raft_cluster::node::read(entry_index index) const {
   return disk.entries[index - disk.first];
 }
 
-raft_cluster::raft_cluster(const cluster_options& options, std::uint64_t seed)
-    : options_(options), random_(seed),
+raft_cluster::raft_cluster(const cluster_options& options, std::uint64_t seed,
+                           cluster_application* application)
+    : options_(options), application_(application), random_(seed),
       quiet_from_(now_ + options.run_ms - 12'000) {
   std::vector<raft_id> voters;
   for (raft_id id = 1; id <= options.members; ++id)
@@ -48,6 +49,10 @@ cluster_report raft_cluster::run() {
     }
     if (report_.violation.empty())
       check_end();
+    if (report_.violation.empty() && application_)
+      application_->ended();
+  } catch (const violation& found) {
+    violated(found.what());
   } catch (const std::exception& broken) {
     violated(std::string{"a driver gave up: "} + broken.what());
   }
@@ -94,6 +99,7 @@ void raft_cluster::boot(node& n) {
     raft_options{.self = n.id,
                  .seed = unsigned(random_()),
                  .session = n.life,
+                 .in_flight_entries_max = options_.in_flight_entries,
                  .uncommitted_entries_max = 64,
                  .close_entries_max = 8,
                  .message_bytes_max = options_.message_bytes_max,
@@ -101,6 +107,8 @@ void raft_cluster::boot(node& n) {
                  .tail_bytes_max = 200},
     [&n](entry_index index) { return n.read(index); });
   n.driver->set_recovering(n.recovering);
+  if (application_)
+    application_->started(n.id, n.disk.snapshot.get());
   perform(n, n.driver->start(clock(n), n.disk));
 }
 
@@ -124,6 +132,18 @@ void raft_cluster::perform(node& n, raft_effects effects) {
     check_leader(n);
   if (n.recovering)
     check_recovery(n);
+  if (application_)
+    application_->turned(n.id);
+}
+
+bool raft_cluster::submit(raft_id id,
+                          std::shared_ptr<const std::string> payload) {
+  auto& n = *nodes_[id - 1];
+  auto done =
+    n.driver->submit(clock(n), {{0, entry_kind::command, std::move(payload)}});
+  if (done)
+    perform(n, std::move(*done));
+  return bool(done);
 }
 
 void raft_cluster::transmit(const peer_message& message) {

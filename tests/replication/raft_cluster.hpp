@@ -8,6 +8,7 @@
 #include <queue>
 #include <random>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -33,7 +34,8 @@ struct cluster_options {
   double gone = 0.0;      // storage lost entries that its snapshot covers
   unsigned disk_ms_max = 8;
   std::size_t message_bytes_max = 64; // many small messages
-  unsigned trailing = 300;            // more than the entries in flight
+  unsigned in_flight_entries = limits::in_flight_entries_max;
+  unsigned trailing = 300; // more than the entries in flight
 };
 
 /// What happened in a run; `violation` is empty if all was well.
@@ -52,15 +54,76 @@ struct cluster_report {
   unsigned full_disks = 0;
 };
 
+/// Thrown by an application that finds a promise broken.
+struct violation : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// What the members apply their log to, and who submits to it. Calls come one
+/// at a time, in order of virtual time.
+class cluster_application {
+public:
+  virtual ~cluster_application() = default;
+
+  /// Nothing of the member is left but what it stored; or not even that.
+  virtual void crashed(raft_id id) = 0;
+  virtual void disk_lost(raft_id id) = 0;
+
+  /// The member's log begins behind `base` (null: with its first entry); what
+  /// it stored on its own may be ahead of that.
+  virtual void started(raft_id id, const log_snapshot* base) = 0;
+
+  /// From now on the member's state is the one of this snapshot.
+  virtual void restored(raft_id id, const log_snapshot& from) = 0;
+  virtual void applied(raft_id id, const committed_entry& what) = 0;
+
+  /// After each turn of a member: it may lead now, or lead no more.
+  virtual void turned(raft_id id) = 0;
+
+  /// What stands for its state with everything applied, durably; nothing if
+  /// that cannot be had at the moment.
+  virtual std::optional<std::string> state(raft_id id) = 0;
+
+  /// Some milliseconds have passed: submits, if it likes.
+  virtual void time_passed() = 0;
+  virtual void ended() = 0;
+};
+
 /// Checks while it runs: each index commits with one term and one content on
 /// every member; one leader a term; what a leader says is committed is stored
 /// by a majority; logs with the same entry are the same before it. And at the
 /// end: there is a leader, it commits, and all members have applied the same.
 class raft_cluster {
 public:
-  raft_cluster(const cluster_options& options, std::uint64_t seed);
+  /// Without an application its members apply commands without a meaning.
+  raft_cluster(const cluster_options& options, std::uint64_t seed,
+               cluster_application* application = nullptr);
   ~raft_cluster();
   cluster_report run();
+
+  // -- for the application ----------------------------------------------------
+
+  raft_ms now() const { return now_; }
+
+  /// Faults are over.
+  bool quiet() const { return now_ > quiet_from_; }
+
+  /// A node's own, which never goes back.
+  raft_ms clock(raft_id id) const { return clock(*nodes_[id - 1]); }
+
+  std::size_t nodes() const { return nodes_.size(); }
+
+  /// Null while the node is down.
+  const raft_driver* driver(raft_id id) const {
+    return nodes_[id - 1]->driver.get();
+  }
+
+  bool paused(raft_id id) const { return nodes_[id - 1]->paused_until > now_; }
+
+  /// False if the member does not take it: it does not lead, or not alone.
+  bool submit(raft_id id, std::shared_ptr<const std::string> payload);
+
+  std::mt19937_64& random() { return random_; }
 
 private:
   /// Survives a crash: `disk`, `recovering`, `caught_up_at`. Lost: the rest.
@@ -123,7 +186,7 @@ private:
   void lose_disk(node& n);
   void partition();
   void compact(node& n);
-  void submit();
+  void submit_commands();
   void change_members(node& leader);
 
   // What must hold: raft_cluster_checks.cpp
@@ -145,6 +208,7 @@ private:
   node& any() { return *nodes_[below(unsigned(nodes_.size()))]; }
 
   cluster_options options_;
+  cluster_application* application_;
   std::mt19937_64 random_;
   raft_ms now_ = 1000;
   raft_ms quiet_from_;

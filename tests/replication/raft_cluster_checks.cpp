@@ -35,6 +35,8 @@ void raft_cluster::apply(node& n, const committed_entry& committed) {
              + " differs between members");
   if (n.driver->is_leader())
     check_stored_by_majority(n, committed);
+  if (application_)
+    application_->applied(n.id, committed);
 }
 
 void raft_cluster::restore(node& n, const log_snapshot& snapshot) {
@@ -42,6 +44,8 @@ void raft_cluster::restore(node& n, const log_snapshot& snapshot) {
   auto known = history_.find(snapshot.index);
   if (known != history_.end() && known->second.second != n.state_hash)
     violated("a snapshot differs from the history");
+  if (application_)
+    application_->restored(n.id, snapshot);
 }
 
 void raft_cluster::check_leader(node& n) {
@@ -97,7 +101,8 @@ void raft_cluster::check_logs(const node& a, const node& b) {
 }
 
 void raft_cluster::check_recovery(node& n) {
-  if (n.caught_up_at == 0 || n.driver->applied() < n.caught_up_at)
+  if (n.caught_up_at == 0 || n.driver->applied() < n.caught_up_at
+      || n.driver->stored_index() < n.caught_up_at)
     return;
   n.recovering = false;
   n.driver->set_recovering(false);

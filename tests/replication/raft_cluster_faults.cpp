@@ -7,7 +7,10 @@ namespace callboard::test {
 
 void raft_cluster::chaos() {
   happen(now_ + 5 + below(20), kind::chaos, *nodes_[0]);
-  submit();
+  if (application_)
+    application_->time_passed();
+  else
+    submit_commands();
   if (now_ > quiet_from_)
     heal();
   else
@@ -21,7 +24,7 @@ void raft_cluster::chaos() {
     committed_late_ = history_.empty() ? 0 : history_.rbegin()->first;
 }
 
-void raft_cluster::submit() {
+void raft_cluster::submit_commands() {
   for (auto& n : nodes_)
     if (n->driver && n->driver->is_leader() && n->paused_until <= now_
         && chance(0.7)) {
@@ -92,6 +95,8 @@ void raft_cluster::break_node(node& n) {
 }
 
 void raft_cluster::crash(node& n) {
+  if (application_ && n.driver)
+    application_->crashed(n.id);
   n.driver = nullptr;
   ++n.life;
   ++report_.crashes;
@@ -107,6 +112,8 @@ void raft_cluster::lose_disk(node& n) {
       highest = std::max(highest, other->driver->term());
   }
   crash(n);
+  if (application_)
+    application_->disk_lost(n.id);
   n.disk = {};
   n.disk.state = state_after_loss(n.id, highest);
   n.recovering = true;
@@ -135,6 +142,12 @@ void raft_cluster::compact(node& n) {
       || snapshot->configuration_index > index)
     return;
   snapshot->state = std::to_string(n.state_hash);
+  if (application_) {
+    auto state = application_->state(n.id);
+    if (!state)
+      return;
+    snapshot->state += " " + *state;
+  }
   n.disk.snapshot = snapshot;
   n.snapshot_needed = false;
   perform(n, d.compacted(clock(n), snapshot, options_.trailing));

@@ -1,6 +1,7 @@
 // Random load, lost flushes, crashes: the promises of design 1 hold at each
 // step.
-#include "tests/simulation/simulated_partition.hpp"
+#include "actors/core/names.hpp"
+#include "tests/simulation/lone_partition.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -34,7 +35,7 @@ public:
       settings.max_retry_count = g;
       if (g == 1)
         settings.retries.delays_ms = {500, 2'000};
-      p.create(key, settings);
+      p.create(key, settings, [] {});
       clients[key].max_retry_count = std::uint32_t(g);
     }
     p.flush();
@@ -97,12 +98,7 @@ public:
       REQUIRE(core.retrying() == 0);
       REQUIRE(core.ready() == 0);
       std::set<std::uint64_t> parked;
-      auto name = parked_stream(key.stream, key.group);
-      auto* row = p.head(name);
-      for (auto n = core.row().replay_end; row && n < row->next; n = n + 1) {
-        auto link = p.committed(name, n);
-        REQUIRE(link);
-        auto number = std::stoull(link->data);
+      for (auto& [n, number] : all_parked(key)) {
         REQUIRE(parked.insert(number).second); // parked once
         REQUIRE(!client.settled.contains(number));
       }
@@ -160,8 +156,8 @@ private:
     p.fetch(key, count, [this, &key, &client](const auto& batch) {
       if (!draining && !batch.empty()
           && p.random() % 10 == 0) // its client went away
-        return p.perform(key, p.group(key).release(batch.front().first.lease),
-                         [] {});
+        return p.perform(
+          key, p.group(key).release(batch.front().first.lease, p.now), [] {});
       for (auto& [leased, e] : batch) {
         auto number =
           leased.at.in == lane::source ? e->number.value : std::stoull(e->data);
@@ -230,8 +226,48 @@ private:
     }
   }
 
+  /// Numbers in the parked stream that can be read, and in the stream itself.
+  std::vector<std::pair<event_number, std::uint64_t>>
+  all_parked(const group_key& key) {
+    std::vector<std::pair<event_number, std::uint64_t>> out;
+    auto name = parked_stream(key.stream, key.group);
+    for (auto at = p.group(key).next_parked({}); at;
+         at = p.group(key).next_parked(at->end()))
+      for (auto n = at->first; n < at->end(); n = n + 1)
+        if (auto link = p.committed(name, n))
+          out.emplace_back(n, std::stoull(link->data));
+    return out;
+  }
+
+  /// Some of what is parked is replayed or discarded, or a replay is stopped.
+  void change_parked(const group_key& key, told& client) {
+    auto& core = p.group(key);
+    bool discards = p.random() % 4 == 0;
+    std::vector<event_number> chosen;
+    std::vector<std::uint64_t> settled;
+    for (auto& [n, number] : all_parked(key))
+      if (p.random() % 3 == 0) {
+        chosen.push_back(n);
+        settled.push_back(number);
+      }
+    if (p.random() % 4 == 0)
+      return p.perform(key, core.stop_replay(), [] {});
+    if (!discards) {
+      p.perform(key, core.replay_these(chosen), [] {});
+      return client.not_before.clear();
+    }
+    auto todo = core.discard(chosen, "by hand", p.now);
+    REQUIRE(todo.applied == chosen.size());
+    unsure_settled[key].insert(settled.begin(), settled.end());
+    p.perform(key, std::move(todo), [&client, settled] {
+      client.settled.insert(settled.begin(), settled.end());
+    });
+  }
+
   void replay() {
     auto& [key, client] = any_client();
+    if (p.random() % 2 == 0)
+      return change_parked(key, client);
     auto stop = p.random() % 2 == 0
                   ? std::nullopt
                   : std::optional{event_number{p.random() % 6}};
@@ -259,7 +295,7 @@ private:
     }
   }
 
-  simulated_partition p;
+  lone_partition p;
   bool crashed = false;
   bool draining = false;
   std::map<group_key, told> clients;

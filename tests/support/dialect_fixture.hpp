@@ -169,6 +169,9 @@ public:
                 std::move(body));
   }
 
+  /// What serves its requests; this must outlive it.
+  const http_handler& handler() const noexcept { return serve_; }
+
   std::string last_id() const { return to_string(world::id(published_)); }
 
   /// Lets time pass, and everything happen that is due.

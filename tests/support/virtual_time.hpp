@@ -10,6 +10,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <random>
 #include <stdexcept>
@@ -18,6 +20,9 @@ namespace callboard::test {
 
 using duration = std::chrono::steady_clock::duration;
 using time_point = std::chrono::steady_clock::time_point;
+
+template <class T>
+class asked;
 
 /// Nothing runs until `run`, `advance` or `ask`; a request timeout, a delayed
 /// message and `self->clock()` all follow the virtual clock. Detached actors
@@ -83,18 +88,7 @@ public:
   /// Sends a request and runs. Nothing if there is no answer yet: never blocks.
   template <class T, class Handle, class... Ts>
   std::optional<result<T>> try_ask(const Handle& to, Ts... xs) {
-    caf::scoped_actor self{sys};
-    auto pending = self->request(to, caf::infinite, std::move(xs)...);
-    run();
-    std::optional<result<T>> out;
-    if (self->mailbox().empty())
-      return out;
-    pending.receive([&](T& x) { out.emplace(std::move(x)); },
-                    [&](caf::error& e) {
-                      out.emplace(boost::system::in_place_error,
-                                  to_errc(e));
-                    });
-    return out;
+    return asked<T>{*this, to, std::move(xs)...}.answer();
   }
 
   /// As `try_ask`, for requests that are answered at once.
@@ -128,6 +122,38 @@ private:
   bool shuffle_;
   wall_time wall_start_;
   time_point started_;
+};
+
+/// A request whose answer may come later.
+template <class T>
+class asked {
+public:
+  template <class Handle, class... Ts>
+  asked(virtual_time& vt, const Handle& to, Ts... xs) : vt_(vt), self_(vt.sys) {
+    auto pending = self_->request(to, caf::infinite, std::move(xs)...);
+    using handle = decltype(pending);
+    receive_ = [this, of = std::make_shared<handle>(std::move(pending))] {
+      of->receive([&](T& x) { got_.emplace(std::move(x)); },
+                  [&](caf::error& e) {
+                    got_.emplace(boost::system::in_place_error, to_errc(e));
+                  });
+    };
+    vt.run();
+  }
+
+  /// Runs. Nothing: not answered yet; never blocks.
+  const std::optional<result<T>>& answer() {
+    vt_.run();
+    if (!got_ && !self_->mailbox().empty())
+      receive_();
+    return got_;
+  }
+
+private:
+  virtual_time& vt_;
+  caf::scoped_actor self_;
+  std::function<void()> receive_;
+  std::optional<result<T>> got_;
 };
 
 /// Ends an actor that a test is done with, and runs what follows from it.

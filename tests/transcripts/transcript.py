@@ -291,7 +291,7 @@ class Replay:
             if not isinstance(value, str) or not re.search(wanted[1:-1], value, re.S):
                 raise Mismatch(f"found {'nothing' if value is MISSING else repr(value)}")
         elif (value is MISSING) or not OPERATIONS[operation](value, json.loads(wanted)):
-            raise Mismatch(f"found {'nothing' if value is MISSING else json.dumps(value)}")
+            raise Mismatch(f"found {json.dumps(value, default=lambda _: 'nothing')}")
 
     def compare_header(self, wanted, value):
         if wanted in ("(absent)", "(any)"):

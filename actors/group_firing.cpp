@@ -1,0 +1,40 @@
+// Delayed messages that are due, and what a job of the partition wants moved.
+#include "actors/core/lease_note.hpp"
+#include "actors/group_actor.hpp"
+#include "actors/group_impl.hpp"
+
+#include <utility>
+
+namespace callboard {
+
+void group_state::fire_now(const delayed_message& message,
+                           caf::typed_response_promise<bool> to) {
+  if (message.kind == delayed_kind::replay)
+    return go_on(message, to);
+  group_effects todo;
+  if (message.kind == delayed_kind::bulk) { // a step of a job of the partition
+    auto moves = unpack_moves(message.body);
+    if (!moves)
+      return void(to.deliver(caf::make_error(errc::corrupt)));
+    todo = core->move(*moves, message.id, node->now());
+  } else {
+    todo = core->fire(message, node->now(), node->random());
+  }
+  node->counts.events_parked += todo.parked.size();
+  record(std::move(todo), true, [to](errc why) mutable {
+    if (why != errc::none)
+      to.deliver(caf::make_error(why));
+    else
+      to.deliver(true);
+  });
+  pump();
+}
+
+caf::result<bool> group_state::fired(const delayed_message& message) {
+  if (auto why = refusal(); why != errc::none)
+    return caf::make_error(why);
+  return once_identified<bool>(
+    [this, message](auto& promise) { fire_now(message, promise); });
+}
+
+} // namespace callboard

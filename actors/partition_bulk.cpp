@@ -1,0 +1,151 @@
+// Changes of many scheduled events: a step, a record, and the next step.
+#include "actors/core/limits.hpp"
+#include "actors/partition_actor.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace callboard {
+
+namespace {
+
+bool may_change(const bulk_job& job, const delayed_message& of_job,
+                const delayed_message& row) {
+  return (row.kind == delayed_kind::publish
+          || row.kind == delayed_kind::recurring)
+         && row.id < of_job.id && passes(job.what.filter, row);
+}
+
+/// Retries wait for less time than what is scheduled may.
+wall_time last_retry(wall_time now) {
+  return now + std::uint64_t(limits::retry_delay_max.count());
+}
+
+} // namespace
+
+caf::result<schedule_reply> partition_state::begin_bulk(bulk_command& what) {
+  if (auto why = refusal(effort::making_room); why != errc::none)
+    return caf::make_error(why);
+  if (auto why = load_scheduled(what.id); why != errc::none)
+    return caf::make_error(why);
+  schedule_reply reply{.partition = id};
+  if (auto* known = agenda->find(what.id)) {
+    reply.repeated = known->message.kind == delayed_kind::bulk;
+    reply.error = reply.repeated ? errc::none : errc::already_exists;
+    agenda->let_go(what.id);
+    return scheduled({}, reply);
+  }
+  auto& jobs = pending.now()[std::size_t(delayed_class::bulk)];
+  auto due = due_of(what.due);
+  if (moves_retries(what) && due && *due > last_retry(node->now()))
+    due = errc::too_large;
+  if (!due || jobs >= std::int64_t(limits::bulk_jobs_max)) {
+    agenda->let_go(what.id);
+    reply.error = due ? errc::too_many_in_flight : due.error();
+    return scheduled({}, reply);
+  }
+  bulk_job job{.what = what, .move_to = *due};
+  auto stored = [&](wall_time wall) {
+    auto at = std::int64_t(wall.value) - wall_ahead_ms();
+    return wall_time{std::uint64_t(std::max<std::int64_t>(at, 0))};
+  };
+  if (what.filter.from.value > 0) {
+    auto from = stored(what.filter.from);
+    job.due = {from.value - std::min<std::uint64_t>(from.value, 1)};
+    job.id = {UINT64_MAX};
+  }
+  job.to_due =
+    what.filter.to.value > 0 ? stored(what.filter.to) : wall_time{UINT64_MAX};
+  job.progress.verb = what.verb;
+  record todo;
+  agenda->add(what.id,
+              {{},
+               node->now(),
+               delayed_kind::bulk,
+               what.filter.stream,
+               what.filter.group,
+               0},
+              pack(job), todo);
+  return scheduled(std::move(todo), reply);
+}
+
+caf::result<bool> partition_state::fire_bulk(const delayed_message& message) {
+  if (auto why = refusal(effort::making_room); why != errc::none)
+    return caf::make_error(why);
+  if (node->db->unflushed_bytes() > limits::bulk_backlog_bytes_max)
+    return caf::make_error(errc::overloaded);
+  auto body = unpack_body(message.body);
+  if (!body)
+    return caf::make_error(errc::corrupt);
+  if (auto why = load_scheduled(body->id); why != errc::none)
+    return caf::make_error(why);
+  if (!takes_effect(body->id, message))
+    return fired_in_vain(message);
+  auto bytes = node->db->pieces(id, message.id, body->pieces);
+  auto job = bytes ? unpack_job(*bytes) : std::nullopt;
+  record todo;
+  if (job && job->progress.done) { // told of for long enough
+    agenda->erase(body->id, todo);
+    return fired_for_good(message, std::move(todo));
+  }
+  auto rows =
+    job ? node->db->delayed(id, job->due, job->id, {job->to_due.value - 1},
+                            limits::bulk_step_rows)
+        : errc::corrupt;
+  if (!rows) {
+    agenda->let_go(body->id);
+    return caf::make_error(bytes ? rows.error() : bytes.error());
+  }
+  if (moves_retries(job->what))
+    return ask_groups(message, body->id, std::move(*job), *rows);
+  for (auto& row : *rows)
+    if (may_change(*job, message, row)
+        && change_in_bulk(*job, message.id, row, todo))
+      ++job->progress.changed;
+  end_bulk_step(*job, body->id, message, *rows, todo);
+  return fired_for_good(message, std::move(todo));
+}
+
+void partition_state::end_bulk_step(bulk_job& job, const uuid& of,
+                                    const delayed_message& message,
+                                    const std::vector<delayed_message>& rows,
+                                    record& into) {
+  job.progress.looked_at += rows.size();
+  job.progress.done = rows.size() < limits::bulk_step_rows;
+  auto next = message;
+  next.due = node->now();
+  if (job.progress.done)
+    next.due = next.due + std::uint64_t(limits::bulk_kept.count());
+  else
+    std::tie(job.due, job.id) = std::tie(rows.back().due, rows.back().id);
+  into.changes.emplace_back(put_piece{message.id, 0, pack(job)});
+  agenda->replace(of, std::move(next), into);
+}
+
+/// Whether it was changed.
+bool partition_state::change_in_bulk(const bulk_job& job, delayed_id by,
+                                     const delayed_message& row, record& into) {
+  auto body = unpack_body(row.body);
+  if (!body || body->moved_by == by)
+    return false;
+  if (!agenda->knows(body->id))
+    agenda->load(body->id, schedules::state{
+                             {row.due, row.id, body->pieces, row.stream}, row});
+  else if (!agenda->is_current(body->id, row))
+    return false; // somebody else has changed it, which is on its way
+  held_back.erase({row.due, row.id});
+  if (job.what.verb == bulk_verb::cancel) {
+    agenda->erase(body->id, into);
+    return true;
+  }
+  auto moved = row;
+  moved.due = new_due(job, row.due, node->now(), limits::delay_max);
+  moved.subject += std::uint64_t(job.what.shift_ms);
+  moved.subject = shown_due(moved, wall_of(moved.due)).value;
+  body->moved_by = by;
+  moved.body = pack(*body);
+  agenda->replace(body->id, std::move(moved), into);
+  return true;
+}
+
+} // namespace callboard

@@ -1,0 +1,39 @@
+// How many delayed messages wait: counted in slices, then kept up to date.
+#include "actors/core/limits.hpp"
+#include "actors/partition_actor.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace callboard {
+
+namespace {
+
+constexpr auto slice_interval = std::chrono::milliseconds{20};
+
+} // namespace
+
+void partition_state::tell_pending(const pending_counts::counts& before) const {
+  // All partitions share these: most records change none of them.
+  for (std::size_t i = 0; i < delayed_classes; ++i)
+    if (auto more = pending.now()[i] - before[i]; more != 0)
+      node->counts.delayed_pending[i] += more;
+}
+
+void partition_state::count_some() {
+  if (pending.complete())
+    return;
+  auto rows = node->db->delayed(id, pending.due(), pending.id(), {UINT64_MAX},
+                                limits::counted_rows);
+  if (!rows) {
+    spdlog::error("delayed messages cannot be counted partition={} error={}",
+                  id.value, to_string(rows.error()));
+    return;
+  }
+  auto before = pending.now();
+  pending.found(*rows, rows->size() < limits::counted_rows);
+  tell_pending(before);
+  if (!pending.complete())
+    self->delayed_send(self, slice_interval, tick_atom_v);
+}
+
+} // namespace callboard

@@ -1,0 +1,116 @@
+// Events that recur: their rule says when the next one is due.
+#include "actors/core/limits.hpp"
+#include "actors/partition_actor.hpp"
+#include "actors/time_zones.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+namespace callboard {
+
+namespace {
+
+delayed_message with_count(delayed_message message, std::uint64_t fired) {
+  auto body = unpack_body(message.body);
+  body->fired = fired;
+  message.body = pack(*body);
+  return message;
+}
+
+} // namespace
+
+caf::result<schedule_reply> partition_state::schedule(recurring_request& what) {
+  if (auto why = refusal(effort::publishing); why != errc::none)
+    return caf::make_error(why);
+  if (auto why = load_heads({what.stream}); why != errc::none)
+    return caf::make_error(why);
+  auto key = what.event.id;
+  if (auto why = load_scheduled(key); why != errc::none)
+    return caf::make_error(why);
+  schedule_reply reply{.partition = id};
+  auto answer = [&](errc why) {
+    agenda->let_go(key);
+    reply.error = why;
+    return scheduled({}, reply);
+  };
+  auto* head = heads->find(what.stream);
+  if (head != nullptr && head->state == stream_state::tombstoned)
+    return answer(errc::stream_deleted);
+  if (auto* known = agenda->find(key)) {
+    reply.repeated = known->row.stream == what.stream
+                     && known->message.kind == delayed_kind::recurring;
+    reply.due = shown_due(known->message, wall_of(known->row.due));
+    return answer(reply.repeated ? errc::none : errc::already_exists);
+  }
+  auto now = node->wall();
+  if (what.rule.every_ms > 0 && what.rule.from.value == 0)
+    what.rule.from = now;
+  auto zone = find_time_zone(what.rule.zone);
+  if (!zone)
+    return answer(errc::not_found);
+  auto first = next_time(what.rule, now, *zone);
+  if (!first)
+    return answer(errc::invalid_argument);
+  auto due = due_of({{}, *first});
+  if (!due)
+    return answer(due.error());
+  reply.due = *first;
+  record todo;
+  agenda->add(
+    key, {{}, *due, delayed_kind::recurring, what.stream, {}, first->value},
+    pack(scheduled_event{std::move(what.event), what.rule}), todo);
+  return scheduled(std::move(todo), reply);
+}
+
+caf::result<bool>
+partition_state::fire_recurring(const delayed_message& message) {
+  auto found = due_body(message);
+  if (!found)
+    return hold(message, found.error());
+  auto& body = *found;
+  if (!body)
+    return fired_in_vain(message);
+  auto what = event_of(message, body->pieces);
+  auto zone = what ? find_time_zone(what->rule->zone) : std::nullopt;
+  if (!what || !zone) {
+    agenda->let_go(body->id);
+    if (what)
+      spdlog::error("a schedule waits: there is no time zone {} stream={}",
+                    what->rule->zone, message.stream);
+    return hold(message, what ? errc::unavailable : what.error());
+  }
+  wall_time at{message.subject};
+  auto now = node->wall();
+  auto plan = at_occurrence(*what->rule, body->fired, at, now, *zone);
+  record todo;
+  auto fired = body->fired;
+  if (plan.publishes) {
+    append_request append{message.stream, expected_version::any, {}, {}};
+    what->event.id = id_of_occurrence(body->id, at);
+    append.events.push_back(std::move(what->event));
+    auto decided = heads->append(append, now);
+    if (decided.reply.error == errc::stream_deleted) {
+      ++node->counts.delayed_dropped;
+      spdlog::warn("a schedule ends: its stream is deleted stream={} "
+                   "schedule={}",
+                   message.stream, to_string(body->id));
+      plan.next.reset();
+    }
+    ++fired;
+    todo = std::move(decided.what);
+    schedule_sweeps(todo);
+  }
+  auto due = plan.next ? due_of({{}, *plan.next}) : errc::not_found;
+  if (due) {
+    auto next = with_count(message, fired);
+    next.due = *due;
+    next.subject = plan.next->value;
+    agenda->replace(body->id, std::move(next), todo);
+  } else {
+    agenda->erase(body->id, todo);
+  }
+  return fired_for_good(message, std::move(todo));
+}
+
+} // namespace callboard

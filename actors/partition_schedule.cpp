@@ -1,0 +1,249 @@
+// Events that are published later: scheduling, changing, publishing them.
+#include "actors/core/limits.hpp"
+#include "actors/partition_actor.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+namespace callboard {
+
+result<wall_time> partition_state::due_of(const due_time& when) const {
+  auto wall = node->wall();
+  auto wait = wall_due(when, wall).value - wall.value;
+  if (wait > std::uint64_t(limits::delay_max.count()))
+    return errc::too_large;
+  if (when.in)
+    return node->now() + wait;
+  auto at = std::int64_t(wall_due(when, wall).value) - wall_ahead_ms();
+  return std::max(node->now(), wall_time{std::uint64_t(at)});
+}
+
+std::int64_t partition_state::wall_ahead_ms() const {
+  // Each clock counts whole milliseconds of its own, so their difference
+  // flickers; events for one time must all become due at one.
+  constexpr std::int64_t flicker_ms = 2;
+  auto ahead =
+    std::int64_t(node->wall().value) - std::int64_t(node->now().value);
+  if (std::abs(ahead - known_ahead_ms) > flicker_ms)
+    known_ahead_ms = ahead;
+  return known_ahead_ms;
+}
+
+wall_time partition_state::wall_of(wall_time due) const {
+  auto at = std::int64_t(due.value) + wall_ahead_ms();
+  return {std::uint64_t(std::max<std::int64_t>(at, 0))};
+}
+
+errc partition_state::load_scheduled(const uuid& of) {
+  if (agenda->knows(of))
+    return errc::none;
+  auto row = node->db->scheduled(id, of);
+  if (!row)
+    return row.error();
+  std::optional<schedules::state> stored;
+  if (*row) {
+    auto& [due, number, pieces, stream] = **row;
+    auto message = node->db->delayed(id, due, {number.value - 1}, due, 1);
+    if (!message)
+      return message.error();
+    if (message->empty() || message->front().id != number)
+      return errc::corrupt;
+    stored = schedules::state{**row, std::move(message->front())};
+  }
+  agenda->load(of, std::move(stored));
+  return errc::none;
+}
+
+caf::result<schedule_reply> partition_state::scheduled(record todo,
+                                                       schedule_reply reply) {
+  auto promise = self->make_response_promise<schedule_reply>();
+  record_or_wait(std::move(todo),
+                 [promise, reply](errc why, log_index) mutable {
+                   if (why != errc::none)
+                     promise.deliver(caf::make_error(why));
+                   else
+                     promise.deliver(reply);
+                 });
+  return promise;
+}
+
+caf::result<schedule_reply> partition_state::schedule(schedule_request& what) {
+  if (auto why = refusal(effort::publishing); why != errc::none)
+    return caf::make_error(why);
+  if (auto why = load_heads({what.stream}); why != errc::none)
+    return caf::make_error(why);
+  schedule_reply reply{.partition = id, .repeated = true};
+  auto refuse = [&](errc why) {
+    for (auto& [event, when] : what.events)
+      agenda->let_go(event.id);
+    reply.error = why;
+    return scheduled({}, reply);
+  };
+  auto* head = heads->find(what.stream);
+  if (head != nullptr && head->state == stream_state::tombstoned)
+    return refuse(errc::stream_deleted);
+  // All are looked at before the first one is decided about.
+  for (auto& [event, when] : what.events) {
+    if (auto why = load_scheduled(event.id); why != errc::none)
+      return caf::make_error(why);
+    auto* known = agenda->find(event.id);
+    if (known != nullptr
+        && (known->row.stream != what.stream
+            || known->message.kind != delayed_kind::publish))
+      return refuse(errc::already_exists);
+    if (!due_of(when))
+      return refuse(errc::too_large);
+  }
+  record todo;
+  for (auto& [event, when] : what.events) {
+    auto due = *due_of(when);
+    if (auto* known = agenda->find(event.id)) {
+      reply.due = shown_due(known->message, wall_of(known->row.due));
+      agenda->let_go(event.id);
+      continue;
+    }
+    reply.due = wall_due(when, node->wall());
+    if (heads->published(event.id, what.stream)) {
+      agenda->let_go(event.id);
+      continue;
+    }
+    auto key = event.id;
+    agenda->add(
+      key, {{}, due, delayed_kind::publish, what.stream, {}, reply.due.value},
+      pack(scheduled_event{std::move(event), {}}), todo);
+    reply.repeated = false;
+  }
+  return scheduled(std::move(todo), reply);
+}
+
+caf::result<schedule_reply>
+partition_state::change_scheduled(const delayed_command& what) {
+  if (auto why = refusal(effort::making_room); why != errc::none)
+    return caf::make_error(why);
+  if (auto why = load_scheduled(what.id); why != errc::none)
+    return caf::make_error(why);
+  schedule_reply reply{.partition = id};
+  auto refuse = [&](errc why) {
+    agenda->let_go(what.id);
+    reply.error = why;
+    return scheduled({}, reply);
+  };
+  auto* known = agenda->find(what.id);
+  bool is_job = known != nullptr && known->message.kind == delayed_kind::bulk;
+  if (known == nullptr || is_job != (what.verb == delayed_verb::stop))
+    return refuse(errc::not_found);
+  record todo;
+  if (what.verb != delayed_verb::move) {
+    held_back.erase({known->message.due, known->message.id});
+    retry_steps.erase(known->message.id); // nobody writes of it any more
+    agenda->erase(what.id, todo);
+    return scheduled(std::move(todo), reply);
+  }
+  auto due = due_of(what.due);
+  if (!due)
+    return refuse(due.error());
+  auto message = known->message;
+  held_back.erase({message.due, message.id});
+  message.due = *due;
+  reply.due = wall_due(what.due, node->wall());
+  message.subject = reply.due.value;
+  agenda->replace(what.id, std::move(message), todo);
+  return scheduled(std::move(todo), reply);
+}
+
+bool partition_state::takes_effect(const uuid& of,
+                                   const delayed_message& message) {
+  if (agenda->is_current(of, message))
+    return true;
+  agenda->let_go(of); // moved, taken away, or published: nothing is left to do
+  return false;
+}
+
+caf::result<bool>
+partition_state::fired_in_vain(const delayed_message& message) {
+  record todo;
+  todo.changes.emplace_back(erase_delayed{message.due, message.id});
+  return fired_for_good(message, std::move(todo));
+}
+
+caf::result<bool>
+partition_state::fired_for_good(const delayed_message& message, record todo) {
+  held_back.erase({message.due, message.id});
+  return taken_over(std::move(todo));
+}
+
+errc partition_state::hold_back(const delayed_message& message) {
+  if (auto why = refusal(effort::publishing); why != errc::none)
+    return why;
+  std::pair place{message.due, message.id};
+  return held_back.empty() || place <= *held_back.begin() ? errc::none
+                                                          : errc::overloaded;
+}
+
+/// The timer offers it again; what is due after it must not come before it.
+caf::result<bool> partition_state::hold(const delayed_message& message,
+                                        errc why) {
+  if (!rebuilding)
+    held_back.emplace(message.due, message.id);
+  return caf::make_error(why);
+}
+
+result<scheduled_event>
+partition_state::event_of(const delayed_message& message,
+                          std::uint32_t pieces) const {
+  auto bytes = node->db->pieces(id, message.id, pieces);
+  if (!bytes)
+    return bytes.error();
+  auto out = unpack_event(*bytes);
+  if (!out)
+    return errc::corrupt;
+  return std::move(*out);
+}
+
+result<std::optional<scheduled_body>>
+partition_state::due_body(const delayed_message& message) {
+  if (auto why = hold_back(message); why != errc::none)
+    return why;
+  auto body = unpack_body(message.body);
+  if (!body)
+    return errc::corrupt;
+  if (auto why = load_heads({message.stream}); why != errc::none)
+    return why;
+  if (auto why = load_scheduled(body->id); why != errc::none)
+    return why;
+  if (!takes_effect(body->id, message))
+    body.reset();
+  return body;
+}
+
+caf::result<bool>
+partition_state::fire_publish(const delayed_message& message) {
+  auto due = due_body(message);
+  if (!due)
+    return hold(message, due.error());
+  auto& body = *due;
+  if (!body)
+    return fired_in_vain(message);
+  auto what = event_of(message, body->pieces);
+  if (!what) {
+    agenda->let_go(body->id);
+    return hold(message, what.error());
+  }
+  append_request append{message.stream, expected_version::any, {}, {}};
+  append.events.push_back(std::move(what->event));
+  auto decided = heads->append(append, node->wall());
+  if (decided.reply.error == errc::stream_deleted) {
+    ++node->counts.delayed_dropped;
+    spdlog::warn("a scheduled event is dropped: its stream is deleted "
+                 "stream={} event={}",
+                 message.stream, to_string(body->id));
+  }
+  schedule_sweeps(decided.what);
+  agenda->erase(body->id, decided.what);
+  return fired_for_good(message, std::move(decided.what));
+}
+
+} // namespace callboard

@@ -1,0 +1,199 @@
+// How a group learns what its stream got: who waits leases it before the flush.
+#include "actors/core/names.hpp"
+#include "tests/support/world.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <optional>
+
+using namespace callboard;
+using namespace callboard::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+using pairs = std::vector<std::pair<std::uint64_t, std::uint32_t>>;
+
+constexpr auto stream = "orders";
+constexpr auto group = "workers";
+
+using asked_fetch = asked<delivery_batch_ptr>;
+
+/// A group in a world where flushes come when the test says so.
+struct slow_disk : world {
+  explicit slow_disk(const group_settings& settings = {}) {
+    REQUIRE(create(stream, group, settings).has_value());
+  }
+
+  asked_fetch wait_for(std::size_t count, const char* of = group) {
+    return {*vt, partition_of(stream), fetch_atom_v,
+            fetch_request{{stream, of}, count, 30s, 7}};
+  }
+
+  asked<append_reply> publish_later(std::size_t count = 1,
+                                    std::string type = "order") {
+    append_request what{stream, expected_version::any, {}, {}};
+    for (std::size_t i = 0; i < count; ++i)
+      what.events.push_back({id(next_id++), type, "0@elsewhere", "", false});
+    return {*vt, partition_of(stream), append_atom_v, std::move(what)};
+  }
+};
+
+pairs delivered(const std::optional<result<delivery_batch_ptr>>& to) {
+  pairs out;
+  REQUIRE(to.has_value());
+  REQUIRE(to->has_value());
+  for (auto& one : (**to)->events)
+    out.emplace_back(one.what.original->number.value, one.attempt);
+  return out;
+}
+
+} // namespace
+
+TEST_CASE("an event and the lease of who waits for it share a flush") {
+  slow_disk w;
+  auto waiting = w.wait_for(1);
+  w.log->at_once = false;
+  auto published = w.publish_later();
+  CHECK(w.log->waiting() == 2);
+  CHECK(!published.answer());
+  CHECK(!waiting.answer());
+  CHECK(w.info(stream, group).last_known == -1); // as long as it may be lost
+  w.log->flush();
+  CHECK(w.info(stream, group).last_known == 0);
+  CHECK(published.answer()->value().error == errc::none);
+  CHECK(delivered(waiting.answer()) == pairs{{0, 1}});
+}
+
+TEST_CASE("an event on disk waits for its lease to be there too") {
+  slow_disk w;
+  auto waiting = w.wait_for(1);
+  w.log->at_once = false;
+  auto published = w.publish_later();
+  w.log->flush(1);
+  CHECK(published.answer()->has_value());
+  CHECK(!waiting.answer());
+  w.log->flush();
+  CHECK(delivered(waiting.answer()) == pairs{{0, 1}});
+}
+
+TEST_CASE("an event that was lost is not delivered, nor was it ever leased") {
+  slow_disk w;
+  auto waiting = w.wait_for(1);
+  w.log->at_once = false;
+  auto published = w.publish_later();
+  w.log->fail(errc::storage_failed);
+  CHECK(published.answer()->error() == errc::unavailable);
+  CHECK(waiting.answer()->error() == errc::unavailable);
+  w.log->at_once = true;
+  CHECK(w.fetch(stream, group).empty());
+  REQUIRE(w.publish(stream).has_value());
+  CHECK(w.fetch(stream, group) == pairs{{0, 1}});
+}
+
+TEST_CASE("a lease that a crash took does not count") {
+  slow_disk w;
+  {
+    auto waiting = w.wait_for(1);
+    w.log->at_once = false;
+    auto published = w.publish_later();
+    w.log->flush(1);
+    CHECK(published.answer()->has_value());
+  }
+  w.crash();
+  CHECK(w.fetch(stream, group) == pairs{{0, 1}});
+}
+
+TEST_CASE("where leases are not waited for, events are") {
+  group_settings lazy;
+  lazy.durability = lease_durability::lazy;
+  slow_disk w{lazy};
+  auto waiting = w.wait_for(1);
+  w.log->at_once = false;
+  auto published = w.publish_later();
+  CHECK(w.log->waiting() == 1);
+  CHECK(!waiting.answer());
+  w.log->flush(1);
+  CHECK(delivered(waiting.answer()) == pairs{{0, 1}});
+}
+
+TEST_CASE("what stands for another event is leased once it can be read") {
+  slow_disk w;
+  auto waiting = w.wait_for(1);
+  w.log->at_once = false;
+  auto published = w.publish_later(1, std::string{link_type});
+  CHECK(w.log->waiting() == 1);
+  w.log->flush();
+  w.vt->run();
+  w.log->flush();
+  CHECK(delivered(waiting.answer()) == pairs{{0, 1}});
+}
+
+TEST_CASE("each group is offered what it waits for, and gets the rest later") {
+  slow_disk w;
+  REQUIRE(w.create(stream, "others").has_value());
+  REQUIRE(w.create(stream, "idle").has_value());
+  auto one = w.wait_for(1);
+  auto two = w.wait_for(2, "others");
+  w.log->at_once = false;
+  auto published = w.publish_later(3);
+  CHECK(w.log->waiting() == 3);
+  auto more = w.wait_for(5); // of what is not flushed either
+  CHECK(w.log->waiting() == 4);
+  auto last = w.wait_for(5);
+  w.log->flush();
+  CHECK(delivered(one.answer()) == pairs{{0, 1}});
+  CHECK(delivered(two.answer()) == pairs{{0, 1}, {1, 1}});
+  CHECK(delivered(more.answer()) == pairs{{1, 1}, {2, 1}});
+  CHECK(!last.answer());
+  w.log->at_once = true;
+  REQUIRE(w.publish(stream).has_value());
+  CHECK(delivered(last.answer()) == pairs{{3, 1}});
+  CHECK(w.fetch(stream, "others", 9) == pairs{{2, 1}, {3, 1}});
+  CHECK(w.fetch(stream, "idle", 9).size() == 4);
+}
+
+TEST_CASE("an event on its way to the disk is not taken for one that is gone") {
+  slow_disk w;
+  REQUIRE(w.publish(stream, 3).has_value());
+  REQUIRE(w.fetch(stream, group, 3).size() == 3);
+  REQUIRE(
+    w.settle(stream, group, settle_action::retry, {w.id(0)}, 0ms).has_value());
+  REQUIRE(w.settle(stream, group, settle_action::ack, {w.id(1), w.id(2)})
+            .has_value());
+  w.flush_store();
+  w.crash(); // events are read from LMDB now, and some more ahead
+  w.vt->advance(1s);
+  REQUIRE(w.fetch(stream, group) == pairs{{0, 2}});
+  auto waiting = w.wait_for(1);
+  w.log->at_once = false;
+  auto published = w.publish_later();
+  CHECK(w.log->waiting() == 2); // the event, and its lease
+  w.log->flush();
+  CHECK(delivered(waiting.answer()) == pairs{{3, 1}});
+  w.log->at_once = true;
+  CHECK(w.info(stream, group).in_flight == 2);
+}
+
+TEST_CASE("a group that nobody waits at knows the end of its stream") {
+  slow_disk w;
+  CHECK(w.info(stream, group).last_known == -1);
+  REQUIRE(w.publish(stream, 5).has_value());
+  CHECK(w.info(stream, group).last_known == 4);
+}
+
+TEST_CASE("a group that nobody waits at is told of what is gone") {
+  slow_disk w;
+  REQUIRE(w.publish(stream, 5).has_value());
+  REQUIRE(w.fetch(stream, group, 2).size() == 2);
+  append_request cut;
+  cut.stream = metadata_stream(stream);
+  cut.events = {{world::id(999), "$metadata", R"({"$tb":4})", "", true}};
+  cut.policy.emplace().truncate_before = 4;
+  REQUIRE(
+    w.vt
+      ->ask<append_reply>(w.partition_of(stream), append_atom_v, std::move(cut))
+      .has_value());
+  CHECK(w.info(stream, group).in_flight == 0);
+  CHECK(w.fetch(stream, group, 9) == pairs{{4, 1}});
+}

@@ -1,0 +1,78 @@
+// Bodies that are nested without end: refused, before anything that goes down
+// into them has to come up again.
+#include "tests/support/dialect_fixture.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace callboard;
+using namespace callboard::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+const headers json_body{{"Content-Type", "application/json"}};
+
+/// A value that is nested so deep; it takes no room to say.
+std::string nested(std::size_t depth) {
+  return std::string(depth, '[') + std::string(depth, ']');
+}
+
+} // namespace
+
+TEST_CASE("no route of a group follows a body that is nested too deep") {
+  dialect_fixture f;
+  REQUIRE(f.call(http_verb::put, "/subscriptions/s/g", json_body, "{}").status()
+          == 201);
+  for (auto* route : {"/pause", "/retries", "/parked/replay", "/parked/discard",
+                      "/settle", "/extend"}) {
+    INFO(route);
+    for (std::size_t depth : {64, 1'000'000}) {
+      auto got = f.post(std::string{"/subscriptions/s/g"} + route, json_body,
+                        R"({"id":)" + nested(depth) + "}");
+      CHECK(got.status() == 400);
+      CHECK(got.body().find("nested 64 deep") != std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("an event that waits is shown as text if it is nested too deep") {
+  dialect_fixture f;
+  for (std::size_t depth : {3, 1'000'000}) {
+    auto text = nested(depth);
+    auto accepted = f.post("/streams/orders",
+                           {{"Content-Type", "application/json"},
+                            {"ES-EventType", "order"},
+                            {"ES-EventId", to_string(world::id(depth))},
+                            {"Delay", "90s"}},
+                           text);
+    REQUIRE(accepted.status() == 202);
+    auto url = accepted.header("Location");
+    auto shown = f.get(url.substr(url.find("/delayed")));
+    REQUIRE(shown.status() == 200);
+    auto data = shown.json()["event"]["data"];
+    CHECK(data.is_array() == (depth == 3));
+    CHECK((data.is_array() ? data.dump() : data.get<std::string>()) == text);
+  }
+}
+
+TEST_CASE("metadata may be nested without end, and its ACL counts") {
+  dialect_fixture f;
+  auto deep = nested(1'000'000);
+  auto said = R"({"x":)" + deep + R"(,"$acl":{"$r":["bob"],"y":)" + deep + "}}";
+  CHECK(f.post("/streams/s/metadata",
+               {{"Content-Type", "application/json"},
+                {"ES-EventType", "$metadata"},
+                {"ES-EventId", to_string(world::id(1))}},
+               said)
+          .status()
+        == 201);
+  f.publish("s");
+  auto get_as = [&](const std::string& who) {
+    return f
+      .call_as(who, http_verb::get, "/streams/s/0",
+               {{"Accept", "application/json"}})
+      .status();
+  };
+  CHECK(get_as("bob") == 200);
+  CHECK(get_as("anna") == 401);
+}

@@ -1,0 +1,72 @@
+# A directory that a disk damaged: the broker says so, whatever it was, and serves nothing of it.
+"""damage_test.py --binary callboard"""
+import os
+import re
+
+from process_case import ProcessCase, main
+from client import STREAM_FEED, Client
+
+JSON = {"Content-Type": "application/json"}
+NEEDLE = b"needle"
+
+
+class DamageTest(ProcessCase):
+    def setUp(self):
+        super().setUp()
+        self.store = os.path.join(self.data, "store", "data.mdb")
+        broker = self.start()
+        client = Client(broker.port)
+        for i in range(100):
+            event = {"eventId": f"00000000-0000-4000-8000-{i:012}", "eventType": "t",
+                     "data": {"text": (NEEDLE.decode() if i == 50 else "hay") + "x" * 400}}
+            self.assertEqual(client.publish_one("s", event).status, 201)
+        self.assertEqual(client.create_group("s", "g", {"startFrom": 50}).status, 201)
+        client.close()
+        self.assertEqual(broker.terminate(10)[1], 0)
+
+    def flip(self, path, place):
+        """The lowest bit of the byte at each place that `place` finds."""
+        with open(path, "r+b") as file:
+            content = bytearray(file.read())
+            places = [found.start() for found in re.finditer(place, content)]
+            for at in places:
+                content[at] ^= 1
+            file.seek(0)
+            file.write(content)
+        self.assertTrue(places)
+
+    def test_a_damaged_event_is_told_to_whoever_would_get_it(self):
+        self.flip(self.store, NEEDLE)
+        self.assertEqual(self.run_to_end("check", "--data", self.data).returncode, 1)
+        client = Client(self.start().port)
+        self.assertEqual(client.request("GET", "/streams/s/0/forward/100?embed=body", headers={"Accept": STREAM_FEED}).status, 500)
+        self.assertEqual(client.fetch("s", "g", 1).status, 500)
+        asked = client.request("POST", "/subscriptions/s/g/settle", b'{"next":{"count":1}}', JSON)
+        self.assertEqual(asked.status, 500)
+        self.assertIn(b"damaged", asked.body)
+        client.close()
+
+    def test_a_damaged_page_refuses_the_start_by_name(self):
+        self.flip(self.store, rb"group_events(?=\0)")  # a table's name
+        for command in ("serve", "check"):
+            done = self.run_to_end(command, "--data", self.data, *(("--barco", "off") if command == "serve" else ()))
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("data.mdb, page ", done.stdout + done.stderr)
+
+    def test_a_damaged_identity_refuses_the_start(self):
+        self.flip(os.path.join(self.data, "node"), rb"\d(?=\ncluster)")  # how many partitions there are
+        self.refused(1, "is damaged: what its file `node` says")
+        self.assertEqual(self.run_to_end("check", "--data", self.data).returncode, 3)
+
+    def test_a_page_that_cannot_be_read_ends_it_with_a_named_cause(self):
+        broker = self.start()
+        os.truncate(self.store, 8192)
+        client = Client(broker.port)
+        self.assertEqual(client.request("GET", "/streams/s/0/forward/100?embed=body", headers={"Accept": STREAM_FEED}).status, 0)
+        self.assertEqual(broker.process.wait(timeout=10), 1)
+        self.assertIn(f"callboard: a page of a file in {self.data} cannot be read", broker.log_tail())
+        client.close()
+
+
+if __name__ == "__main__":
+    main(__doc__)
