@@ -211,12 +211,16 @@ void replicated_journal::note_recovery(const peer_message& message) {
   auto& header = message.header;
   if (fresh_ && !recovering_) {
     fresh_ = driver_->last_index() <= 1;
-    bool others_know = (header.type == RAFT_REQUEST_VOTE
-                        && header.request_vote.last_log_index > 1)
-                       || (header.type == RAFT_APPEND_ENTRIES
-                           && header.append_entries.prev_log_index > 1);
+    auto leads = header.type == RAFT_APPEND_ENTRIES;
+    bool others_know = (leads && header.append_entries.prev_log_index > 1)
+                       || (header.type == RAFT_REQUEST_VOTE
+                           && header.request_vote.last_log_index > 1);
     if (fresh_ && others_know)
       begin_recovery();
+    // A leader that knows of nothing before this is the first of its group, so
+    // there was nothing to forget.
+    else if (leads && header.append_entries.leader_commit <= 1)
+      fresh_ = false;
   }
   if (recovering_ && recovered_at_ == 0 && header.type == RAFT_APPEND_ENTRIES) {
     auto& append = header.append_entries;

@@ -218,6 +218,10 @@ journal_cluster::journal_cluster(std::size_t nodes, journal_limits limits)
     nodes_.push_back(std::make_unique<journal_node>(*this, id));
   for (auto& one : nodes_)
     one->start();
+  // A node that has heard of nothing yet cannot tell itself from one that has
+  // lost its disk, and does not vote.
+  for (auto& one : nodes_)
+    REQUIRE(eventually([&] { return one->log->status().committed > 1; }));
 }
 
 journal_cluster::~journal_cluster() {

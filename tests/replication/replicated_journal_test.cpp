@@ -1,4 +1,5 @@
 // Journals that agree: who leads, what is committed, what a restart finds.
+#include "actors/replication/message_codec.hpp"
 #include "tests/replication/journal_cluster.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -12,6 +13,34 @@ namespace {
 
 std::string user(int n) {
   return "user-" + std::to_string(n);
+}
+
+peer_message to_first(raft_id from, raft_message_type type) {
+  peer_message out;
+  out.from = from;
+  out.to = 1;
+  out.session = 1000; // after all that the real ones sent
+  out.sequence = 1;
+  out.header.type = type;
+  return out;
+}
+
+/// Whether node 1, with an empty disk, takes it for lost when it hears these,
+/// the last of which asks for its vote in term 51.
+bool recovers(journal_cluster& cluster,
+              const std::vector<peer_message>& messages) {
+  auto& node = cluster.node(1);
+  node.stop();
+  node.lose_disk();
+  cluster.cut(1, true);
+  node.start();
+  for (auto& one : messages)
+    node.log->received(encode(one));
+  REQUIRE(eventually([&] {
+    auto status = node.log->status();
+    return status.recovering || status.term == 51;
+  }));
+  return node.log->status().recovering;
 }
 
 } // namespace
@@ -85,6 +114,18 @@ TEST_CASE("a node that lost its disk votes again once it has caught up") {
   CHECK(eventually([&] { return node.users() == 20; }));
   CHECK(eventually([&] { return !node.log->status().recovering; }));
   CHECK(cluster.publish("after"));
+}
+
+TEST_CASE("only who joins at the beginning votes with an empty disk") {
+  journal_cluster cluster{3};
+  auto leader = to_first(2, RAFT_APPEND_ENTRIES);
+  leader.header.append_entries = {1, 50, 1, 1, 1, nullptr, 0};
+  auto candidate = to_first(3, RAFT_REQUEST_VOTE);
+  candidate.header.request_vote = {2, 51, 3, 3, 50, true, false};
+  CHECK(recovers(cluster, {candidate}));
+  CHECK_FALSE(recovers(cluster, {leader, candidate}));
+  leader.header.append_entries.leader_commit = 3;
+  CHECK(recovers(cluster, {leader, candidate}));
 }
 
 TEST_CASE(
