@@ -119,8 +119,7 @@ public:
                        std::optional<std::uint64_t> delay_ms, wall_time now,
                        std::uint64_t random);
 
-  /// The items in order; `outcomes` gets one for each. Each must have an id or
-  /// a lease.
+  /// The items in order, each an id or a lease; one of `outcomes` for each.
   group_effects settle(std::span<const settle_item> items, wall_time now,
                        std::uint64_t random,
                        std::vector<settle_outcome>& outcomes);
@@ -350,6 +349,7 @@ private:
   void return_as(std::span<const position> at, const runs::state& next);
   void advance(lane in, group_effects& into);
   void replay_up_to(event_number end);
+  group_effects on_record(group_effects todo) const;
   group_effects finish(group_effects todo);
 
   // subscription_pause.cpp

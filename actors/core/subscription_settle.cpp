@@ -48,11 +48,19 @@ group_effects subscription::settle(settle_action action,
   std::vector<position> taken;
   take_ids(ids, std::nullopt, taken);
   group_effects out;
-  if (taken.empty())
-    return out;
-  settle_taken(action, std::move(taken), {delay_ms, {}, reason}, now, random,
-               out);
-  return finish(std::move(out));
+  if (!taken.empty())
+    settle_taken(action, std::move(taken), {delay_ms, {}, reason}, now, random,
+                 out);
+  return on_record(finish(std::move(out)));
+}
+
+/// That nothing is in flight is also recorded before it is said: a leader that
+/// was replaced, and has not noticed, knows nothing of leases since then, and
+/// must not call them ended.
+group_effects subscription::on_record(group_effects todo) const {
+  if (todo.nothing())
+    todo.changes.emplace_back(put_group{key_.stream, key_.group, row_});
+  return todo;
 }
 
 void subscription::settle_taken(settle_action action,
@@ -94,7 +102,8 @@ group_effects subscription::settle(std::span<const settle_item> items,
   group_effects out;
   for (auto& item : items)
     outcomes.push_back(settle_one(item, now, random, out));
-  return finish(std::move(out));
+  out = finish(std::move(out));
+  return items.empty() ? out : on_record(std::move(out));
 }
 
 settle_outcome subscription::settle_one(const settle_item& item, wall_time now,

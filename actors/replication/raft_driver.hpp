@@ -204,6 +204,9 @@ private:
 
   bool accept(raft_ms now, const peer_message& message);
   bool accept(const raft_message& header) const;
+  std::span<const log_entry>
+  without_compacted(raft_append_entries& header,
+                    std::span<const log_entry> entries) const;
   void send(const raft_message& message, raft_effects& out);
   void send_entries(peer_message whole, raft_effects& out);
   void fit_in_flight(std::size_t sent_bytes);

@@ -50,6 +50,20 @@ bool raft_driver::accept(const raft_message& header) const {
   return true;
 }
 
+/// A log sent from its beginning fits any other for the engine, which then
+/// takes entries that it has compacted for new ones. What a snapshot covers is
+/// committed, so every leader has the same.
+std::span<const log_entry>
+raft_driver::without_compacted(raft_append_entries& header,
+                               std::span<const log_entry> entries) const {
+  auto& covered = engine_.trail.snapshot;
+  if (header.prev_log_index > 0 || entries.empty() || covered.index == 0)
+    return entries;
+  header.prev_log_index = covered.index;
+  header.prev_log_term = covered.term;
+  return entries.subspan(std::min<std::size_t>(covered.index, entries.size()));
+}
+
 raft_effects raft_driver::receive(raft_ms now, const peer_message& message) {
   raft_effects out;
   if (!accept(now, message))
@@ -59,9 +73,11 @@ raft_effects raft_driver::receive(raft_ms now, const peer_message& message) {
   raw.server_id = message.from;
   raw.server_address = from.c_str();
   std::vector<raft_entry> entries;
+  std::span<const log_entry> sent = message.entries;
   if (raw.type == RAFT_APPEND_ENTRIES) {
-    if (!message.entries.empty())
-      entries = to_engine(message.entries, raft_malloc(1));
+    sent = without_compacted(raw.append_entries, sent);
+    if (!sent.empty())
+      entries = to_engine(sent, raft_malloc(1));
     raw.append_entries.entries = entries.empty() ? nullptr : entries.data();
     raw.append_entries.n_entries = unsigned(entries.size());
   } else if (raw.type == RAFT_INSTALL_SNAPSHOT) {
@@ -70,7 +86,7 @@ raft_effects raft_driver::receive(raft_ms now, const peer_message& message) {
   }
   auto event = event_at(now, RAFT_RECEIVE);
   event.receive.message = &raw;
-  incoming_ = message.entries;
+  incoming_ = sent;
   incoming_raw_ = entries.data();
   incoming_snapshot_ = message.snapshot;
   auto told = leader_of(message.header);

@@ -72,6 +72,20 @@ TEST_CASE("an id that is in flight twice is settled once an ack, the lowest "
   CHECK(ack() == 0);
 }
 
+TEST_CASE("that an ack has no effect is recorded before it is said") {
+  auto group = group_on(1, {});
+  auto early =
+    group.settle(settle_action::ack, std::array{id(0)}, {}, {}, start, 0);
+  CHECK(early.applied == 0);
+  REQUIRE(early.changes.size() == 1);
+  CHECK(std::get<put_group>(early.changes.front()).row == group.row());
+  std::vector<settle_outcome> outcomes;
+  settle_item item;
+  item.id = id(0);
+  CHECK_FALSE(group.settle({&item, 1}, start, 0, outcomes).nothing());
+  CHECK(outcomes == std::vector{settle_outcome::unknown});
+}
+
 TEST_CASE("a list of ids may hold one twice, for two events in flight") {
   auto group = group_on(2, {});
   group.lease(std::array{one(0, 7), one(1, 7)}, start);

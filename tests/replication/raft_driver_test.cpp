@@ -294,3 +294,27 @@ TEST_CASE("a message that is repeated or overtaken is dropped") {
   message.sequence = 9;
   CHECK(b.receive(5000, message).send.empty());
 }
+
+TEST_CASE("entries that a snapshot covers are not taken for new ones") {
+  auto whole = first_log(three);
+  for (auto* text : {"one", "two", "three"}) {
+    whole.entries.push_back(command(text));
+    whole.entries.back().term = 1;
+  }
+  stored_log log;
+  log.state.term = 1;
+  log.snapshot = std::make_shared<const log_snapshot>(
+    log_snapshot{2, 1, 1, encode_voters(three), {}});
+  log.first = 3;
+  member follower{1, log};
+  peer_message from_the_beginning;
+  from_the_beginning.from = 2;
+  from_the_beginning.to = 1;
+  from_the_beginning.session = from_the_beginning.sequence = 1;
+  from_the_beginning.header.type = RAFT_APPEND_ENTRIES;
+  from_the_beginning.header.append_entries = {0, 2, 0, 0, 4, nullptr, 0};
+  from_the_beginning.entries = whole.entries;
+  follower.perform(follower.driver.receive(1, from_the_beginning));
+  CHECK(follower.driver.last_index() == 4);
+  CHECK(follower.applied == std::vector<std::string>{"two", "three"});
+}

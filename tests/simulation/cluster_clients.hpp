@@ -104,6 +104,7 @@ private:
   struct held {
     position at;
     std::uint64_t number = 0; // in the source
+    std::uint32_t attempt = 0;
   };
 
   partition_id where() const { return world_.placement.home_of(key_.stream); }
@@ -118,7 +119,8 @@ private:
   void take(group_id group, const leased_event& leased, const event& e,
             std::uint64_t asked_at);
   void settle(settle_action action);
-  void settled(const std::vector<uuid>& ids, bool for_good, bool all);
+  void settled(const std::vector<uuid>& ids,
+               const std::vector<std::uint32_t>& attempts, bool for_good);
   void replay();
 
   client_world& world_;

@@ -94,47 +94,54 @@ void group_client::take(group_id group, const leased_event& leased,
     throw violation(about + ": delivered after its ack was answered");
   ++world_.counts.delivered;
   world_.counts.delivered_again += leased.attempt > 1;
-  in_hand_[e.id] = {leased.at, number};
+  in_hand_[e.id] = {leased.at, number, leased.attempt};
 }
 
 void group_client::settle(settle_action action) {
   std::vector<uuid> ids;
+  std::vector<std::uint32_t> attempts;
   for (auto& [id, what] : in_hand_)
-    if (world_.calm || world_.one_in(2))
+    if (world_.calm || world_.one_in(2)) {
       ids.push_back(id);
+      attempts.push_back(what.attempt);
+    }
   if (ids.empty())
     return;
   std::optional<std::uint64_t> delay;
   if (action == settle_action::retry && world_.one_in(2))
     delay = world_.random() % 800;
   bool for_good = action == settle_action::ack || action == settle_action::skip;
-  ask([this, action, ids, delay, for_good](auto& home, auto& core) {
+  ask([=, this](auto& home, auto& core) {
     auto todo =
       core.settle(action, ids, "asked", delay, home.now, world_.random());
     bool all = todo.applied == ids.size();
     home.perform(key_, std::move(todo),
-                 [this, ids, for_good, all] { settled(ids, for_good, all); });
+                 [=, this] { settled(ids, attempts, for_good && all); });
   });
 }
 
-/// Of some that had no effect nobody knows which.
-void group_client::settled(const std::vector<uuid>& ids, bool for_good,
-                           bool all) {
+/// `for_good`: all of them. Of some that had no effect nobody knows which.
+void group_client::settled(const std::vector<uuid>& ids,
+                           const std::vector<std::uint32_t>& attempts,
+                           bool for_good) {
   if (world_.lost())
     return; // asked again, as long as they are in hand
   ++moments_;
-  for (auto& id : ids) {
-    auto what = in_hand_.extract(id);
-    if (what.empty())
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    auto found = in_hand_.find(ids[i]);
+    if (found == in_hand_.end())
       continue;
-    auto& [at, number] = what.mapped();
+    auto [at, number, attempt] = found->second;
+    if (attempt != attempts[i] && !for_good)
+      continue; // a late answer: meanwhile it was delivered again
+    in_hand_.erase(found);
     auto& rows = world_.log.rows(where());
     auto* run = rows.run_of(rows.groups.at(key_).id, at.in, at.number);
     if (run && run->state == run_state::leased
         && delivered_.contains({at, run->attempt}))
       throw violation(key_.group + " event " + std::to_string(number)
                       + ": it was settled, and its lease goes on");
-    if (!for_good || !all)
+    if (!for_good)
       continue;
     if (!world_.log.settled(where(), key_, at))
       throw violation(key_.group + " event " + std::to_string(number)
