@@ -52,7 +52,11 @@ struct database_options {
   std::filesystem::path folder;
   /// Address space, not disk or memory: large is free, and it is the only bound
   /// that LMDB itself puts on the file.
+#ifdef __SANITIZE_THREAD__ // which leaves no room for two of them
+  std::size_t map_bytes_max = std::size_t{1} << 34;
+#else
   std::size_t map_bytes_max = std::size_t{1} << 40;
+#endif
   unsigned readers_max = 512; // read transactions open at the same time
   bool read_only = false;     // for `check` and `compact`
 };

@@ -64,13 +64,14 @@ public:
     done_ -= count;
   }
 
-  std::string found;
-  std::optional<log_disk> disk;
-
 private:
-  std::mutex mutex_;
+  std::mutex mutex_; // these outlive the disk's thread
   std::condition_variable changed_;
   std::size_t done_ = 0;
+
+public:
+  std::string found;
+  std::optional<log_disk> disk;
 };
 
 } // namespace
