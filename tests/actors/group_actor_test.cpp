@@ -217,6 +217,18 @@ TEST_CASE("an ack is answered only when it is on disk") {
   CHECK(self->mailbox().size() == 2);
 }
 
+TEST_CASE("who can record no more does not say that an ack had no effect") {
+  one_group g;
+  g.log->at_once = false;
+  asked<settle_reply> ack{
+    *g.vt, g.partition_of(stream), settle_atom_v,
+    settle_request{
+      {stream, group}, settle_action::ack, {world::id(0)}, {}, {}}};
+  CHECK(!ack.answer());
+  g.log->fail(errc::unavailable); // as when another node leads
+  CHECK(ack.answer()->error() == errc::unavailable);
+}
+
 TEST_CASE(
   "after a failed flush nobody is told that it was done, nor that it was not") {
   one_group g;
