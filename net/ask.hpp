@@ -38,6 +38,20 @@ inline caf::behavior asker_behavior(caf::event_based_actor* self) {
   return {[self](const question_ptr& q) { q->put(self); }};
 }
 
+/// What an asker passes on without waiting for an answer.
+template <class Handle, class... Ts>
+struct typed_statement : question {
+  typed_statement(Handle handle, Ts&&... xs)
+      : to(std::move(handle)), args(std::move(xs)...) {}
+
+  void put(caf::event_based_actor* self) override {
+    std::apply([&](Ts&... xs) { self->send(to, std::move(xs)...); }, args);
+  }
+
+  Handle to;
+  std::tuple<Ts...> args;
+};
+
 /// One allocation for all that a request needs until it is answered.
 template <class T, class Executor, class Handle, class Then, class... Ts>
 struct typed_question : question,
@@ -95,6 +109,16 @@ void ask(const caf::actor& asker, Executor executor, Handle to, Then then,
   caf::anon_send(asker, question_ptr{std::make_shared<asked>(
                           std::move(executor), std::move(to), std::move(then),
                           std::move(xs)...)});
+}
+
+/// Sends without wanting an answer, later than all that this asker was asked
+/// for before: sent directly, a cancel could overtake what it cancels, which
+/// would then wait for nobody.
+template <class Handle, class... Ts>
+void tell(const caf::actor& asker, Handle to, Ts... xs) {
+  using told = typed_statement<Handle, Ts...>;
+  caf::anon_send(asker, question_ptr{std::make_shared<told>(std::move(to),
+                                                            std::move(xs)...)});
 }
 
 } // namespace callboard

@@ -76,7 +76,8 @@ void poll_for(const consumer_ref& who, const barco_ptr& services,
     return exchange.answer(barco_refusal(wait.error()));
   poll_request what{who, *wait, next_session()};
   auto leave = [services, key = who.key, session = what.session] {
-    caf::anon_send(services->members, cancel_atom_v, key, session);
+    tell(services->broker->asker, services->members, cancel_atom_v, key,
+         session);
   };
   exchange.on_gone(leave); // what nobody receives must not count as received
   if (wait->count() > 0) {

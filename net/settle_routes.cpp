@@ -83,7 +83,8 @@ std::shared_ptr<bool> watch_waiter(const services_ptr& services,
   what.next->session = session;
   auto leave = [services, key = what.key, session, left] {
     *left = true;
-    caf::anon_send(services->home_of(key.stream), cancel_atom_v, key, session);
+    tell(services->asker, services->home_of(key.stream), cancel_atom_v, key,
+         session);
   };
   exchange.extend_deadline(what.next->wait);
   exchange.on_gone(leave);

@@ -6,8 +6,6 @@
 #include "net/eventstore_request.hpp"
 #include "net/eventstore_services.hpp"
 
-#include <caf/send.hpp>
-
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -35,9 +33,9 @@ start_waiting(const services_ptr& services, const http_exchange& exchange,
                                 stream == all_stream
                                   ? services->partitions->partitions
                                   : std::vector{services->home_of(stream)});
-  auto leave = [poll] {
+  auto leave = [poll, asker = services->asker] {
     poll->left = true;
-    caf::anon_send(poll->session, cancel_atom_v);
+    tell(asker, poll->session, cancel_atom_v);
   };
   exchange.extend_deadline(wait);
   exchange.on_gone(leave);

@@ -45,15 +45,19 @@ public:
   using answer_collector::answer_collector;
 
   void on_stopping(std::uint64_t, std::function<void()> stopping) override {
+    if (stopped_)
+      return boost::asio::post(executor(), std::move(stopping));
     stopping_ = std::move(stopping);
   }
 
   void stop() {
+    stopped_ = true;
     if (auto stopping = std::exchange(stopping_, nullptr))
       stopping();
   }
 
 private:
+  bool stopped_ = false;
   std::function<void()> stopping_;
 };
 

@@ -1,0 +1,52 @@
+// Who asks to wait while the server stops already: the cancel follows at once,
+// before any actor had a turn.
+#include "tests/support/consumer_fixture.hpp"
+#include "tests/support/dialect_fixture.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace callboard;
+using namespace callboard::test;
+using nlohmann::json;
+
+TEST_CASE("a stop answers who begins to wait while it is under way") {
+  dialect_fixture f;
+  f.call(http_verb::put, "/subscriptions/s/g",
+         {{"Content-Type", "application/json"}}, "{}");
+  f.publish("s");
+  auto got = f.fetch("/subscriptions/s/g")["entries"][0]["eventId"];
+  auto check = [&](http_verb verb, std::string_view target, const headers& more,
+                   std::string body = {}) {
+    auto waiting =
+      f.begin_as("admin; $admins", verb, target, more, std::move(body));
+    CHECK(f.answer_to(waiting));
+  };
+  f.client->stop();
+  auto running = f.w.vt->sys.registry().running();
+  SECTION("for a group") {
+    check(http_verb::get, "/subscriptions/s/g/1",
+          {{"Accept", "application/vnd.eventstore.competingatom+json"},
+           {"ES-LongPoll", "60"}});
+  }
+  SECTION("for what comes next, and settles") {
+    json body{{"ack", {got}}, {"next", {{"count", 5}, {"wait", "20s"}}}};
+    check(http_verb::post, "/subscriptions/s/g/settle",
+          {{"Content-Type", "application/json"}}, body.dump());
+  }
+  SECTION("for an event of a stream") {
+    check(http_verb::get, "/streams/s/1/forward/5",
+          {{"Accept", "application/json"}, {"ES-LongPoll", "60"}});
+  }
+  CHECK(f.w.vt->sys.registry().running() == running);
+}
+
+TEST_CASE(
+  "a stop answers a consumer that begins to poll while it is under way") {
+  consumer_fixture f;
+  f.join("consumerId=c1&topic=t");
+  f.first->stop();
+  auto number =
+    f.begin(f.first, "/v1/consumer/poll?consumerId=c1",
+            {{"Accept", "application/json"}, {"Prefer", "wait=20"}});
+  CHECK(f.first->answer_to(number));
+}
