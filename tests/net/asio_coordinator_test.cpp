@@ -1,0 +1,51 @@
+// On which thread an actor has its turn.
+#include "net/asio_coordinator.hpp"
+
+#include <boost/asio/post.hpp>
+#include <caf/actor_system.hpp>
+#include <caf/event_based_actor.hpp>
+#include <caf/send.hpp>
+#include <catch2/catch_test_macros.hpp>
+
+#include <functional>
+#include <future>
+#include <memory>
+
+using namespace callboard;
+
+namespace {
+
+struct two_workers : caf::actor_system_config {
+  two_workers() { asio_coordinator::install(*this, 2); }
+};
+
+} // namespace
+
+TEST_CASE("an actor begins on its sender's thread, or where actors ran last") {
+  two_workers config;
+  caf::actor_system sys{config};
+  auto& io = asio_coordinator::of(sys);
+  // A new actor each time: one that is not done yet would go on where it is.
+  auto ran_after = [&](const std::function<void(std::function<void()>)>& on) {
+    auto ran = std::make_shared<std::promise<io_worker*>>();
+    auto where = ran->get_future();
+    auto actor = sys.spawn<caf::lazy_init>([ran](caf::event_based_actor* self) {
+      return caf::behavior{[self, ran](int) {
+        ran->set_value(io_worker::current());
+        self->quit();
+      }};
+    });
+    on([actor] { caf::anon_send(actor, 1); });
+    return where.get();
+  };
+  auto from_outside = [](const std::function<void()>& send) { send(); };
+  for (std::size_t worker : {1, 0, 1}) {
+    auto there = ran_after([&](const std::function<void()>& send) {
+      boost::asio::post(io.context(worker), send);
+    });
+    REQUIRE(there != nullptr);
+    CHECK(&there->context() == &io.context(worker));
+    CHECK(ran_after(from_outside) == there);
+    CHECK(ran_after(from_outside) == there);
+  }
+}
