@@ -42,6 +42,8 @@ public:
   }
 
   void on_stopping(std::uint64_t, std::function<void()> stopping) override {
+    if (stopped_)
+      return boost::asio::post(executor(), std::move(stopping));
     stopping_ = std::move(stopping);
   }
 
@@ -89,8 +91,9 @@ public:
       gone();
   }
 
-  /// As if the server began to stop.
+  /// As if the server began to stop: who asks later is told so at once.
   void stop() {
+    stopped_ = true;
     if (auto stopping = std::exchange(stopping_, nullptr))
       stopping();
   }
@@ -106,6 +109,7 @@ private:
   std::vector<std::optional<entry>> answers_;
   std::function<void()> gone_;
   std::function<void()> stopping_;
+  bool stopped_ = false;
   std::chrono::milliseconds extended_{0};
 };
 

@@ -68,10 +68,10 @@ public:
   void serve(http_handler by) { serve_ = std::move(by); }
 
   /// Requests of one TCP connection share a client.
-  using connection = std::shared_ptr<stoppable_client>;
+  using connection = std::shared_ptr<answer_collector>;
 
   connection connect() {
-    return std::make_shared<stoppable_client>(es.context);
+    return std::make_shared<answer_collector>(es.context);
   }
 
   std::uint64_t begin(http_verb verb, std::string_view target,

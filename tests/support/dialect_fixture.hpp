@@ -39,28 +39,6 @@ struct seen_answer {
   }
 };
 
-/// A client whose server can begin to stop.
-class stoppable_client : public answer_collector {
-public:
-  using answer_collector::answer_collector;
-
-  void on_stopping(std::uint64_t, std::function<void()> stopping) override {
-    if (stopped_)
-      return boost::asio::post(executor(), std::move(stopping));
-    stopping_ = std::move(stopping);
-  }
-
-  void stop() {
-    stopped_ = true;
-    if (auto stopping = std::exchange(stopping_, nullptr))
-      stopping();
-  }
-
-private:
-  bool stopped_ = false;
-  std::function<void()> stopping_;
-};
-
 using headers = std::vector<std::pair<std::string, std::string>>;
 
 /// Whoever sends `ES-TrustedAuth` is believed: `admin; $admins` by default, for
@@ -196,8 +174,8 @@ public:
   bool names_for_anonymous = false;
   world w;
   boost::asio::io_context context{1};
-  std::shared_ptr<stoppable_client> client =
-    std::make_shared<stoppable_client>(context);
+  std::shared_ptr<answer_collector> client =
+    std::make_shared<answer_collector>(context);
 
 private:
   caf::actor asker_;

@@ -18,9 +18,9 @@ struct pushed_event {
   std::string data;
 };
 
-class pushed_client : public stoppable_client {
+class pushed_client : public answer_collector {
 public:
-  using stoppable_client::stoppable_client;
+  using answer_collector::answer_collector;
 
   bool begin_stream(std::uint64_t, http_answer, std::string_view) override {
     return true;
