@@ -25,7 +25,7 @@ class StopTest(ProcessCase):
         return [
             (port, "GET", "/subscriptions/s/g/1", {"Accept": GROUP_FEED, "ES-LongPoll": "30"}, b""),
             (port, "POST", "/subscriptions/s/g/settle", json_body, following),
-            (port, "GET", "/streams/s/999999/forward/5", {"Accept": STREAM_FEED, "ES-LongPoll": "30"}, b""),
+            (port, "GET", "/streams/other/999999/forward/5", {"Accept": STREAM_FEED, "ES-LongPoll": "30"}, b""),
             (port, "GET", "/subscriptions/s/pushed/events", {"Accept": "text/event-stream"}, b""),
             (consumer_port, "POST", f"/v1/consumer/poll?consumerId={name}&group=g&topic=t",
              {"Prefer": "wait=30", "Content-Length": "0"}, b""),
@@ -83,7 +83,7 @@ class StopTest(ProcessCase):
             broker.start()
         served = {path for path, status in self.statuses if status < 300}
         self.assertLessEqual({"/subscriptions/s/g/1", "/subscriptions/s/g/settle", "/subscriptions/s/pushed/events",
-                              "/v1/consumer/poll"}, served, self.statuses)
+                              "/streams/other/999999/forward/5", "/v1/consumer/poll"}, served, self.statuses)
 
 
 if __name__ == "__main__":
