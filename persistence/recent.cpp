@@ -73,6 +73,7 @@ void recent::apply(partition_id p, log_index index, const record& what,
   for (auto& row : rows)
     active_.rows[std::size_t(row.where)].insert_or_assign(std::move(row.key),
                                                           std::move(row.value));
+  changed_streams_ = active_.rows[std::size_t(table::streams)].size();
   for (auto& one : what.changes)
     if (auto* stream = std::get_if<put_stream>(&one);
         stream != nullptr && stream->row.first_live.value > 0)
@@ -210,8 +211,10 @@ wall_time recent::applied_at() const {
 
 std::shared_ptr<const generation> recent::freeze() {
   std::lock_guard lock{mutex_};
-  if (!frozen_ && !active_.empty())
+  if (!frozen_ && !active_.empty()) {
     frozen_ = std::make_shared<generation>(std::exchange(active_, {}));
+    changed_streams_ = 0;
+  }
   return frozen_;
 }
 

@@ -100,6 +100,9 @@ public:
   /// Bytes applied and not flushed; any thread, no lock.
   std::size_t unflushed_bytes() const noexcept { return unflushed_; }
 
+  /// Streams that changed since the last `freeze`; any thread, no lock.
+  std::size_t changed_streams() const noexcept { return changed_streams_; }
+
   /// For the flusher: what was applied since the last `freeze` is read-only now
   /// and stays visible until `flushed`. The same one again after a failure.
   std::shared_ptr<const generation> freeze();
@@ -134,6 +137,7 @@ private:
   log_index applied_;
   wall_time applied_at_;
   std::atomic<std::size_t> unflushed_{0};
+  std::atomic<std::size_t> changed_streams_{0};
 };
 
 } // namespace callboard

@@ -15,8 +15,21 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 
 namespace callboard {
+
+namespace {
+
+constexpr std::size_t small_flush_bytes = std::size_t{512} << 10;
+constexpr std::size_t flush_bytes_per_stream = std::size_t{16} << 10;
+
+// A flush that took longer is followed by so many times its duration without
+// one: a slow disk is the log's for the most part.
+constexpr auto quick_flush = std::chrono::milliseconds{10};
+constexpr int flush_rest = 3;
+
+} // namespace
 
 result<void> store::impl::begin() {
   if (auto done = prepare_format(db); !done)
@@ -129,20 +142,55 @@ void store::impl::take_over_doubtful() {
   }
 }
 
+std::size_t store::impl::unflushed_bytes() const noexcept {
+  std::size_t bytes = 0;
+  for (auto& one : memory)
+    bytes += one->unflushed_bytes();
+  return bytes;
+}
+
+/// A small flush holds up the log's for a moment only, a large one for as long
+/// as its pages take. But each writes a page of every stream that changed, so
+/// with many of them it waits until that is worth it.
+bool store::impl::worth_flushing() const noexcept {
+  auto most = options.flush_bytes;
+  auto worth = most;
+  if (!resting) {
+    std::size_t streams = 0;
+    for (auto& one : memory)
+      streams += one->changed_streams();
+    worth = std::min(
+      most, std::max(small_flush_bytes, streams * flush_bytes_per_stream));
+  }
+  return unflushed_bytes() >= worth;
+}
+
 void store::impl::run() {
+  using clock = std::chrono::steady_clock;
   std::unique_lock lock{mutex};
-  while (!stopping) {
-    wake.wait_for(lock, limits::flush_interval, [this] {
-      std::size_t bytes = 0;
-      for (auto& one : memory)
-        bytes += one->unflushed_bytes();
-      return stopping || bytes >= options.flush_bytes;
-    });
+  auto wait_until = [&](clock::time_point end) {
+    woken = false;
+    wake.wait_until(lock, end, [this] { return stopping || worth_flushing(); });
+  };
+  auto begun = clock::now();
+  clock::duration rest{};
+  for (auto mapped = begun;;) {
+    resting = true;
+    wait_until(begun + rest);
+    resting = false;
+    wait_until(begun + limits::flush_interval);
     if (stopping)
       return;
     lock.unlock();
-    [[maybe_unused]] auto done = flush_once(); // `refusal` tells of failures
-    {
+    auto started = clock::now();
+    auto done = flush_once(); // `refusal` tells of failures
+    begun = clock::now();
+    auto spent = begun - started;
+    rest = !done                  ? limits::flush_interval
+           : spent <= quick_flush ? clock::duration{}
+                                  : spent * flush_rest;
+    if (begun - mapped >= limits::flush_interval) {
+      mapped = begun;
       std::shared_lock open{gate};
       bound_mapped_pages(options.folder / "data.mdb", limits::mapped_bytes_max);
     }
@@ -199,19 +247,19 @@ wall_time store::last_time() const {
 void store::apply(partition_id p, log_index index, const record& what,
                   std::size_t bytes) {
   impl_->of(p).apply(p, index, what, bytes);
+  bool wakes = false;
   {
     std::lock_guard lock{impl_->mutex};
     impl_->used[p.value].raise(what);
+    wakes = !impl_->woken && impl_->worth_flushing();
+    impl_->woken = impl_->woken || wakes;
   }
-  if (impl_->of(p).unflushed_bytes() >= impl_->options.flush_bytes / 2)
+  if (wakes)
     impl_->wake.notify_one();
 }
 
 std::size_t store::unflushed_bytes() const noexcept {
-  std::size_t bytes = 0;
-  for (auto& one : impl_->memory)
-    bytes += one->unflushed_bytes();
-  return bytes;
+  return impl_->unflushed_bytes();
 }
 
 errc store::refusal() const noexcept {

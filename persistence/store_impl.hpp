@@ -45,6 +45,8 @@ struct store::impl {
   errc true_cause(errc why) const;
   void take_over_doubtful();
   void run();
+  std::size_t unflushed_bytes() const noexcept;
+  bool worth_flushing() const noexcept;
 
   store_options options;
 
@@ -59,6 +61,8 @@ struct store::impl {
 
   mutable std::mutex mutex; // what follows
   std::condition_variable wake;
+  bool woken = false;   // once for all that is applied before it looks
+  bool resting = false; // for a while after a flush only a full memory counts
   std::vector<applied_row> flushed; // by partition number
   std::vector<order_sweep> sweeps;
   std::vector<used_ids> used;

@@ -63,7 +63,7 @@ inline constexpr std::size_t wal_file_bytes = std::size_t{64} << 20;
 /// room for settling and deleting when the disk is full.
 inline constexpr std::size_t wal_spares = 2;
 
-/// The flusher moves what was applied into LMDB at the first of these.
+/// The flusher moves what was applied into LMDB at these at the latest.
 inline constexpr std::chrono::milliseconds flush_interval = 200ms;
 inline constexpr std::size_t flush_bytes = std::size_t{16} << 20;
 
