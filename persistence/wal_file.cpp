@@ -7,11 +7,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <bit>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <new>
 #include <utility>
 
 namespace callboard {
+
+namespace {
+
+// What every device and file system takes: a multiple of their own blocks.
+constexpr std::size_t block_bytes = 4096;
+
+} // namespace
 
 namespace wal_format {
 
@@ -134,13 +145,21 @@ result<void> sync_folder(const std::filesystem::path& folder) {
   return good ? result<void>{} : errc::storage_failed;
 }
 
-wal_file::wal_file(wal_file&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), size_(other.size_), at_(other.at_) {}
+void wal_file::freed::operator()(char* memory) const noexcept {
+  std::free(memory);
+}
+
+wal_file::wal_file(wal_file&& other) noexcept {
+  *this = std::move(other);
+}
 
 wal_file& wal_file::operator=(wal_file&& other) noexcept {
   std::swap(fd_, other.fd_);
   std::swap(size_, other.size_);
   std::swap(at_, other.at_);
+  std::swap(direct_, other.direct_);
+  std::swap(blocks_, other.blocks_);
+  std::swap(blocks_size_, other.blocks_size_);
   return *this;
 }
 
@@ -179,22 +198,61 @@ result<wal_file> wal_file::open(const std::filesystem::path& path) {
   struct stat info{};
   if (fd < 0 || ::fstat(fd, &info) != 0)
     return storage_error(errno);
-  return wal_file{fd, std::size_t(info.st_size)};
+  wal_file file{fd, std::size_t(info.st_size)};
+  file.direct_ =
+    file.size_ % block_bytes == 0 && ::fcntl(fd, F_SETFL, O_DIRECT) == 0;
+  return file;
 }
 
 result<void> wal_file::write(std::string_view bytes) {
+  auto before = direct_ ? at_ % block_bytes : 0;
+  auto written = write_all(direct_ ? as_blocks(bytes) : bytes, at_ - before);
+  if (!written)
+    return written;
+  if (::fdatasync(fd_) != 0)
+    return storage_error(errno);
+  at_ += bytes.size();
+  if (direct_) // the next write begins with the last block
+    std::memmove(blocks_.get(),
+                 blocks_.get()
+                   + (before + bytes.size()) / block_bytes * block_bytes,
+                 at_ % block_bytes);
+  return {};
+}
+
+/// The bytes of the first block that are there already, these, and zeros.
+std::string_view wal_file::as_blocks(std::string_view bytes) {
+  auto before = at_ % block_bytes;
+  auto used = before + bytes.size();
+  auto whole = (used + block_bytes - 1) / block_bytes * block_bytes;
+  if (whole > blocks_size_) {
+    auto size = std::bit_ceil(whole);
+    std::unique_ptr<char, freed> larger{
+      static_cast<char*>(std::aligned_alloc(block_bytes, size))};
+    if (!larger)
+      throw std::bad_alloc{};
+    std::copy_n(blocks_.get(), before, larger.get());
+    blocks_ = std::move(larger);
+    blocks_size_ = size;
+  }
+  std::copy(bytes.begin(), bytes.end(), blocks_.get() + before);
+  std::fill(blocks_.get() + used, blocks_.get() + whole, '\0');
+  return {blocks_.get(), whole};
+}
+
+result<void> wal_file::write_all(std::string_view bytes, std::size_t at) {
   for (std::size_t done = 0; done < bytes.size();) {
-    auto n = ::pwrite(fd_, bytes.data() + done, bytes.size() - done,
-                      off_t(at_ + done));
+    auto n =
+      ::pwrite(fd_, bytes.data() + done, bytes.size() - done, off_t(at + done));
     if (n < 0 && errno == EINTR)
       continue;
+    if (n < 0 && errno == EINVAL && std::exchange(direct_, false)
+        && ::fcntl(fd_, F_SETFL, 0) == 0)
+      continue; // a file system that promised more than it can
     if (n <= 0)
       return storage_error(n < 0 ? errno : ENOSPC);
     done += std::size_t(n);
   }
-  if (::fdatasync(fd_) != 0)
-    return storage_error(errno);
-  at_ += bytes.size();
   return {};
 }
 

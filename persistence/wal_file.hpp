@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -70,7 +71,9 @@ result<std::vector<entry_view>> read_entries(std::string_view entries);
 
 } // namespace wal_format
 
-/// An open wal file that is written to. Move-only.
+/// An open wal file that is written to, past the page cache where the file
+/// system can do that: what is flushed at once need not be copied there first.
+/// Move-only.
 class wal_file {
 public:
   /// Makes a file of `bytes` zeros, flushed. Errors: storage_full,
@@ -95,11 +98,21 @@ public:
   ~wal_file();
 
 private:
+  struct freed {
+    void operator()(char* memory) const noexcept;
+  };
+
   wal_file(int fd, std::size_t size) : fd_(fd), size_(size) {}
+
+  std::string_view as_blocks(std::string_view bytes);
+  result<void> write_all(std::string_view bytes, std::size_t at);
 
   int fd_ = -1;
   std::size_t size_ = 0;
   std::size_t at_ = 0;
+  bool direct_ = false;
+  std::unique_ptr<char, freed> blocks_; // begins with the last one written
+  std::size_t blocks_size_ = 0;
 };
 
 /// Makes what was written to a file durable. Errors: storage_full,

@@ -107,6 +107,25 @@ TEST_CASE("what was appended is read back in order") {
   CHECK(open_wal(folder.path).seen == said);
 }
 
+TEST_CASE("entries of any size come back, in whole blocks or not") {
+  // Only files of whole blocks are written past the page cache.
+  for (std::size_t file_bytes : {1U << 16, (1U << 16) - 8}) {
+    temporary_folder folder;
+    entries said;
+    std::mt19937 random{7};
+    {
+      auto log = open_wal(folder.path, file_bytes);
+      for (std::uint64_t i = 1; i <= 300; ++i) {
+        auto size = i % 10 == 0 ? 4072 - random() % 100 : random() % 9000;
+        std::string body(size, char('a' + i % 26));
+        append(**log.log, {entry(i, body)});
+        said.push_back({0, i, body});
+      }
+    }
+    CHECK(open_wal(folder.path, file_bytes).seen == said);
+  }
+}
+
 TEST_CASE("writing goes on after a restart, and after another") {
   temporary_folder folder;
   for (std::uint64_t i = 1; i <= 5; ++i) {
