@@ -15,11 +15,19 @@ namespace {
 
 constexpr auto probe_interval = 200ms;
 
+// When an io thread writes itself, though its connections wait meanwhile: after
+// so many quick flushes in a row, of a few entries each, during which nothing
+// else came.
+constexpr unsigned calm_flushes = 8;
+constexpr std::size_t few_entries = 2;
+
 } // namespace
 
 wal_journal::wal_journal(std::unique_ptr<wal> log, std::vector<log_index> last,
-                         journal_events events)
-    : log_(std::move(log)), events_(std::move(events)), last_(std::move(last)),
+                         journal_events events,
+                         std::chrono::microseconds quick_flush)
+    : log_(std::move(log)), events_(std::move(events)),
+      quick_flush_(quick_flush), last_(std::move(last)),
       thread_([this] { run(); }) {}
 
 wal_journal::~wal_journal() {
@@ -32,7 +40,7 @@ void wal_journal::stop() {
     if (std::exchange(stopping_, true))
       return;
   }
-  wake();
+  wake_.notify_one();
   thread_.join();
 }
 
@@ -45,7 +53,25 @@ void wal_journal::append(journal_entry entry) {
     queue_.push_back(std::move(entry));
   }
   if (was_empty && !(events_.wakes_later && events_.wakes_later()))
-    wake();
+    wake_.notify_one(); // this thread may not wait for the disk
+}
+
+void wal_journal::wake() {
+  std::unique_lock lock{mutex_};
+  if (writing_)
+    return; // who writes looks again
+  if (few_wait()) {
+    write_waiting(lock);
+    if (!stopping_ && queue_.empty() && refusal_ == errc::none)
+      return;
+  }
+  lock.unlock();
+  wake_.notify_one();
+}
+
+bool wal_journal::few_wait() const noexcept {
+  return calm_ >= calm_flushes && !queue_.empty()
+         && queue_.size() <= few_entries && refusal_ == errc::none;
 }
 
 journal_counts wal_journal::counts() const noexcept {
@@ -60,22 +86,30 @@ errc wal_journal::publishing_refusal() const noexcept {
 
 void wal_journal::run() {
   std::unique_lock lock{mutex_};
+  auto ready = [this] { return !writing_ && (stopping_ || !queue_.empty()); };
   for (;;) {
-    if (refusal_ == errc::none)
-      wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-    else
-      wake_.wait_for(lock, probe_interval,
-                     [this] { return stopping_ || !queue_.empty(); });
+    wake_.wait(lock, [&] { return ready() || refusal_ != errc::none; });
+    if (refusal_ != errc::none)
+      wake_.wait_for(lock, probe_interval, ready);
+    if (writing_)
+      continue;
     if (queue_.empty() && stopping_)
       return;
-    auto entries = take();
-    lock.unlock();
-    if (entries.empty())
-      probe();
-    else
-      write(std::move(entries));
-    lock.lock();
+    write_waiting(lock);
   }
+}
+
+/// With the lock, which it gives up meanwhile; nobody else may be writing.
+void wal_journal::write_waiting(std::unique_lock<std::mutex>& lock) {
+  auto entries = take();
+  writing_ = true;
+  lock.unlock();
+  if (entries.empty())
+    probe();
+  else
+    write(std::move(entries));
+  lock.lock();
+  writing_ = false;
 }
 
 std::vector<journal_entry> wal_journal::take() {
@@ -117,6 +151,12 @@ void wal_journal::write(std::vector<journal_entry> entries) {
   auto done = log_->append(entries);
   auto spent = std::chrono::steady_clock::now() - started;
   waiting_ -= bytes;
+  {
+    std::lock_guard lock{mutex_};
+    bool calm = done && entries.size() <= few_entries && spent <= quick_flush_
+                && queue_.empty();
+    calm_ = calm ? calm_ + 1 : 0;
+  }
   if (!done) {
     ++counts_.failures;
     refusal_ = done.error();

@@ -5,6 +5,7 @@
 #include "persistence/wal.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <map>
@@ -25,16 +26,23 @@ namespace callboard {
 class wal_journal : public journal {
 public:
   /// `last`: the index of each partition's last entry that is on disk.
-  /// `events` may be called as soon as something is appended.
+  /// `events` may be called as soon as something is appended. `quick_flush`:
+  /// the longest that who calls `wake` may be kept waiting (an earlier flush
+  /// tells).
   wal_journal(std::unique_ptr<wal> log, std::vector<log_index> last,
-              journal_events events);
+              journal_events events,
+              std::chrono::microseconds quick_flush = std::chrono::microseconds{
+                500});
 
   ~wal_journal() override; // stops
 
   void append(journal_entry entry) override;
 
-  /// Lets the journal take what was appended: see `journal_events`. Any thread.
-  void wake() { wake_.notify_one(); }
+  /// Lets the journal take what was appended: see `journal_events`. Any thread,
+  /// which may write and flush it itself, and call `events`, when little is
+  /// going on and the disk is quick: waking another thread and being woken by
+  /// it then takes as long as a flush.
+  void wake();
 
   errc refusal() const noexcept override { return refusal_; }
 
@@ -62,13 +70,16 @@ private:
   };
 
   void run();
+  bool few_wait() const noexcept;
+  void write_waiting(std::unique_lock<std::mutex>& lock);
   std::vector<journal_entry> take();
   void write(std::vector<journal_entry> entries);
   void probe();
 
   std::unique_ptr<wal> log_;
   journal_events events_;
-  std::vector<log_index> last_; // flushed; the thread's own
+  std::chrono::microseconds quick_flush_;
+  std::vector<log_index> last_; // flushed; whose turn it is to write has it
   std::atomic<std::size_t> waiting_{0};
   std::atomic<errc> refusal_{errc::none};
   std::atomic<errc> no_spare_{errc::none};
@@ -77,6 +88,8 @@ private:
   std::mutex mutex_; // what follows
   std::condition_variable wake_;
   std::vector<journal_entry> queue_;
+  bool writing_ = false;
+  unsigned calm_ = 0; // flushes in a row that were small, quick and alone
   bool stopping_ = false;
   std::thread thread_;
 };

@@ -4,13 +4,17 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
 #include <mutex>
 #include <optional>
+#include <random>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <vector>
 
 using namespace callboard;
@@ -95,6 +99,79 @@ TEST_CASE("many entries share few flushes, and all are on disk in order") {
   new_wal(folder.path, &seen);
   REQUIRE(seen.size() == 5000);
   CHECK(std::is_sorted(seen.begin(), seen.end()));
+}
+
+TEST_CASE("who wakes a journal writes itself while little is going on") {
+  temporary_folder folder;
+  std::vector<std::uint64_t> seen;
+  {
+    listener told;
+    std::atomic<int> here{0};
+    auto events = told.events();
+    events.flushed = [&, tell = events.flushed,
+                      self = std::this_thread::get_id()](partition_id p,
+                                                         log_index index) {
+      here += std::this_thread::get_id() == self;
+      tell(p, index);
+    };
+    events.wakes_later = [] { return true; };
+    wal_journal log{new_wal(folder.path), {{0}}, events, 1h};
+    std::uint64_t index = 0;
+    auto append = [&](int count) {
+      for (int i = 0; i < count; ++i)
+        log.append({{0}, {++index}, 1, "body"});
+      auto before = here.load();
+      log.wake();
+      CHECK(told.wait_flushed({0}, {index}));
+      std::this_thread::yield(); // so that who wrote comes to its end
+      return here > before;
+    };
+    auto deadline = std::chrono::steady_clock::now() + 10s;
+    while (!append(1) && std::chrono::steady_clock::now() < deadline)
+      ;
+    CHECK(append(2));
+    CHECK(!append(3)); // others of this thread would wait for it
+    CHECK(!append(1)); // it has to be calm for a while again
+    CHECK(log.counts().entries == index);
+  }
+  new_wal(folder.path, &seen);
+  CHECK(std::is_sorted(seen.begin(), seen.end()));
+  CHECK(seen.size() == seen.back());
+}
+
+TEST_CASE("whoever writes, nothing is lost or written twice") {
+  temporary_folder folder;
+  listener told;
+  constexpr std::uint64_t each = 2000;
+  std::atomic<int> lost{0};
+  {
+    auto events = told.events();
+    events.wakes_later = [] { return true; };
+    wal_journal log{new_wal(folder.path), {{0}, {0}, {0}}, events, 1h};
+    std::vector<std::thread> threads;
+    for (std::uint64_t p = 0; p < 3; ++p)
+      threads.emplace_back([&, p] {
+        std::mt19937 random{unsigned(p)};
+        for (std::uint64_t i = 1; i <= each;) {
+          auto end = std::min(each, i + random() % 4);
+          for (; i <= end; ++i)
+            log.append({{p}, {i}, 1, "body"});
+          log.wake();
+          if (random() % 8 == 0) // others are alone for a while
+            lost += !told.wait_flushed({p}, {end});
+        }
+      });
+    for (auto& one : threads)
+      one.join();
+    CHECK(lost == 0);
+    for (std::uint64_t p = 0; p < 3; ++p)
+      CHECK(told.wait_flushed({p}, {each}));
+    CHECK(log.counts().entries == 3 * each);
+    CHECK(log.waiting_bytes() == 0);
+  }
+  std::vector<std::uint64_t> seen;
+  new_wal(folder.path, &seen);
+  CHECK(seen.size() == 3 * each);
 }
 
 TEST_CASE("what waits when the journal ends is written") {
