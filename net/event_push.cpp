@@ -277,7 +277,9 @@ void push_session::go_on(std::chrono::milliseconds wait) {
 
 void push_session::fail(const http_answer& answer) {
   over_ = true;
-  stream_->write("event: problem\n" + data_lines(answer.body) + "\n");
+  std::string words = "event: problem\n";
+  append_data_lines(words, answer.body);
+  stream_->write(words += '\n');
   stream_->end();
 }
 

@@ -3,19 +3,25 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
+
 namespace callboard {
 
-std::string data_lines(std::string_view text) {
-  std::string out = "data: ";
-  for (std::size_t i = 0; i < text.size(); ++i)
-    if (text[i] == '\r'
-        || text[i] == '\n') { // each of the three is a line's end
-      if (text[i] == '\r' && i + 1 < text.size() && text[i + 1] == '\n')
-        ++i;
-      out += "\ndata: ";
-    } else
-      out += text[i];
-  return out += '\n';
+void append_data_lines(std::string& to, std::string_view text) {
+  // Each of \r\n, \n and \r ends a line. Mostly there is none in megabytes.
+  auto feed = text.find('\n');
+  auto back = text.find('\r');
+  for (std::size_t at = 0;;) {
+    auto end = std::min(feed, back);
+    to.append("data: ").append(text.substr(at, end - at)).append("\n");
+    if (end == std::string_view::npos)
+      return;
+    at = end + (back == end && feed == end + 1 ? 2 : 1);
+    if (feed < at)
+      feed = text.find('\n', at);
+    if (back < at)
+      back = text.find('\r', at);
+  }
 }
 
 pushed_batch pushed_lines(std::string_view body) {
@@ -40,11 +46,9 @@ pushed_batch pushed_lines(std::string_view body) {
     auto name = std::string{lease}.append("/").append(id);
     if (event.raw_json().get(text) != simdjson::SUCCESS)
       break;
-    out.lines.append("id: ")
-      .append(name)
-      .append("\n")
-      .append(data_lines(text))
-      .append("\n");
+    out.lines.append("id: ").append(name).append("\n");
+    append_data_lines(out.lines, text);
+    out.lines.append("\n");
   }
   return out;
 }

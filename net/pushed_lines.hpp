@@ -20,7 +20,7 @@ pushed_batch pushed_lines(std::string_view body);
 /// Only the leases.
 std::deque<std::string> pushed_leases(std::string_view body);
 
-/// A text as `data:` lines, one for each of its lines.
-std::string data_lines(std::string_view text);
+/// Appends a text as `data:` lines, one for each of its lines.
+void append_data_lines(std::string& to, std::string_view text);
 
 } // namespace callboard

@@ -135,6 +135,20 @@ TEST_CASE("events of a settle's answer become lines, JSON as it came") {
   CHECK(pushed_lines("{}").leases.empty());
 }
 
+TEST_CASE("each kind of line end begins another line of data") {
+  auto lines = [](std::string_view text) {
+    std::string out = ">";
+    append_data_lines(out, text);
+    return out;
+  };
+  CHECK(lines("") == ">data: \n");
+  CHECK(lines("a") == ">data: a\n");
+  CHECK(lines("a\nb\rc\r\nd") == ">data: a\ndata: b\ndata: c\ndata: d\n");
+  CHECK(lines("\n\r") == ">data: \ndata: \ndata: \n");
+  CHECK(lines("\r\r\n") == ">data: \ndata: \ndata: \n");
+  CHECK(lines("a\r\n") == ">data: a\ndata: \n");
+}
+
 TEST_CASE("what is leased in the client's place is pushed") {
   pushing_server s;
   s.client.send_request("GET", std::string{path} + "?maxInFlight=5",
