@@ -182,7 +182,8 @@ std::unique_ptr<server> server::start(const options& settings, failure& why) {
   std::unique_ptr<server> out{new server{std::make_unique<impl>(settings)}};
   auto& self = *out->impl_;
   if (self.settings.threads == 0)
-    self.settings.threads = std::max(1U, std::thread::hardware_concurrency());
+    self.settings.threads =
+      std::max(1U, std::thread::hardware_concurrency() / 2);
   if (!self.load_identity(why))
     return nullptr;
   if (!self.open_storage(why))

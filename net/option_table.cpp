@@ -21,7 +21,7 @@ std::vector<setting> own_settings() {
      [](const options& o) { return o.data; }},
     {"http", "address and port of the HTTP listener", set_http,
      [](const options& o) { return o.http; }},
-    {"threads", "io threads; 0: one a core", set_threads,
+    {"threads", "io threads; 0: one for two cores", set_threads,
      [](const options& o) { return std::to_string(o.threads); }},
     {"log-level", "trace, debug, info, warn or error",
      [](options& o, const std::string& x) {

@@ -105,7 +105,7 @@ std::optional<std::string> set_threads(options& to, const std::string& text) {
   auto* end = text.data() + text.size();
   auto [stop, failed] = std::from_chars(text.data(), end, number);
   if (failed != std::errc{} || stop != end || number > 256)
-    return expected("a number from 1 to 256, or 0 for one a core", text);
+    return expected("a number from 1 to 256, or 0 for one for two cores", text);
   to.threads = number;
   return std::nullopt;
 }

@@ -20,16 +20,19 @@ def free_port():
 
 
 class BrokerProcess:
-    """`binary serve --data FOLDER --http HOST:PORT --barco off`; its output goes to FOLDER.log."""
+    """`binary serve --data FOLDER --http HOST:PORT --barco off`; its output goes to FOLDER.log.
+    `vary_threads`: each start has another number of io threads, two, three or one."""
 
     def __init__(self, binary, folder, extra_arguments=(), live_deadline_s=30.0, host="127.0.0.1",
-                 port=None):
+                 port=None, vary_threads=False):
         # A Python file is the fake of the self-test.
         self.command = [sys.executable, binary] if binary.endswith(".py") else [binary]
         self.folder = folder
         self.extra = list(extra_arguments)
         self.host, self.port = host, port or free_port()
         self.live_deadline_s = live_deadline_s
+        self.vary_threads = vary_threads
+        self.starts = 0
         self.process = None
         self.slowest_start_s = 0.0
 
@@ -38,9 +41,13 @@ class BrokerProcess:
                                   f"{self.host}:{self.port}"] + self.extra
         if "--barco" not in self.extra:  # its default ports are the same for all
             command += ["--barco", "off"]
+        self.starts += 1
+        environment = dict(os.environ)
+        if self.vary_threads:
+            environment["CALLBOARD_THREADS"] = str(1 + self.starts % 3)
         with open(self.log_path(), "ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log,
-                                            stdin=subprocess.DEVNULL)
+                                            stdin=subprocess.DEVNULL, env=environment)
 
     def start(self):
         """Returns once /health/live answers 204."""

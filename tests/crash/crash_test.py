@@ -66,7 +66,7 @@ class CrashTest:
         self.phase = Phase()
         self.folder = tempfile.mkdtemp(prefix="callboard-crash-")
         self.broker = BrokerProcess(options.binary, os.path.join(self.folder, "data"),
-                                    options.serve_arg)
+                                    options.serve_arg, vary_threads=True)
         self.publishers = []
         self.consumers = []
         self.creators = []
