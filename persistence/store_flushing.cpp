@@ -1,0 +1,167 @@
+// The thread that moves memory into LMDB: when, and what a failure leaves.
+#include "actors/core/limits.hpp"
+#include "persistence/keys.hpp"
+#include "persistence/mapped_pages.hpp"
+#include "persistence/store_impl.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+namespace callboard {
+
+namespace {
+
+constexpr std::size_t small_flush_bytes = std::size_t{512} << 10;
+constexpr std::size_t flush_bytes_per_stream = std::size_t{16} << 10;
+
+// A flush that took longer is followed by so many times its duration without
+// one: a slow disk is the log's for the most part.
+constexpr auto quick_flush = std::chrono::milliseconds{10};
+constexpr int flush_rest = 3;
+
+} // namespace
+
+result<void> store::impl::flush_once() {
+  std::lock_guard alone{flushing};
+  std::vector<flush_part> parts;
+  bool anything = erasing_left || refusal != errc::none;
+  {
+    std::lock_guard lock{mutex};
+    for (std::size_t p = 0; p < options.partitions; ++p)
+      parts.push_back({{p}, nullptr, flushed[p], sweeps[p]});
+  }
+  for (auto& part : parts) {
+    part.what = of(part.partition).freeze();
+    anything = anything || part.what != nullptr;
+  }
+  if (!anything)
+    return {};
+  auto more = callboard::flush(db, parts);
+  if (!more) {
+    failed(more.error());
+    return more.error();
+  }
+  erasing_left = *more;
+  std::vector<log_index> indexes;
+  {
+    std::lock_guard lock{mutex};
+    for (auto& part : parts) {
+      flushed[part.partition.value] = part.row;
+      sweeps[part.partition.value] = part.sweep;
+      indexes.push_back(part.row.index);
+    }
+  }
+  // The budget of memory is shared evenly: one busy partition may use it all
+  // only as far as the others do not.
+  std::size_t rest = options.recent_bytes_max;
+  for (auto& part : parts) {
+    if (part.what)
+      of(part.partition).flushed();
+    auto left = parts.size() - part.partition.value;
+    rest -= std::min(rest, of(part.partition).evict(rest / left));
+  }
+  bool full =
+    options.disk_bytes_max > 0 && db.used_bytes() > options.disk_bytes_max;
+  refusal = full ? errc::storage_full : errc::none;
+  if (tell)
+    tell(indexes);
+  return {};
+}
+
+/// A full disk also shows as EIO, because LMDB reports short writes so.
+errc store::impl::true_cause(errc why) const {
+  std::error_code unknown;
+  auto disk = std::filesystem::space(options.folder, unknown);
+  bool full = why == errc::storage_failed && !unknown
+              && disk.available < limits::disk_bytes_min;
+  return full ? errc::storage_full : why;
+}
+
+void store::impl::failed(errc why) {
+  refusal = true_cause(why);
+  if (db.usable())
+    return;
+  std::unique_lock alone{gate};
+  {
+    auto closed = std::move(db);
+  }
+  if (auto again = database::open({.folder = options.folder})) {
+    db = std::move(*again);
+    take_over_doubtful();
+  } // else the next flush tries again
+}
+
+/// A commit that failed may be there all the same: what LMDB has by now must
+/// not be written to it once more.
+void store::impl::take_over_doubtful() {
+  auto view = db.read();
+  for (std::size_t p = 0; view && p < options.partitions; ++p) {
+    auto key = keys::partition({p});
+    auto value = view->get(table::applied, key);
+    auto row = value && *value ? read_applied(key, **value)
+                               : result<applied_row>{errc::not_found};
+    std::lock_guard lock{mutex};
+    if (!row || row->index <= flushed[p].index)
+      continue;
+    memory[p]->flushed();
+    flushed[p] = *row;
+  }
+}
+
+std::size_t store::impl::unflushed_bytes() const noexcept {
+  std::size_t bytes = 0;
+  for (auto& one : memory)
+    bytes += one->unflushed_bytes();
+  return bytes;
+}
+
+/// A small flush holds up the log's for a moment only, a large one for as long
+/// as its pages take. But each writes a page of every stream that changed, so
+/// with many of them it waits until that is worth it.
+bool store::impl::worth_flushing() const noexcept {
+  auto most = options.flush_bytes;
+  auto worth = most;
+  if (!resting) {
+    std::size_t streams = 0;
+    for (auto& one : memory)
+      streams += one->changed_streams();
+    worth = std::min(
+      most, std::max(small_flush_bytes, streams * flush_bytes_per_stream));
+  }
+  return unflushed_bytes() >= worth;
+}
+
+void store::impl::run() {
+  using clock = std::chrono::steady_clock;
+  std::unique_lock lock{mutex};
+  auto wait_until = [&](clock::time_point end) {
+    woken = false;
+    wake.wait_until(lock, end, [this] { return stopping || worth_flushing(); });
+  };
+  auto begun = clock::now();
+  clock::duration rest{};
+  for (auto mapped = begun;;) {
+    resting = true;
+    wait_until(begun + rest);
+    resting = false;
+    wait_until(begun + limits::flush_interval);
+    if (stopping)
+      return;
+    lock.unlock();
+    auto started = clock::now();
+    auto done = flush_once(); // `refusal` tells of failures
+    begun = clock::now();
+    auto spent = begun - started;
+    rest = !done                  ? limits::flush_interval
+           : spent <= quick_flush ? clock::duration{}
+                                  : spent * flush_rest;
+    if (begun - mapped >= limits::flush_interval) {
+      mapped = begun;
+      std::shared_lock open{gate};
+      bound_mapped_pages(options.folder / "data.mdb", limits::mapped_bytes_max);
+    }
+    lock.lock();
+  }
+}
+
+} // namespace callboard
