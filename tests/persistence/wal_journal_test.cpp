@@ -9,12 +9,14 @@
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <random>
 #include <string>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 using namespace callboard;
@@ -107,21 +109,29 @@ TEST_CASE("who wakes a journal writes itself while little is going on") {
   {
     listener told;
     std::atomic<int> here{0};
+    std::function<void()> meanwhile;
     auto events = told.events();
     events.flushed = [&, tell = events.flushed,
                       self = std::this_thread::get_id()](partition_id p,
                                                          log_index index) {
       here += std::this_thread::get_id() == self;
       tell(p, index);
+      if (auto call = std::exchange(meanwhile, nullptr))
+        call();
     };
     events.wakes_later = [] { return true; };
     wal_journal log{new_wal(folder.path), {{0}}, events, 1h};
     std::uint64_t index = 0;
-    auto append = [&](int count) {
+    auto append_only = [&](int count) {
       for (int i = 0; i < count; ++i)
         log.append({{0}, {++index}, 1, "body"});
       auto before = here.load();
       log.wake();
+      return here > before;
+    };
+    auto append = [&](int count) {
+      auto before = here.load();
+      append_only(count);
       CHECK(told.wait_flushed({0}, {index}));
       std::this_thread::yield(); // so that who wrote comes to its end
       return here > before;
@@ -130,6 +140,11 @@ TEST_CASE("who wakes a journal writes itself while little is going on") {
     while (!append(1) && std::chrono::steady_clock::now() < deadline)
       ;
     CHECK(append(2));
+    meanwhile = [&] { // an actor decides once more, before the write is over
+      CHECK(!append_only(1));
+    };
+    CHECK(append(1));
+    CHECK(told.wait_flushed({0}, {index})); // by the journal's thread
     CHECK(!append(3)); // others of this thread would wait for it
     CHECK(!append(1)); // it has to be calm for a while again
     CHECK(log.counts().entries == index);
