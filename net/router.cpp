@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cassert>
+#include <mutex>
+#include <set>
 #include <utility>
 
 namespace callboard {
@@ -21,7 +23,7 @@ struct router::route {
   http_handler handler;
   route_options options;
   std::vector<http_verb> verbs; // of this path
-  std::string header_block;
+  std::string_view header_block;
 };
 
 struct router::node {
@@ -85,6 +87,17 @@ http_answer unavailable() {
   return out;
 }
 
+/// The same text, for as long as the process lives: an answer may still be on
+/// its way to its connection when the routes that it comes from have ended, as
+/// those of a leader do. There are some dozen texts, however often that
+/// happens.
+std::string_view lasting(std::string block) {
+  static auto& mutex = *new std::mutex;
+  static auto& all = *new std::set<std::string>;
+  std::lock_guard lock{mutex};
+  return *all.insert(std::move(block)).first;
+}
+
 /// True if the verdict lets the request in; else answers it.
 bool admits(verdict v, const http_exchange& exchange) {
   switch (v) {
@@ -118,7 +131,7 @@ router::router(door door, router_manners manners)
     : door_(std::move(door)), manners_(std::move(manners)),
       root_(std::make_unique<node>()) {
   if (manners_.cors)
-    default_block_ = cors_headers("OPTIONS");
+    default_block_ = lasting(cors_headers("OPTIONS"));
   if (!manners_.not_found)
     manners_.not_found = [](auto&) {
       return plain_status(http_status::not_found);
@@ -204,7 +217,7 @@ void router::share_verbs(route& added) {
     if (covers(added, *other))
       insert_once(other->verbs, added.verb);
     if (manners_.cors)
-      other->header_block = cors_headers(list(other->verbs));
+      other->header_block = lasting(cors_headers(list(other->verbs)));
   }
 }
 

@@ -122,7 +122,7 @@ private:
   router_manners manners_;
   std::unique_ptr<node> root_;
   std::vector<std::unique_ptr<route>> routes_;
-  std::string default_block_; // for answers that belong to no route
+  std::string_view default_block_; // for answers that belong to no route
 };
 
 /// The CORS lines for a path with these verbs ("GET, OPTIONS"); also for what

@@ -357,6 +357,8 @@ TEST_CASE("who waits at the door finds the routes, though nobody else does") {
   f.connection->run();
   REQUIRE(f.connection->answer_to(number));
   CHECK(f.connection->answer_to(number)->answer.body == "/a/{b} 1");
+  CHECK(f.connection->answer_to(number)->header_block
+        == cors_headers("GET, OPTIONS"));
   CHECK(seen.expired());
 }
 
