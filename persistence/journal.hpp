@@ -51,7 +51,7 @@ public:
   virtual journal_counts counts() const noexcept { return {}; }
 };
 
-/// Called on the journal's own thread; must not block.
+/// Called on the thread that wrote (`wal_journal::wake`); must not block.
 struct journal_events {
   /// All entries of the partition up to `index` are on disk.
   std::function<void(partition_id, log_index)> flushed;
