@@ -10,6 +10,7 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <string>
 
 using namespace callboard;
 
@@ -48,4 +49,32 @@ TEST_CASE("an actor begins on its sender's thread, or where actors ran last") {
     CHECK(ran_after(from_outside) == there);
     CHECK(ran_after(from_outside) == there);
   }
+}
+
+TEST_CASE("what the end of a turn wakes comes before the next handler") {
+  two_workers config;
+  caf::actor_system sys{config};
+  auto& io = asio_coordinator::of(sys);
+  std::string order; // of one thread, until the promise is kept
+  std::promise<void> over;
+  auto actor = sys.spawn([&](caf::event_based_actor* self) {
+    return caf::behavior{[&order, self](int count) {
+      order += "actor ";
+      if (count == 0)
+        return self->quit();
+      io_worker::current()->at_turn_end([to = caf::actor{self}, &order] {
+        order += "end "; // where the journal may write, and tell its partition
+        caf::anon_send(to, 0);
+      });
+    }};
+  });
+  boost::asio::post(io.context(0), [&] {
+    caf::anon_send(actor, 1);
+    boost::asio::post(io.context(0), [&] {
+      order += "handler";
+      over.set_value();
+    });
+  });
+  over.get_future().wait();
+  CHECK(order == "actor end actor handler");
 }
