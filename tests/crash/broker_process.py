@@ -56,7 +56,8 @@ class BrokerProcess:
         self.spawn()
         client = Client(self.port, 2.0, self.host)
         while client.request("GET", "/health/live").status != 204:
-            if self.own_port and self.starts < 5 and self.process.poll() == 4:
+            if (self.own_port and self.starts < 5 and self.process.poll() is not None
+                    and "Address already in use" in self.log_tail()):
                 self.port = free_port()  # somebody else took the other one meanwhile
                 client = Client(self.port, 2.0, self.host)
                 self.spawn()
@@ -65,6 +66,7 @@ class BrokerProcess:
                 raise BrokerFailed(f"not live after {self.live_deadline_s} s\n{self.log_tail()}")
             time.sleep(0.01)  # between two polls of a condition with a deadline
         client.close()
+        self.expect_running()  # it was not somebody else who answered
         self.own_port = False
         self.slowest_start_s = max(self.slowest_start_s, time.monotonic() - began)
 
