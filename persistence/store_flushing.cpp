@@ -1,5 +1,6 @@
 // The thread that moves memory into LMDB: when, and what a failure leaves.
 #include "actors/core/limits.hpp"
+#include "persistence/flush_timing.hpp"
 #include "persistence/keys.hpp"
 #include "persistence/mapped_pages.hpp"
 #include "persistence/store_impl.hpp"
@@ -8,18 +9,6 @@
 #include <chrono>
 
 namespace callboard {
-
-namespace {
-
-constexpr std::size_t small_flush_bytes = std::size_t{512} << 10;
-constexpr std::size_t flush_bytes_per_stream = std::size_t{16} << 10;
-
-// A flush that took longer is followed by so many times its duration without
-// one: a slow disk is the log's for the most part.
-constexpr auto quick_flush = std::chrono::milliseconds{10};
-constexpr int flush_rest = 3;
-
-} // namespace
 
 result<void> store::impl::flush_once() {
   std::lock_guard alone{flushing};
@@ -115,20 +104,11 @@ std::size_t store::impl::unflushed_bytes() const noexcept {
   return bytes;
 }
 
-/// A small flush holds up the log's for a moment only, a large one for as long
-/// as its pages take. But each writes a page of every stream that changed, so
-/// with many of them it waits until that is worth it.
 bool store::impl::worth_flushing() const noexcept {
-  auto most = options.flush_bytes;
-  auto worth = most;
-  if (!resting) {
-    std::size_t streams = 0;
-    for (auto& one : memory)
-      streams += one->changed_streams();
-    worth = std::min(
-      most, std::max(small_flush_bytes, streams * flush_bytes_per_stream));
-  }
-  return unflushed_bytes() >= worth;
+  flush_need need{unflushed_bytes(), 0, options.flush_bytes, resting};
+  for (auto& one : memory)
+    need.streams += one->changed_streams();
+  return callboard::worth_flushing(need);
 }
 
 void store::impl::run() {
@@ -151,10 +131,7 @@ void store::impl::run() {
     auto started = clock::now();
     auto done = flush_once(); // `refusal` tells of failures
     begun = clock::now();
-    auto spent = begun - started;
-    rest = !done                  ? limits::flush_interval
-           : spent <= quick_flush ? clock::duration{}
-                                  : spent * flush_rest;
+    rest = rest_after(begun - started, done.has_value());
     if (begun - mapped >= limits::flush_interval) {
       mapped = begun;
       std::shared_lock open{gate};
