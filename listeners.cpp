@@ -154,6 +154,7 @@ listeners::listeners(const listened_node& of) : of_(of) {
 
 listeners::~listeners() {
   stop();
+  all_.aside->stop();
   end_askers();
   for (auto& one : serving_)
     end(one.asker);
@@ -169,6 +170,7 @@ void listeners::prepare_threads() {
     all_.threads.push_back({&io.context(i), std::make_shared<http_counters>()});
     all_.counts.push_back(all_.threads.back().counts);
   }
+  all_.aside = std::make_shared<side_threads>(io.size(), all_.budgets);
 }
 
 /// What asks the actors of `broker` on one thread.
@@ -188,6 +190,7 @@ serving_thread listeners::serve_thread(const running_broker& broker) {
   services.placement = of_.node->placement;
   if (of_.cluster.durability)
     services.durability = of_.cluster.durability();
+  services.aside = all_.aside;
   services.urls = {.advertised = settings.advertised,
                    .tls = of_.tls != nullptr,
                    .own_address = own_address_};

@@ -78,6 +78,7 @@ struct listening_thread {
 struct listening {
   std::vector<listening_thread> threads{};
   std::shared_ptr<http_budgets> budgets = std::make_shared<http_budgets>();
+  std::shared_ptr<side_threads> aside{}; // as many as there are here
   std::shared_ptr<access_shared> epochs = std::make_shared<access_shared>();
   http_counts counts{};
 };

@@ -22,9 +22,11 @@
 using namespace callboard;
 
 /// Read by jemalloc: what was freed goes back to the system within a second,
-/// and few threads need few arenas.
+/// large blocks too (they would at once, and a body of 16 MB costs 4,000 page
+/// faults), and few threads need few arenas.
 extern "C" const char* malloc_conf;
-const char* malloc_conf = "narenas:4,dirty_decay_ms:500,muzzy_decay_ms:0";
+const char* malloc_conf =
+  "narenas:4,oversize_threshold:0,dirty_decay_ms:500,muzzy_decay_ms:0";
 
 namespace {
 

@@ -39,29 +39,35 @@ std::string tag_of(const all_page& page, const media_type& type) {
 }
 
 void answer_page(const services_ptr& services, const http_exchange& exchange,
-                 const all_query& query, const all_page& page) {
+                 const query_ptr& query, const all_page_ptr& page) {
   auto& request = exchange.request();
   auto& type = *request.response_type;
-  auto& what = query.what;
-  auto tag = tag_of(page, type);
+  auto& asked = query->what;
+  auto tag = tag_of(*page, type);
   http_answer answer{.content_type = type.content_type};
   // Whatever is recorded later comes behind the borders of such a page.
-  auto for_good = what.towards == direction::backward
-                    ? what.from && *what.from <= page.end
-                    : !page.end_reached;
+  auto for_good = asked.towards == direction::backward
+                    ? asked.from && *asked.from <= page->end
+                    : !page->end_reached;
   add_caching(answer, for_good, 0, tag);
   if (tag_matches(request, tag)) {
     answer.status = http_status::not_modified;
     return exchange.answer(std::move(answer));
   }
-  auto base = services->base(request);
-  auto feed = all_feed(
-    {base, query.filter.wants ? "/streams/%24all/filtered" : "/streams/%24all",
-     query.filter.query, what.from, what.count, what.towards},
-    page, tag);
-  answer.body =
-    write_feed(feed, parse_embed(request.query("embed").value_or("")), type);
-  exchange.answer(std::move(answer));
+  answer_with(
+    services, exchange, layout_bytes(*page),
+    [=, &request, &type, answer = std::move(answer)]() mutable {
+      auto base = services->base(request);
+      auto& what = query->what;
+      auto feed = all_feed(
+        {base,
+         query->filter.wants ? "/streams/%24all/filtered" : "/streams/%24all",
+         query->filter.query, what.from, what.count, what.towards},
+        *page, tag);
+      answer.body = write_feed(
+        feed, parse_embed(request.query("embed").value_or("")), type);
+      return std::move(answer);
+    });
 }
 
 bool nothing_new(const http_request& request, const all_page& page) {
@@ -85,7 +91,7 @@ void read_page(const services_ptr& services, const http_exchange& exchange,
         if (e.what.through_link())
           targets.insert(e.what.target);
       after_checking_targets(services, exchange, targets, [=] {
-        answer_page(services, exchange, *query, *page);
+        answer_page(services, exchange, query, page);
       });
     },
     read_atom_v, query->what);

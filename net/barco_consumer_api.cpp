@@ -64,6 +64,15 @@ http_answer poll_answer(const ring& placement, const http_request& request,
           .body = poll_binary(placement, reply.chunks)};
 }
 
+/// About how many bytes an answer takes.
+std::size_t layout_bytes(const poll_reply& reply) {
+  std::size_t out = 0;
+  for (auto& chunk : reply.chunks)
+    for (auto& one : chunk.records)
+      out += one->data.size();
+  return out;
+}
+
 std::uint64_t next_session() {
   static std::atomic<std::uint64_t> last{0};
   return ++last;
@@ -89,10 +98,15 @@ void poll_for(const consumer_ref& who, const barco_ptr& services,
     [services, exchange, leave](const result<poll_reply_ptr>& reply) {
       if (!reply)
         return exchange.answer(barco_consumer_error(reply.error()));
-      auto answer =
-        poll_answer(services->node->placement, exchange.request(), **reply);
-      answer.unsent = leave;
-      exchange.answer(std::move(answer));
+      answer_with(
+        services->broker, exchange, layout_bytes(**reply),
+        [=, what = *reply] {
+          auto answer =
+            poll_answer(services->node->placement, exchange.request(), *what);
+          answer.unsent = leave;
+          return answer;
+        },
+        leave);
     },
     poll_atom_v, std::move(what));
 }

@@ -25,7 +25,8 @@ public:
   barco_router& operator=(const barco_router&) = delete;
 
   /// As `router::add`.
-  void add(http_verb verb, std::string_view path, http_handler handler);
+  void add(http_verb verb, std::string_view path, http_handler handler,
+           std::size_t body_bytes_max = document_bytes_max);
 
   void serve(http_request& request, const http_exchange& exchange) const {
     routes_.serve(request, exchange);

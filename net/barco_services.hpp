@@ -69,13 +69,15 @@ struct barco_table {
   barco_router& routes;
   const barco_ptr& services;
 
-  void operator()(http_verb verb, std::string_view path,
-                  barco_route serve) const {
-    routes.add(verb, path,
-               [services = services, serve](http_request& request,
-                                            const http_exchange& exchange) {
-                 serve(services, request, exchange);
-               });
+  void operator()(http_verb verb, std::string_view path, barco_route serve,
+                  std::size_t body_bytes_max = document_bytes_max) const {
+    routes.add(
+      verb, path,
+      [services = services, serve](http_request& request,
+                                   const http_exchange& exchange) {
+        serve(services, request, exchange);
+      },
+      body_bytes_max);
   }
 };
 

@@ -215,21 +215,33 @@ void schedule(const services_ptr& services, const http_exchange& exchange,
     schedule_atom_v, std::move(what));
 }
 
-} // namespace
-
-void repeat(const services_ptr& services, http_request& request,
-            const http_exchange& exchange) {
-  auto what = read_recurring(services, request.body);
-  if (!what)
-    return exchange.answer(refused_problem(what.error()));
-  auto wanted = std::make_shared<recurring_request>(std::move(*what));
+void schedule_if_allowed(const services_ptr& services,
+                         const http_exchange& exchange,
+                         recurring_request what) {
+  auto wanted = std::make_shared<recurring_request>(std::move(what));
   services->access->check_stream(
-    request.user.get(), access_rule::write_stream, wanted->stream,
+    exchange.request().user.get(), access_rule::write_stream, wanted->stream,
     exchange.executor(), [services, exchange, wanted](verdict v) {
       if (v == verdict::granted)
         return schedule(services, exchange, std::move(*wanted));
       exchange.answer(v == verdict::unavailable ? problem(errc::unavailable, {})
                                                 : denied_answer());
+    });
+}
+
+} // namespace
+
+void repeat(const services_ptr& services, http_request&,
+            const http_exchange& exchange) {
+  read_body(
+    services, exchange,
+    [services](const http_request& request) {
+      return read_recurring(services, request.body);
+    },
+    [services, exchange](accepted<recurring_request> what) {
+      if (what)
+        return schedule_if_allowed(services, exchange, std::move(*what));
+      exchange.answer(refused_problem(what.error()));
     });
 }
 

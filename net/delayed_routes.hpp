@@ -1,7 +1,9 @@
 // The routes of delayed messages: seeing, moving and taking away what waits.
 #pragma once
 
+#include "actors/core/limits.hpp"
 #include "net/eventstore_services.hpp"
+#include "net/router.hpp"
 
 namespace callboard::delayed_routes {
 
@@ -23,6 +25,10 @@ void job(const services_ptr&, http_request&, const http_exchange&);
 void stop_job(const services_ptr&, http_request&, const http_exchange&);
 
 // --- schedules (delayed_recurring.cpp)
+
+/// A schedule and its event.
+inline constexpr std::size_t recurring_body_max =
+  limits::event_bytes_max + document_bytes_max;
 
 void repeat(const services_ptr&, http_request&, const http_exchange&);
 

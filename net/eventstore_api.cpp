@@ -49,9 +49,9 @@ void add_stream_routes(const table& add) {
   route_options one_metadata{read_metadata, {}, to::event_types};
 
   // clang-format off
-  add(post,  "/streams/{stream}", to::append, {write_stream, to::publish_types, {}});
-  add(post,  "/streams/{stream}/incoming/{id}", to::append_with_id, {write_stream, to::single_publish_types, {}});
-  add(post,  "/streams/{stream}/metadata", to::append_metadata, {write_metadata, to::publish_types, {}});
+  add(post,  "/streams/{stream}", to::append, {write_stream, to::publish_types, {}, events_body});
+  add(post,  "/streams/{stream}/incoming/{id}", to::append_with_id, {write_stream, to::single_publish_types, {}, events_body});
+  add(post,  "/streams/{stream}/metadata", to::append_metadata, {write_metadata, to::publish_types, {}, events_body});
   add(erase, "/streams/{stream}", to::remove, {delete_stream, {}, {}});
 
   add(get, "/streams/{stream}", to::newest_page, page);
@@ -68,10 +68,11 @@ void add_stream_routes(const table& add) {
 
   add_all_routes(add);
 
-  add(post,  "/streams/{stream}/", to::drop_slash, {});
+  route_options redirected{.body_bytes_max = events_body};
+  add(post,  "/streams/{stream}/", to::drop_slash, redirected);
   add(erase, "/streams/{stream}/", to::drop_slash, {});
   add(get,   "/streams/{stream}/", to::drop_slash, {});
-  add(post,  "/streams/{stream}/metadata/", to::drop_slash, {});
+  add(post,  "/streams/{stream}/metadata/", to::drop_slash, redirected);
   add(get,   "/streams/{stream}/metadata/", to::drop_slash, {});
   // clang-format on
 }
@@ -84,7 +85,7 @@ void add_delayed_routes(const table& add) {
   // body.
   // clang-format off
   add(get,   "/delayed", to::list, operate);
-  add(post,  "/delayed", to::repeat, {});
+  add(post,  "/delayed", to::repeat, {.body_bytes_max = to::recurring_body_max});
   add(patch, "/delayed", to::move_many, operate);
   add(erase, "/delayed", to::cancel_many, operate);
   add(get,   "/delayed/{id}", to::one, {});
@@ -134,7 +135,8 @@ void add_group_routes(const table& add) {
 void add_native_group_routes(const table& add) {
   namespace to = group_routes;
   using enum access_rule;
-  route_options settle{consume_stream, to::json_types, to::json_types};
+  route_options settle{consume_stream, to::json_types, to::json_types,
+                       to::settle_body_max};
   route_options extend{consume_stream, {}, to::json_types};
   route_options told{consume_stream, {}, to::told_types};
   route_options parked{consume_stream, {}, to::json_types};

@@ -33,6 +33,11 @@ refusal too_large_event() {
                  + std::to_string(limits::event_bytes_max) + " bytes."};
 }
 
+refusal too_large_batch() {
+  return {413, "Too large batch received. Limit is "
+                 + std::to_string(limits::append_bytes_max) + " bytes."};
+}
+
 /// One event as it was sent; what cannot be an event is told by `check`.
 struct sent_event {
   new_event event;
@@ -43,13 +48,16 @@ struct sent_event {
 };
 
 /// Reads one body. `none`: it is JSON of the right shape; `invalid_argument`:
-/// it is not; `too_large`: an event is.
+/// it is not; `too_large`: an event is, or all of them: `too_large` says what.
+/// What it keeps is bounded, however many events there are and however much
+/// longer they get when they are laid out.
 class batch_reader {
 public:
   errc read(std::string_view body, parser_buffers& buffers) {
     auto& padded = buffers.padded;
-    padded.assign(without_byte_order_mark(body));
-    padded.reserve(padded.size() + simdjson::SIMDJSON_PADDING);
+    padded.clear();
+    padded.reserve(body.size() + simdjson::SIMDJSON_PADDING);
+    padded = without_byte_order_mark(body);
     ondemand::document document;
     if (buffers.parser.iterate(padded).get(document) != simdjson::SUCCESS)
       return errc::invalid_argument;
@@ -60,6 +68,8 @@ public:
       ondemand::object object;
       if (element.get_object().get(object) != simdjson::SUCCESS)
         return errc::invalid_argument;
+      if (++count_ > limits::append_events_max)
+        continue; // it is only counted
       if (auto failed = read_event(object); failed != errc::none)
         return failed;
     }
@@ -69,16 +79,20 @@ public:
              : errc::invalid_argument;
   }
 
+  refusal too_large() const {
+    return bytes_ > limits::append_bytes_max ? too_large_batch()
+                                             : too_large_event();
+  }
+
   accepted<event_batch> take() {
     if (events_.empty())
       return refusal{400, std::string{invalid_body}};
-    if (events_.size() > limits::append_events_max)
-      return refusal{413, "Too many events received: "
-                            + std::to_string(events_.size()) + ". Limit is "
+    if (count_ > limits::append_events_max)
+      return refusal{413, "Too many events received: " + std::to_string(count_)
+                            + ". Limit is "
                             + std::to_string(limits::append_events_max) + "."};
     event_batch out;
     out.events.reserve(events_.size());
-    std::size_t bytes = 0;
     for (auto& e : events_) {
       if (e.bad_id)
         return refusal{400, std::string{invalid_body} + " eventId of event "
@@ -92,14 +106,8 @@ public:
         return ok.error();
       if (auto ok = take_give_up(e, out.events.size()); !ok)
         return ok.error();
-      bytes += e.event.data.size() + e.event.metadata.size();
       out.events.push_back(std::move(e.event));
     }
-    if (bytes > limits::append_bytes_max)
-      return refusal{413, "Too large batch received: " + std::to_string(bytes)
-                            + " bytes. Limit is "
-                            + std::to_string(limits::append_bytes_max)
-                            + " bytes."};
     return out;
   }
 
@@ -240,8 +248,16 @@ private:
     return errc::none;
   }
 
-  static errc read_payload(ondemand::value value, std::string& into,
-                           bool& is_json) {
+  errc read_payload(ondemand::value value, std::string& into, bool& is_json) {
+    auto outcome = lay_out_payload(value, into, is_json);
+    bytes_ += into.size();
+    return outcome == errc::none && bytes_ > limits::append_bytes_max
+             ? errc::too_large
+             : outcome;
+  }
+
+  static errc lay_out_payload(ondemand::value value, std::string& into,
+                              bool& is_json) {
     ondemand::json_type type{};
     std::string_view text;
     into.clear();
@@ -287,6 +303,8 @@ private:
   }
 
   std::vector<sent_event> events_;
+  std::size_t count_ = 0;
+  std::size_t bytes_ = 0; // of all payloads, laid out
 };
 
 accepted<event_batch> parse_with(std::string_view body,
@@ -307,7 +325,7 @@ accepted<event_batch> parse_with(std::string_view body,
   if (outcome == errc::invalid_argument)
     return refusal{400, std::string{invalid_body}};
   if (outcome == errc::too_large)
-    return too_large_event();
+    return reader.too_large();
   return reader.take();
 }
 

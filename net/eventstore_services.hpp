@@ -7,11 +7,14 @@
 #include "net/ask.hpp"
 #include "net/base_url.hpp"
 #include "net/http.hpp"
+#include "net/side_threads.hpp"
 #include "net/status.hpp"
 
+#include <boost/asio/post.hpp>
 #include <caf/actor_system.hpp>
-#include <spdlog/spdlog.h>
 
+#include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -28,7 +31,8 @@ struct eventstore_services {
   ring placement;
   base_url_options urls;
   std::shared_ptr<access_control> access;
-  std::string durability = "fsync"; // of what is answered 2xx
+  std::string durability = "fsync";      // of what is answered 2xx
+  std::shared_ptr<side_threads> aside{}; // of all threads; may be missing
 
   /// The partition that a stream, and all that belongs to it, lies in.
   const partition_actor& home_of(std::string_view stream) const {
@@ -54,15 +58,73 @@ void ask_for(const services_ptr& services, const http_exchange& exchange,
   ask<T>(
     services->asker, exchange.executor(), to,
     [exchange, then = std::move(then)](result<T>&& outcome) {
-      try {
-        then(std::move(outcome));
-      } catch (const std::exception& e) {
-        spdlog::error("request failed path={} error={}",
-                      exchange.request().path(), e.what());
-        exchange.answer(plain_status(http_status::internal_server_error));
-      }
+      guard(exchange, [&] { then(std::move(outcome)); });
     },
     std::move(xs)...);
+}
+
+/// About how many bytes of an answer an event takes.
+inline std::size_t layout_bytes(const resolved_event& what) {
+  constexpr std::size_t around_it = 512;
+  auto* shown = what.resolved.get();
+  return around_it
+         + (shown == nullptr ? 0 : shown->data.size() + shown->metadata.size());
+}
+
+inline std::size_t layout_bytes(const event_page& page) {
+  std::size_t out = 0;
+  for (auto& one : page.events)
+    out += layout_bytes(one);
+  return out;
+}
+
+/// The same for an `all_page` and a `delivery_batch`.
+template <class Page>
+std::size_t layout_bytes(const Page& page) {
+  std::size_t out = 0;
+  for (auto& one : page.events)
+    out += layout_bytes(one.what);
+  return out;
+}
+
+/// Answers with what `make` returns, on another thread if that takes long: it
+/// may read the request, and all else has to be its own. `unsent` is called
+/// here if there is no room for that.
+template <class Make, class Unsent>
+void answer_with(const services_ptr& services, const http_exchange& exchange,
+                 std::size_t bytes, Make make, const Unsent& unsent) {
+  if (services->aside == nullptr || bytes < side_work_bytes)
+    return exchange.answer(make());
+  services->aside->answer(exchange, bytes, std::move(make), unsent);
+}
+
+template <class Make>
+void answer_with(const services_ptr& services, const http_exchange& exchange,
+                 std::size_t bytes, Make make) {
+  answer_with(services, exchange, bytes, std::move(make), [] {});
+}
+
+/// Goes on with what `read` makes of the request's body, on the exchange's
+/// thread; a long body is read on another one, meanwhile nobody may change the
+/// request.
+template <class Read, class Then>
+void read_body(const services_ptr& services, const http_exchange& exchange,
+               Read read, Then then) {
+  auto here = [=] { then(read(exchange.request())); };
+  if (services->aside == nullptr
+      || exchange.request().body.size() < side_work_bytes)
+    return here();
+  auto aside = [=] {
+    guard(exchange, [&] {
+      auto made = std::make_shared<decltype(read(exchange.request()))>(
+        read(exchange.request()));
+      boost::asio::post(exchange.executor(), [=] {
+        guard(exchange, [&] { then(std::move(*made)); });
+      });
+    });
+  };
+  if (!services->aside->post(aside))
+    here();
 }
 
 /// Says which promise an answer carries (design 1): it is on disk.

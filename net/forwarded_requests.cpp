@@ -102,13 +102,7 @@ void forwarded_requests::serve(
   what->request.connection = std::move(client);
   http_exchange exchange{shared_from_this(), number, std::move(what->request),
                          to.header_block};
-  try {
-    to.handler(exchange.request(), exchange);
-  } catch (const std::exception& e) {
-    spdlog::error("handler failed path={} error={}", exchange.request().path(),
-                  e.what());
-    exchange.answer(plain_status(http_status::internal_server_error));
-  }
+  guard(exchange, [&] { to.handler(exchange.request(), exchange); });
 }
 
 /// Whether it is not served: nobody leads here, or it was sent before its node
@@ -218,8 +212,11 @@ bool forwarded_requests::send(node_id to, forwarding_frame kind,
 void forwarded_requests::answer(std::uint64_t number, http_answer answer,
                                 std::string_view header_block) {
   auto work = requests_.extract(number); // has what the header block is of
-  if (!work)
+  if (!work) {
+    if (answer.unsent)
+      answer.unsent();
     return;
+  }
   auto& of = work.mapped();
   numbers_.erase({of.from, of.key});
   bytes_ -= of.bytes;

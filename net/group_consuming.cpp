@@ -41,19 +41,30 @@ void answer_fetch(const services_ptr& services, const http_exchange& exchange,
       fetched.error() == errc::not_found
         ? text_answer(request, http_status::not_found, "Not found.")
         : error_answer(fetched.error()));
-  auto base = services->base(request);
-  auto feed = competing_feed(base, what.key, what.count, **fetched);
   auto& type = *request.response_type;
-  auto embed = parse_embed(request.query("embed").value_or(""));
-  http_answer answer{.content_type = type.content_type,
-                     .body = write_feed(feed, embed, type)};
+  auto& batch = *fetched;
+  http_answer answer{.content_type = type.content_type};
   answer.add_header("Cache-Control", "no-store");
-  if (auto& events = (*fetched)->events; !events.empty())
+  if (auto& events = batch->events; !events.empty()) {
     answer.add_header(
-      "Lease", to_string(lease_token{(*fetched)->group, events.front().lease}));
+      "Lease", to_string(lease_token{batch->group, events.front().lease}));
+    answer.unsent = [=, key = what.key] {
+      group_routes::give_back(services, key, *batch);
+    };
+  }
   add_preference(answer, request,
                  std::chrono::duration_cast<std::chrono::seconds>(what.wait));
-  exchange.answer(std::move(answer));
+  answer_with(
+    services, exchange, layout_bytes(*batch),
+    [=, &request, &type, key = what.key, count = what.count,
+     answer = std::move(answer)]() mutable {
+      auto base = services->base(request);
+      auto feed = competing_feed(base, key, count, *batch);
+      answer.body = write_feed(
+        feed, parse_embed(request.query("embed").value_or("")), type);
+      return std::move(answer);
+    },
+    [&] { group_routes::give_back(services, what.key, *batch); });
 }
 
 /// Fetches through a session that can be taken back. What came after its client
@@ -65,8 +76,7 @@ void fetch_waiting(const services_ptr& services, const http_exchange& exchange,
     services, exchange, poll->session,
     [=](result<delivery_batch_ptr> fetched) {
       if (poll->left && fetched && !(*fetched)->events.empty()) {
-        caf::anon_send(services->home_of(what.key.stream), release_atom_v,
-                       what.key, (*fetched)->events.front().lease);
+        group_routes::give_back(services, what.key, **fetched);
         fetched = std::make_shared<const delivery_batch>();
       }
       answer_fetch(services, exchange, what, fetched);

@@ -18,6 +18,9 @@ inline constexpr std::array json_types{media::json};
 /// What explains itself to people too.
 inline constexpr std::array told_types{media::json, media::text};
 
+/// Of a settle: as many items as one may have, with their reasons.
+inline constexpr std::size_t settle_body_max = std::size_t{1} << 20;
+
 // --- settling (settle_routes.cpp)
 /// `{ack, skip, nack, extend, release, next}`: one record, one answer.
 void settle(const services_ptr&, http_request&, const http_exchange&);
@@ -41,6 +44,11 @@ void list_parked(const services_ptr&, http_request&, const http_exchange&);
 void replay_parked(const services_ptr&, http_request&, const http_exchange&);
 void stop_replay(const services_ptr&, http_request&, const http_exchange&);
 void discard_parked(const services_ptr&, http_request&, const http_exchange&);
+
+/// Gives back what was leased for a client that did not get it: that is not
+/// held against the events.
+void give_back(const services_ptr& services, const group_key& key,
+               const delivery_batch& batch);
 
 /// 409: nothing was changed.
 http_answer stale_lease(const std::optional<lease_token>& lease);

@@ -110,6 +110,8 @@ void h2_protocol::on_header_end(stream& of, bool complete) {
   if (complete)
     return on_complete(of);
   enter(of, phase::body, std::min(options_.body_grace, options_.body_wait_max));
+  if (auto length = content_length(of.request))
+    of.body.expect(std::size_t(*length), options_.budgets->ahead);
   if (of.request.header(http_field::expect))
     submit_continue(of);
 }

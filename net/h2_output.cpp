@@ -80,8 +80,11 @@ void h2_protocol::answer(std::uint64_t number, http_answer answer,
     orphans_.erase(orphan);
   }
   auto* to = find_answering(number);
-  if (to == nullptr)
+  if (to == nullptr) {
+    if (answer.unsent)
+      answer.unsent();
     return;
+  }
   // They may hold the exchange: destroyed at the end, when all is in order.
   auto gone = std::exchange(to->gone, nullptr);
   auto stopping = std::exchange(to->stopping, nullptr);

@@ -8,6 +8,7 @@
 
 #include <boost/asio/post.hpp>
 #include <simdjson.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <atomic>
@@ -336,6 +337,12 @@ http_exchange::begin_stream(http_answer head) const {
 
 void http_exchange::set_header_block(std::string_view lines) const {
   state_->header_block = lines;
+}
+
+void fail(const http_exchange& exchange, const std::exception& error) {
+  spdlog::error("request failed path={} error={}", exchange.request().path(),
+                error.what());
+  exchange.answer(plain_status(http_status::internal_server_error));
 }
 
 // --- answer_stream ----------------------------------------------------------

@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -346,6 +347,20 @@ public:
 private:
   std::weak_ptr<http_exchange::state> state_;
 };
+
+/// What a handler threw is told to the log, and its client by a 500.
+void fail(const http_exchange& exchange, const std::exception& error);
+
+/// Runs `task`; an exception is a bug, or no memory, and costs this client
+/// only.
+template <class Task>
+void guard(const http_exchange& exchange, Task&& task) {
+  try {
+    std::forward<Task>(task)();
+  } catch (const std::exception& error) {
+    fail(exchange, error);
+  }
+}
 
 /// Serves a request, now or later. The request lives as long as a copy of the
 /// exchange.

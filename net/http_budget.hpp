@@ -91,10 +91,11 @@ struct http_bounds {
 struct http_budgets {
   explicit http_budgets(const http_bounds& max = {})
       : connections(max.connections), receiving(max.receiving_bytes),
-        sending(max.sending_bytes) {}
+        ahead(max.receiving_bytes), sending(max.sending_bytes) {}
 
   http_budget connections;
   http_budget receiving; // bytes of requests' bodies
+  http_budget ahead;     // room for those, filled or not yet
   http_budget sending;   // bytes of answers that wait for their clients
 };
 

@@ -18,6 +18,10 @@ namespace {
 // " HTTP/1.1\r\n" and the space behind the method.
 constexpr std::size_t request_line_bytes = 12;
 
+// A body in chunks may become as large as any: when this is here there is room
+// made for it.
+constexpr std::size_t unannounced_bytes = std::size_t{1} << 20;
+
 /// `host:port` of `http://host:port/path`, or nothing.
 std::string_view authority_of(std::string_view target) {
   auto scheme = target.find("://");
@@ -29,7 +33,8 @@ std::string_view authority_of(std::string_view target) {
 
 } // namespace
 
-http_reader::http_reader(const http_limits& limits) : limits_(limits) {
+http_reader::http_reader(const http_limits& limits, http_budget* ahead)
+    : limits_(limits), ahead_(ahead) {
   header_limit(std::uint32_t(limits.header_bytes_max));
   body_limit(limits.body_bytes_max);
 }
@@ -156,8 +161,11 @@ bool http_reader::is_folded(std::string_view name,
          || std::find(gap, value.data(), '\n') != value.data();
 }
 
-void http_reader::on_body_init_impl(const boost::optional<std::uint64_t>&,
-                                    error_code&) {}
+void http_reader::on_body_init_impl(
+  const boost::optional<std::uint64_t>& length, error_code&) {
+  if (length && ahead_ != nullptr)
+    body_.expect(std::size_t(*length), *ahead_);
+}
 
 std::size_t http_reader::on_body_impl(string_view body, error_code&) {
   body_.append(body);
@@ -170,6 +178,8 @@ void http_reader::on_chunk_header_impl(std::uint64_t, string_view,
 std::size_t http_reader::on_chunk_body_impl(std::uint64_t, string_view body,
                                             error_code&) {
   body_.append(body);
+  if (body_.size() >= unannounced_bytes && ahead_ != nullptr)
+    body_.expect(limits_.body_bytes_max - body_.size(), *ahead_);
   return body.size();
 }
 

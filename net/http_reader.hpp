@@ -22,7 +22,8 @@ namespace callboard {
 ///        └───────── refused ──┘
 class http_reader : private boost::beast::http::basic_parser<true> {
 public:
-  explicit http_reader(const http_limits& limits);
+  /// `ahead`: for room for bodies before they come.
+  explicit http_reader(const http_limits& limits, http_budget* ahead = nullptr);
 
   /// Takes what it can use from the front of `input`; the rest is to be given
   /// again, with what has arrived since, or belongs to the next request.
@@ -77,6 +78,7 @@ private:
   void refuse(refusal why, error_code& ec);
 
   const http_limits& limits_;
+  http_budget* ahead_;
   http_request request_;
   std::optional<refusal> refusal_;
   http_body body_;

@@ -5,7 +5,6 @@
 #include "net/h2_upgrade.hpp"
 
 #include <boost/asio/post.hpp>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cassert>
@@ -21,13 +20,7 @@ constexpr std::size_t held_bytes_max = std::size_t{64} << 10;
 } // namespace
 
 void http_service::serve(const http_exchange& exchange) const {
-  try {
-    handler(exchange.request(), exchange);
-  } catch (const std::exception& e) {
-    spdlog::error("handler failed path={} error={}", exchange.request().path(),
-                  e.what());
-    exchange.answer(plain_status(http_status::internal_server_error));
-  }
+  guard(exchange, [&] { handler(exchange.request(), exchange); });
 }
 
 http_session::http_session(http_stream stream, std::string remote_address,
@@ -219,7 +212,7 @@ void http_session::serve(std::string_view input) {
 /// Returns how much of `input` it has taken; 0 if it needs more.
 std::size_t http_session::read_request(std::string_view input) {
   if (!reader_)
-    reader_.emplace(service_->options.sizes);
+    reader_.emplace(service_->options.sizes, &service_->options.budgets->ahead);
   bool had_header = reader_->header_done();
   auto taken = reader_->read(input);
   if (!taken) {
@@ -332,8 +325,11 @@ void http_session::after_turn() {
 
 void http_session::answer(std::uint64_t number, http_answer answer,
                           std::string_view header_block) {
-  if (!is_current(number) || streaming_)
+  if (!is_current(number) || streaming_) {
+    if (answer.unsent)
+      answer.unsent();
     return;
+  }
   // They may hold the exchange: destroyed at the end, when all is in order.
   auto gone = std::exchange(gone_, nullptr);
   auto stopping = std::exchange(stopping_, nullptr);

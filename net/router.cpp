@@ -3,8 +3,6 @@
 
 #include "actors/core/limits.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <cassert>
 #include <mutex>
@@ -307,13 +305,13 @@ void router::enter(const route& to, http_request& request,
 }
 
 void router::run(const route& to, const http_exchange& exchange) const {
-  try {
-    to.handler(exchange.request(), exchange);
-  } catch (const std::exception& e) {
-    spdlog::error("handler failed path={} error={}", exchange.request().path(),
-                  e.what());
-    exchange.answer(plain_status(http_status::internal_server_error));
-  }
+  auto bytes = exchange.request().body.size();
+  auto most = to.options.body_bytes_max;
+  if (bytes > most)
+    return exchange.answer(
+      refuse({413, "The body has " + std::to_string(bytes) + " bytes; at most "
+                     + std::to_string(most) + " are allowed here."}));
+  guard(exchange, [&] { to.handler(exchange.request(), exchange); });
 }
 
 http_answer denied_answer() {

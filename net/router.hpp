@@ -30,6 +30,12 @@ enum class access_rule : std::uint8_t {
   read_all, // as read_stream of `$all`
 };
 
+/// A body that is read as one document: settings, a form, a command.
+inline constexpr std::size_t document_bytes_max = std::size_t{64} << 10;
+
+/// A body that is events: their own bounds count.
+inline constexpr std::size_t events_body = SIZE_MAX;
+
 struct route_options {
   access_rule access = access_rule::anyone;
   /// Body types; none declared: any body with any Content-Type, or nothing.
@@ -37,6 +43,9 @@ struct route_options {
   std::span<const media_type> request_types{};
   /// Offered in this order; none declared: no negotiation.
   std::span<const media_type> response_types{};
+  /// Longer bodies are refused with 413: their memory is a multiple of them
+  /// once they are read.
+  std::size_t body_bytes_max = document_bytes_max;
 };
 
 enum class verdict : std::uint8_t {
@@ -76,7 +85,8 @@ struct router_manners {
 
 /// A route table and the order of spec 0.1: authenticate → path (404) →
 /// OPTIONS (200) → verb (405) → body type (415) → answer type (406) →
-/// authorize (401) → handler; an exception in a handler is 500.
+/// authorize (401) → size of the body (413) → handler; an exception in a
+/// handler is 500.
 ///
 /// `{name}` stands for one segment, `{name*}` at the end for one or more. A
 /// literal beats a placeholder, segment by segment from the left, among the

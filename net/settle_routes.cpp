@@ -25,21 +25,11 @@ http_answer invalid(const refusal& why) {
                  why.status == 413 ? "too-large" : "invalid-request", why.text);
 }
 
-/// Gives back what was leased for a client that has left.
-void give_back(const services_ptr& services, const group_key& key,
-               const delivery_batch& batch) {
-  lease_id last;
-  for (auto& one : batch.events)
-    if (std::exchange(last, one.lease) != one.lease)
-      caf::anon_send(services->home_of(key.stream), release_atom_v, key,
-                     one.lease);
-}
-
 void answer_settle(const services_ptr& services, const http_exchange& exchange,
-                   const settle_body& asked,
+                   const std::shared_ptr<const settle_body>& asked,
                    const result<settle_batch_reply_ptr>& done) {
   if (!done)
-    return exchange.answer(problem(done.error(), describe(asked.what.key)));
+    return exchange.answer(problem(done.error(), describe(asked->what.key)));
   auto& reply = **done;
   if (reply.error == errc::already_exists)
     return exchange.answer(
@@ -47,24 +37,34 @@ void answer_settle(const services_ptr& services, const http_exchange& exchange,
               "The Idempotency-Key was used for another settle of this group: "
               "give each settle a key of its own."));
   if (reply.error != errc::none)
-    return exchange.answer(problem(reply.error, describe(asked.what.key)));
-  http_answer answer{.content_type = media::json.content_type,
-                     .body = settle_answer(asked, reply)};
+    return exchange.answer(problem(reply.error, describe(asked->what.key)));
+  http_answer answer{.content_type = media::json.content_type};
   answer.add_header("Cache-Control", "no-store");
-  if (reply.next != nullptr && !reply.next->events.empty()) {
+  bool leased = reply.next != nullptr && !reply.next->events.empty();
+  if (leased) {
     answer.add_header("Lease",
                       to_string(lease_token{reply.next->group,
                                             reply.next->events.front().lease}));
     // Nobody has it: it is not held against its events.
-    answer.unsent = [services, key = asked.what.key, next = reply.next] {
+    answer.unsent = [services, key = asked->what.key, next = reply.next] {
       give_back(services, key, *next);
     };
   }
-  bool records = reply.next != nullptr && !reply.next->events.empty();
+  bool records = leased;
   for (auto one : reply.items)
     records = records || one == settle_outcome::applied;
-  exchange.answer(records ? promised(*services, std::move(answer))
-                          : std::move(answer));
+  if (records)
+    answer = promised(*services, std::move(answer));
+  answer_with(
+    services, exchange, leased ? layout_bytes(*reply.next) : 0,
+    [asked, reply = *done, answer = std::move(answer)]() mutable {
+      answer.body = settle_answer(*asked, *reply);
+      return std::move(answer);
+    },
+    [&] {
+      if (leased)
+        give_back(services, asked->what.key, *reply.next);
+    });
 }
 
 /// Names a waiter for `cancel_atom`; sessions have the ids of actors, which are
@@ -104,7 +104,7 @@ void ask_settle(const services_ptr& services, const http_exchange& exchange,
       // What came after the client had left was leased to nobody.
       if (*left && done && (*done)->next != nullptr)
         give_back(services, asked->what.key, *(*done)->next);
-      answer_settle(services, exchange, *asked, done);
+      answer_settle(services, exchange, asked, done);
     },
     settle_atom_v, asked->what);
 }
@@ -135,18 +135,32 @@ accepted<void> complete(const services_ptr& services,
 
 } // namespace
 
+void give_back(const services_ptr& services, const group_key& key,
+               const delivery_batch& batch) {
+  lease_id last;
+  for (auto& one : batch.events)
+    if (std::exchange(last, one.lease) != one.lease)
+      caf::anon_send(services->home_of(key.stream), release_atom_v, key,
+                     one.lease);
+}
+
 std::string describe(const group_key& key) {
   return "group '" + key.group + "' on stream '" + key.stream + "'";
 }
 
-void settle(const services_ptr& services, http_request& request,
+void settle(const services_ptr& services, http_request&,
             const http_exchange& exchange) {
-  auto body = read_settle_body(request.body);
-  if (!body)
-    return exchange.answer(invalid(body.error()));
-  if (auto whole = complete(services, request, body->what); !whole)
-    return exchange.answer(invalid(whole.error()));
-  ask_settle(services, exchange, std::move(*body));
+  read_body(
+    services, exchange,
+    [](const http_request& request) { return read_settle_body(request.body); },
+    [=](accepted<settle_body> body) {
+      if (!body)
+        return exchange.answer(invalid(body.error()));
+      if (auto whole = complete(services, exchange.request(), body->what);
+          !whole)
+        return exchange.answer(invalid(whole.error()));
+      ask_settle(services, exchange, std::move(*body));
+    });
 }
 
 http_answer stale_lease(const std::optional<lease_token>& lease) {

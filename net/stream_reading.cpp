@@ -72,42 +72,50 @@ bool is_full(const read_query& query, const stream_row& head) {
 }
 
 void answer_page(const services_ptr& services, const http_exchange& exchange,
-                 const read_query& query, const event_page& page,
+                 const query_ptr& query, const event_page_ptr& page,
                  const stream_row& head) {
   auto& request = exchange.request();
   auto& type = *request.response_type;
   auto tag = make_e_tag(head, type.content_type);
   http_answer answer{.content_type = type.content_type};
-  add_caching(answer, is_full(query, head), head.policy.cache_control_seconds,
+  add_caching(answer, is_full(*query, head), head.policy.cache_control_seconds,
               tag);
   if (tag_matches(request, tag)) {
     answer.status = http_status::not_modified;
     return exchange.answer(std::move(answer));
   }
-  auto base = services->base(request);
-  auto& what = query.what;
-  auto feed = stream_feed(
-    {base, what.stream, what.from, what.count, what.towards}, page, tag);
-  answer.body =
-    write_feed(feed, parse_embed(request.query("embed").value_or("")), type);
-  exchange.answer(std::move(answer));
+  answer_with(services, exchange, layout_bytes(*page),
+              [=, &request, &type, answer = std::move(answer)]() mutable {
+                auto base = services->base(request);
+                auto& what = query->what;
+                auto feed = stream_feed(
+                  {base, what.stream, what.from, what.count, what.towards},
+                  *page, tag);
+                answer.body = write_feed(
+                  feed, parse_embed(request.query("embed").value_or("")), type);
+                return std::move(answer);
+              });
 }
 
 void answer_event(const services_ptr& services, const http_exchange& exchange,
-                  const read_query& query, const event_page& page,
+                  const query_ptr& query, const event_page_ptr& page,
                   const stream_row& head) {
-  auto& type = *exchange.request().response_type;
-  if (page.events.empty() || page.events.front().resolved == nullptr)
+  auto& request = exchange.request();
+  auto& type = *request.response_type;
+  if (page->events.empty() || page->events.front().resolved == nullptr)
     return exchange.answer(no_event(type));
-  auto entry = entry_of(page.events.front(), query.what.stream);
   http_answer answer{.content_type = type.content_type};
-  add_caching(answer, query.what.from && !query.changes,
+  add_caching(answer, query->what.from && !query->changes,
               head.policy.cache_control_seconds,
               make_e_tag(head, type.content_type));
-  auto embed = parse_embed(exchange.request().query("embed").value_or(""));
-  answer.body =
-    write_event(services->base(exchange.request()), entry, embed, type);
-  exchange.answer(std::move(answer));
+  answer_with(services, exchange, layout_bytes(*page),
+              [=, &request, &type, answer = std::move(answer)]() mutable {
+                auto entry = entry_of(page->events.front(), query->what.stream);
+                auto embed = parse_embed(request.query("embed").value_or(""));
+                answer.body =
+                  write_event(services->base(request), entry, embed, type);
+                return std::move(answer);
+              });
 }
 
 using names = std::shared_ptr<const std::vector<std::string>>;
@@ -173,7 +181,7 @@ void read(const services_ptr& services, const http_exchange& exchange,
       if (head == nullptr)
         return missing(page->head ? page->head->next : event_number{});
       after_checking_links(services, exchange, page,
-                           [=] { format(*page, *head); });
+                           [=] { format(page, *head); });
     },
     read_atom_v, query->what);
 }
@@ -218,11 +226,11 @@ void read_page(const services_ptr& services, const http_exchange& exchange,
   auto waits = query->wait.count() > 0;
   read(
     services, exchange, query,
-    [=](const event_page& page, const stream_row& head) {
+    [=](const event_page_ptr& page, const stream_row& head) {
       if (waits && nothing_new(exchange.request(), *query, head))
         return wait_for_event(services, exchange, query->what.stream, head.next,
                               *query, read_page);
-      answer_page(services, exchange, *query, page, head);
+      answer_page(services, exchange, query, page, head);
     },
     [=](event_number next) {
       if (waits)
@@ -236,8 +244,8 @@ void read_event(const services_ptr& services, const http_exchange& exchange,
                 const query_ptr& query) {
   read(
     services, exchange, query,
-    [=](const event_page& page, const stream_row& head) {
-      answer_event(services, exchange, *query, page, head);
+    [=](const event_page_ptr& page, const stream_row& head) {
+      answer_event(services, exchange, query, page, head);
     },
     [=](event_number) {
       exchange.answer(no_event(*exchange.request().response_type));
@@ -251,10 +259,10 @@ void read_metadata(const services_ptr& services, const http_exchange& exchange,
   };
   read(
     services, exchange, query,
-    [=](const event_page& page, const stream_row& head) {
-      if (page.events.empty())
+    [=](const event_page_ptr& page, const stream_row& head) {
+      if (page->events.empty())
         return none(head.next);
-      answer_event(services, exchange, *query, page, head);
+      answer_event(services, exchange, query, page, head);
     },
     none);
 }

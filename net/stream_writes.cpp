@@ -173,6 +173,13 @@ void write(const services_ptr& services, const http_exchange& exchange,
     append_atom_v, std::move(what));
 }
 
+void write_batch(const services_ptr& services, const http_exchange& exchange,
+                 const std::string& stream) {
+  read_body(services, exchange, events_of, [=](accepted<event_batch> events) {
+    write(services, exchange, stream, std::move(events));
+  });
+}
+
 } // namespace
 
 void append(const services_ptr& services, http_request& request,
@@ -181,7 +188,7 @@ void append(const services_ptr& services, http_request& request,
   if (!admitted(check_writable_name(stream), exchange))
     return;
   if (is_batch(*request.request_type))
-    return write(services, exchange, std::move(stream), events_of(request));
+    return write_batch(services, exchange, stream);
   auto type = read_event_type(request);
   if (type.empty())
     return exchange.answer(
@@ -225,7 +232,7 @@ void append_metadata(const services_ptr& services, http_request& request,
       bad_request("Bad Request. You should not include an event type for "
                   "metadata."));
   if (is_batch(*request.request_type))
-    return write(services, exchange, std::move(stream), events_of(request));
+    return write_batch(services, exchange, stream);
   auto id = read_event_id(request);
   if (!admitted(id, exchange))
     return;

@@ -145,6 +145,9 @@ def bodies(ports, stop, _):
     requests += [HEAD + EVENT + b"Content-Length: 16000000\r\n\r\n" + b"1" * 16_000_000,
                  HEAD + EVENT + b"Content-Length: 99999999999\r\n\r\n" + b"1" * 1_000_000,
                  HEAD + EVENT + b"Transfer-Encoding: chunked\r\n\r\n" + (b"100000\r\n" + b"1" * 0x100000 + b"\r\n") * 20]
+    # Each would take many times its length, once it is read.
+    many = [b"[" + (one + b",") * (15_000_000 // (len(one) + 1)) + one + b"]" for one in (b"{}", b"1", b"[]")]
+    requests += [HEAD + BATCH + b"Content-Length: %d\r\n\r\n" % len(body) + body for body in many]
     return one_after_the_other(ports["http"], stop, requests)
 
 

@@ -120,7 +120,7 @@ TEST_CASE("117: registrations that say too little, or wrong things") {
   CHECK(refused("", "") == "Invalid ConsumerInfo payload");
   CHECK(refused("", "nonsense") == "Invalid ConsumerInfo payload");
   CHECK(refused("", "[1]") == "Invalid ConsumerInfo payload");
-  CHECK(refused("", std::string(70'000, '['))
+  CHECK(refused("", std::string(60'000, '['))
         == "Invalid ConsumerInfo payload");
   CHECK(refused("", R"({"id":"c","topics":["t"],"onNewGroup":"latest"})")
         == "Invalid ConsumerInfo payload");

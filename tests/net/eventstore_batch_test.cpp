@@ -154,7 +154,33 @@ TEST_CASE("events beyond the limits are refused with 413") {
     deep += std::string{i == 0 ? "" : ","} + R"({"eventId":")" + id
             + R"(","eventType":"t","data":")"
             + std::string(limits::event_bytes_max, 'x') + "\"}";
-  CHECK(refused(deep + "]").status == 413);
+  CHECK(refused(deep + "]")
+        == refusal{413, "Too large batch received. Limit is 16777216 bytes."});
+}
+
+TEST_CASE("what a batch takes while it is read is bounded") {
+  // Each of these would take many times its length.
+  std::string empty = "[{}";
+  for (std::size_t i = 1; i < 3'000'000; ++i)
+    empty += ",{}";
+  CHECK(refused(empty + "]")
+        == refusal{413, "Too many events received: 3000000. Limit is 10000."});
+  std::string nested = std::string(60, '[') + "1";
+  for (int i = 0; i < 16'000; ++i)
+    nested += ",1";
+  nested += std::string(60, ']');
+  refusal limit{413, "Too large batch received. Limit is 16777216 bytes."};
+  std::string many = "[" + one(",\"data\":" + nested).substr(1);
+  many.pop_back();
+  auto event = many.substr(1);
+  for (int i = 0; i < 10; ++i)
+    many += "," + event;
+  CHECK(refused(many + "]") == limit);
+  std::string again = ",\"data\":" + nested; // the last one would count
+  std::string repeated;
+  for (int i = 0; i < 10; ++i)
+    repeated += again;
+  CHECK(refused(one(repeated)) == limit);
 }
 
 TEST_CASE("an event type has limits of its own") {

@@ -60,6 +60,25 @@ bool eventually(Condition condition) {
 
 } // namespace
 
+TEST_CASE("an answer that comes after its client has left is told so") {
+  std::promise<http_exchange> asked;
+  std::promise<void> left;
+  http_fixture server{[&](http_request&, const http_exchange& exchange) {
+    exchange.on_gone([&] { left.set_value(); });
+    asked.set_value(exchange);
+  }};
+  std::optional<http_exchange> exchange;
+  {
+    http_client client{server.port()};
+    client.send_request("GET", "/");
+    exchange = asked.get_future().get();
+  }
+  left.get_future().wait();
+  std::promise<void> unsent;
+  exchange->answer({.body = "late", .unsent = [&] { unsent.set_value(); }});
+  CHECK(unsent.get_future().wait_for(10s) == std::future_status::ready);
+}
+
 TEST_CASE("a client that goes away while it waits is noticed") {
   long_poll poll;
   http_fixture server{poll.handler()};

@@ -26,7 +26,7 @@ TEST_CASE("no route of a group follows a body that is nested too deep") {
   for (auto* route : {"/pause", "/retries", "/parked/replay", "/parked/discard",
                       "/settle", "/extend"}) {
     INFO(route);
-    for (std::size_t depth : {64, 1'000'000}) {
+    for (std::size_t depth : {64, 30'000}) {
       auto got = f.post(std::string{"/subscriptions/s/g"} + route, json_body,
                         R"({"id":)" + nested(depth) + "}");
       CHECK(got.status() == 400);

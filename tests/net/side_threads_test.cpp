@@ -1,0 +1,93 @@
+// Answers that another thread lays out.
+#include "net/side_threads.hpp"
+#include "tests/support/answer_collector.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <catch2/catch_test_macros.hpp>
+
+#include <future>
+#include <stdexcept>
+#include <thread>
+
+using namespace callboard;
+using namespace callboard::test;
+
+namespace {
+
+/// One connection, its thread, and one aside.
+struct with_threads {
+  explicit with_threads(std::size_t sending = 1000)
+      : budgets(std::make_shared<http_budgets>(
+          http_bounds{.sending_bytes = sending})),
+        aside(std::in_place, 1, budgets) {}
+
+  /// Asks for what `make` returns; the number of the request.
+  std::uint64_t ask(std::size_t bytes, answer_maker make) {
+    http_handler handler = [&](http_request&, const http_exchange& exchange) {
+      aside->answer(exchange, bytes, std::move(make), [this] { ++unsent; });
+    };
+    return client->begin(handler, {});
+  }
+
+  /// The answer, once all that was asked for is laid out.
+  http_answer answer_to(std::uint64_t number) {
+    aside->stop();
+    client->run();
+    return client->answer_to(number).value().answer;
+  }
+
+  boost::asio::io_context context;
+  std::shared_ptr<answer_collector> client =
+    std::make_shared<answer_collector>(context);
+  std::shared_ptr<http_budgets> budgets;
+  std::optional<side_threads> aside;
+  int unsent = 0;
+};
+
+} // namespace
+
+TEST_CASE("a large answer is laid out on another thread") {
+  with_threads at;
+  std::thread::id where;
+  auto asked = at.ask(1000, [&] {
+    where = std::this_thread::get_id();
+    return http_answer{.body = "large"};
+  });
+  CHECK(at.answer_to(asked).body == "large");
+  CHECK(where != std::this_thread::get_id());
+}
+
+TEST_CASE("an answer that cannot be laid out is a 500") {
+  with_threads at;
+  auto asked = at.ask(
+    1000, []() -> http_answer { throw std::runtime_error{"no memory"}; });
+  CHECK(at.answer_to(asked).status == http_status::internal_server_error);
+  CHECK(at.budgets->sending.used() == 0);
+}
+
+TEST_CASE("what waits to be laid out is bounded") {
+  with_threads at;
+  std::promise<void> go_on;
+  auto wait = [&, until = go_on.get_future().share()] {
+    until.wait();
+    return http_answer{.body = "large"};
+  };
+  auto first = at.ask(600, wait);
+  auto second = at.ask(401, wait);
+  auto third = at.ask(400, wait);
+  CHECK(at.client->answer_to(second).value().answer.status
+        == http_status::service_unavailable);
+  CHECK(at.unsent == 1);
+  go_on.set_value();
+  CHECK(at.answer_to(first).body == "large");
+  CHECK(at.answer_to(third).body == "large");
+  CHECK(at.unsent == 1);
+  CHECK(at.budgets->sending.used() == 0);
+}
+
+TEST_CASE("after the end of the threads an answer is laid out at once") {
+  with_threads at;
+  at.aside->stop();
+  auto asked = at.ask(1000, [] { return http_answer{.body = "large"}; });
+  CHECK(at.client->answer_to(asked).value().answer.body == "large");
+}
