@@ -93,7 +93,10 @@ std::size_t layout_bytes(const Page& page) {
 template <class Make, class Unsent>
 void answer_with(const services_ptr& services, const http_exchange& exchange,
                  std::size_t bytes, Make make, const Unsent& unsent) {
-  if (services->aside == nullptr || bytes < side_work_bytes)
+  auto least = exchange.request().header(http_field::accept_encoding)
+                 ? compressed_side_work_bytes
+                 : side_work_bytes;
+  if (services->aside == nullptr || bytes < least)
     return exchange.answer(make());
   services->aside->answer(exchange, bytes, std::move(make), unsent);
 }

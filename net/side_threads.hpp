@@ -16,9 +16,12 @@ namespace callboard {
 /// Makes an answer from what it owns and the exchange's request.
 using answer_maker = std::function<http_answer()>;
 
-/// What has fewer bytes to read or to write is done where it is asked for:
-/// changing threads costs as much.
-inline constexpr std::size_t side_work_bytes = std::size_t{64} << 10;
+/// What has fewer bytes to read or to write, half a millisecond's work, is done
+/// where it is asked for: changing threads there and back may cost as much.
+inline constexpr std::size_t side_work_bytes = std::size_t{512} << 10;
+
+/// The same for answers that are compressed, which takes ten times as long.
+inline constexpr std::size_t compressed_side_work_bytes = std::size_t{64} << 10;
 
 /// Threads beside the io threads: a page or a batch of some megabytes takes
 /// milliseconds to lay out or to parse, and many more to compress, while all
