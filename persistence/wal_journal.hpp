@@ -32,7 +32,7 @@ public:
   wal_journal(std::unique_ptr<wal> log, std::vector<log_index> last,
               journal_events events,
               std::chrono::microseconds quick_flush = std::chrono::microseconds{
-                500});
+                2000});
 
   ~wal_journal() override; // stops
 
