@@ -10,7 +10,8 @@ namespace callboard {
 
 namespace {
 
-// The io thread does it between two requests: fast counts, not the last byte.
+// Others wait meanwhile, for this thread or its core: fast counts, not the last
+// byte.
 constexpr int level = 1;
 constexpr int gzip_window = 15 + 16; // zlib: + 16 writes a gzip header
 constexpr int zlib_window = 15;

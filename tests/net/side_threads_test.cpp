@@ -1,4 +1,5 @@
 // Answers that another thread lays out.
+#include "net/eventstore_services.hpp"
 #include "net/side_threads.hpp"
 #include "tests/support/answer_collector.hpp"
 
@@ -90,4 +91,68 @@ TEST_CASE("after the end of the threads an answer is laid out at once") {
   at.aside->stop();
   auto asked = at.ask(1000, [] { return http_answer{.body = "large"}; });
   CHECK(at.client->answer_to(asked).value().answer.body == "large");
+}
+
+namespace {
+
+/// The routes' services, with a thread aside.
+services_ptr served_by(with_threads& at) {
+  auto out = std::make_shared<eventstore_services>();
+  out->aside = {&*at.aside, [](side_threads*) {}};
+  return out;
+}
+
+/// Whether an answer of so many bytes is laid out elsewhere.
+bool leaves(std::size_t bytes, bool compressed) {
+  with_threads at{side_work_bytes};
+  auto services = served_by(at);
+  std::thread::id where;
+  http_handler handler = [&](http_request&, const http_exchange& exchange) {
+    answer_with(services, exchange, bytes, [&] {
+      where = std::this_thread::get_id();
+      return http_answer{};
+    });
+  };
+  http_request request;
+  if (compressed)
+    request.add_header(http_field::accept_encoding, "Accept-Encoding", "gzip");
+  auto asked = at.client->begin(handler, std::move(request));
+  at.answer_to(asked);
+  return where != std::this_thread::get_id();
+}
+
+} // namespace
+
+TEST_CASE("an answer leaves its thread if it takes long") {
+  CHECK(!leaves(side_work_bytes - 1, false));
+  CHECK(leaves(side_work_bytes, false));
+  CHECK(!leaves(compressed_side_work_bytes - 1, true));
+  CHECK(leaves(compressed_side_work_bytes, true));
+}
+
+TEST_CASE("a long body is read aside, and its request goes on where it was") {
+  for (auto bytes : {side_work_bytes - 1, side_work_bytes}) {
+    with_threads at;
+    auto services = served_by(at);
+    std::thread::id read_by;
+    std::thread::id then_by;
+    http_handler handler = [&](http_request&, const http_exchange& exchange) {
+      read_body(
+        services, exchange,
+        [&](const http_request& request) {
+          read_by = std::this_thread::get_id();
+          return request.body.size();
+        },
+        [&, exchange](std::size_t read) {
+          then_by = std::this_thread::get_id();
+          exchange.answer({.body = std::to_string(read)});
+        });
+    };
+    http_request request;
+    request.body.resize(bytes, 'x');
+    auto asked = at.client->begin(handler, std::move(request));
+    CHECK(at.answer_to(asked).body == std::to_string(bytes));
+    CHECK((read_by == then_by) == (bytes < side_work_bytes));
+    CHECK(then_by == std::this_thread::get_id());
+  }
 }
