@@ -101,7 +101,8 @@ void status(const barco_ptr& services, http_request&,
 
 void add_producer_routes(barco_router& routes, const barco_ptr& services) {
   barco_table add{routes, services};
-  add(http_verb::post, "/v1/topic/{topic}/messages", produce, events_body);
+  add(http_verb::post, "/v1/topic/{topic}/messages", produce,
+      {.body_bytes_max = events_body});
   add(http_verb::get, "/v1/topic/{topic}/messages", no_reading);
   add(http_verb::get, "/status", status);
 }

@@ -66,13 +66,12 @@ barco_router::barco_router()
               manners([this](auto& request) { return not_found(request); })) {}
 
 void barco_router::add(http_verb verb, std::string_view path,
-                       http_handler handler, std::size_t body_bytes_max) {
+                       http_handler handler, route_options options) {
   known_path known{verb, {}};
   for (auto part : parts_of(path))
     known.segments.emplace_back(part.starts_with('{') ? "" : part);
   known_.push_back(std::move(known));
-  routes_.add(verb, path, std::move(handler),
-              {.body_bytes_max = body_bytes_max});
+  routes_.add(verb, path, std::move(handler), options);
 }
 
 http_answer barco_router::not_found(const http_request& request) const {

@@ -26,7 +26,7 @@ public:
 
   /// As `router::add`.
   void add(http_verb verb, std::string_view path, http_handler handler,
-           std::size_t body_bytes_max = document_bytes_max);
+           route_options options = {});
 
   void serve(http_request& request, const http_exchange& exchange) const {
     routes_.serve(request, exchange);

@@ -7,6 +7,7 @@
 #include "net/eventstore_services.hpp"
 #include "net/http_budget.hpp"
 #include "net/metrics.hpp"
+#include "net/route_table.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -60,25 +61,8 @@ struct barco_services {
 
 using barco_ptr = std::shared_ptr<const barco_services>;
 
-/// A route: parse, ask, answer through the exchange. The services outlive it.
-using barco_route = void (*)(const barco_ptr&, http_request&,
-                             const http_exchange&);
-
-/// Adds routes that all have the services at hand.
-struct barco_table {
-  barco_router& routes;
-  const barco_ptr& services;
-
-  void operator()(http_verb verb, std::string_view path, barco_route serve,
-                  std::size_t body_bytes_max = document_bytes_max) const {
-    routes.add(
-      verb, path,
-      [services = services, serve](http_request& request,
-                                   const http_exchange& exchange) {
-        serve(services, request, exchange);
-      },
-      body_bytes_max);
-  }
-};
+/// A route parses, asks, and answers through the exchange. The services outlive
+/// it.
+using barco_table = route_table<barco_services, barco_router>;
 
 } // namespace callboard

@@ -9,13 +9,13 @@
 namespace callboard {
 
 /// Adds routes that have the services at hand, and keep them alive.
-template <class Services>
+template <class Services, class Router = router>
 struct route_table {
   using services_ptr = std::shared_ptr<const Services>;
   using function = void (*)(const services_ptr&, http_request&,
                             const http_exchange&);
 
-  router& routes;
+  Router& routes;
   const services_ptr& services;
 
   void operator()(http_verb verb, std::string_view path, function serve,
