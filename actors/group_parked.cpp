@@ -31,11 +31,6 @@ namespace {
 /// When a portion that could not choose anything is tried again.
 constexpr std::uint64_t held_back_ms = 1000;
 
-std::size_t bytes_of(const resolved_event& e) {
-  return memory_bytes(*e.original)
-         + (e.resolved ? memory_bytes(*e.resolved) : 0);
-}
-
 /// Counts apart while there is room.
 void count_reason(const std::string& reason,
                   std::map<std::string, std::uint64_t>& into) {
@@ -90,7 +85,7 @@ void group_state::show(parked_walk& to, number_range asked,
       return;
     }
     ++to.looked;
-    to.bytes += bytes_of(one);
+    to.bytes += memory_bytes(one);
     to.at = n + 1; // what follows may have been cut off by its bytes
   }
 }

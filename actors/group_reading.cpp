@@ -8,16 +8,6 @@
 
 namespace callboard {
 
-namespace {
-
-std::size_t bytes_of(const resolved_event& e) {
-  return memory_bytes(*e.original)
-         + (e.resolved && e.resolved != e.original ? memory_bytes(*e.resolved)
-                                                   : 0);
-}
-
-} // namespace
-
 void group_state::published(event_number end, event_number first) {
   awaiting = false;
   if (ending != errc::none)
@@ -69,7 +59,7 @@ void group_state::offered(const std::vector<event_ptr>& events) {
     return; // `published` tells of them
   for (auto& one : events) {
     resolved_event what{one, one, {}};
-    ahead_bytes += bytes_of(what);
+    ahead_bytes += memory_bytes(what);
     ahead.emplace(position{lane::source, one->number}, std::move(what));
   }
   core->publish(events.back()->number + 1);
@@ -111,7 +101,7 @@ group_state::collect(const std::vector<position_range>& ranges) {
   std::size_t bytes = 0;
   auto full = [&] { return bytes >= limits::page_bytes_max; };
   auto take = [&](const position& at, resolved_event&& what) {
-    bytes += bytes_of(what);
+    bytes += memory_bytes(what);
     // A parked event whose target is gone has nothing to be replayed.
     if (at.in == lane::replay && what.resolved == nullptr)
       out.gone.push_back(at);
@@ -203,7 +193,8 @@ void group_state::loaded(position_range asked, resolved_events& events) {
       gone.push_back({asked.in, n});
     n = number + 1;
     position at{asked.in, number};
-    if (auto bytes = bytes_of(one); ahead.emplace(at, std::move(one)).second)
+    if (auto bytes = memory_bytes(one);
+        ahead.emplace(at, std::move(one)).second)
       ahead_bytes += bytes;
   }
   if (events.empty())
@@ -234,7 +225,7 @@ void group_state::read_ahead() {
 void group_state::forget_ahead(event_number below) {
   for (auto at = ahead.begin();
        at != ahead.end() && at->first < position{lane::source, below};) {
-    ahead_bytes -= bytes_of(at->second);
+    ahead_bytes -= memory_bytes(at->second);
     at = ahead.erase(at);
   }
 }

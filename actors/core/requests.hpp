@@ -72,6 +72,12 @@ struct resolved_event {
   }
 };
 
+inline std::size_t memory_bytes(const resolved_event& e) noexcept {
+  return memory_bytes(*e.original)
+         + (e.resolved && e.resolved != e.original ? memory_bytes(*e.resolved)
+                                                   : 0);
+}
+
 /// A page in reading order. `head` is the stream when it was read; an absent
 /// stream has no head. `end_of_stream`: nothing follows in reading order.
 /// `covered`: how many numbers the page answers for, from the first one asked
