@@ -29,7 +29,7 @@ public:
       return;
     auto here = take();
     last_.reserve(here.size() + bytes);
-    last_ = here;
+    last_ += here;
     ahead_ = std::move(share);
   }
 
