@@ -15,9 +15,9 @@
 
 namespace callboard {
 
-namespace {
+using admin_routes::admin_ptr;
 
-using namespace admin_routes;
+namespace {
 
 void ping(const admin_ptr&, http_request&, const http_exchange& exchange) {
   exchange.answer(
@@ -68,6 +68,7 @@ void cluster(const admin_ptr& services, http_request&,
 } // namespace
 
 void add_admin_routes(router& routes, const admin_ptr& services) {
+  using namespace admin_routes;
   constexpr auto get = http_verb::get;
   constexpr auto head = http_verb::head;
   constexpr auto post = http_verb::post;

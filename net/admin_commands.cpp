@@ -13,7 +13,7 @@ namespace callboard::admin_routes {
 
 namespace {
 
-using json = nlohmann::ordered_json;
+using nlohmann::ordered_json;
 
 std::string_view name_of(scavenge_outcome outcome) {
   switch (outcome) {
@@ -24,12 +24,12 @@ std::string_view name_of(scavenge_outcome outcome) {
   return {};
 }
 
-json scavenge_json(const uuid& id) {
+ordered_json scavenge_json(const uuid& id) {
   return {{"scavengeId", to_string(id)}};
 }
 
-json linked_scavenge(const admin_services& services,
-                     const http_request& request, const uuid& id) {
+ordered_json linked_scavenge(const admin_services& services,
+                             const http_request& request, const uuid& id) {
   auto out = scavenge_json(id);
   out["scavengeLink"] =
     services.broker->base(request) + "/admin/scavenge/" + to_string(id);
@@ -63,15 +63,16 @@ void command(const admin_ptr& services, const http_exchange& exchange,
 }
 
 void tell_running(const admin_ptr& services, const http_exchange& exchange) {
-  command(
-    services, exchange, {}, [exchange](const result<scavenge_status>& now) {
-      auto answer = document_answer(
-        exchange.request(), "Scavenge",
-        now && now->running ? scavenge_json(*now->running) : json::object());
-      answer.status = http_status::bad_request;
-      answer.reason = "A scavenge is running already";
-      exchange.answer(std::move(answer));
-    });
+  command(services, exchange, {},
+          [exchange](const result<scavenge_status>& now) {
+            auto answer =
+              document_answer(exchange.request(), "Scavenge",
+                              now && now->running ? scavenge_json(*now->running)
+                                                  : ordered_json::object());
+            answer.status = http_status::bad_request;
+            answer.reason = "A scavenge is running already";
+            exchange.answer(std::move(answer));
+          });
 }
 
 } // namespace
@@ -123,7 +124,7 @@ void current_scavenge(const admin_ptr& services, http_request&,
       exchange.request(), "Scavenge",
       now->running
         ? linked_scavenge(*services, exchange.request(), *now->running)
-        : json::object()));
+        : ordered_json::object()));
   });
 }
 
@@ -133,8 +134,8 @@ void last_scavenge(const admin_ptr& services, http_request&,
     if (!now)
       return exchange.answer(error_answer(now.error()));
     auto& id = now->running ? now->running : now->last;
-    auto out =
-      id ? linked_scavenge(*services, exchange.request(), *id) : json::object();
+    auto out = id ? linked_scavenge(*services, exchange.request(), *id)
+                  : ordered_json::object();
     out["scavengeResult"] = now->running ? "InProgress"
                             : now->last  ? name_of(now->outcome)
                                          : "Unknown";

@@ -32,7 +32,7 @@ namespace callboard::admin_routes {
 
 namespace {
 
-using json = nlohmann::ordered_json;
+using nlohmann::ordered_json;
 
 struct option_group {
   std::string_view name; // of the setting, or how its name begins
@@ -54,12 +54,12 @@ constexpr std::array option_groups{
   option_group{"tls", "Certificate Options", ""},
   option_group{"", "Application Options", ""}};
 
-json described(const option_description& one) {
+ordered_json described(const option_description& one) {
   auto& found =
     *std::find_if(option_groups.begin(), option_groups.end(), [&](auto& known) {
       return one.name.starts_with(known.name);
     });
-  auto possible = json::array();
+  auto possible = ordered_json::array();
   for (auto left = found.possible; !left.empty();) {
     auto end = left.find(',');
     possible.push_back(left.substr(0, end));
@@ -116,14 +116,15 @@ void info(const admin_ptr& services, http_request&,
      {"features",
       {{"projections", false}, {"userManagement", true}, {"atomPub", true}}},
      {"authentication",
-      {{"type", services->authentication}, {"properties", json::object()}}},
+      {{"type", services->authentication},
+       {"properties", ordered_json::object()}}},
      {"projectionsMode", "None"},
      {"product", "Callboard"}}));
 }
 
 void options(const admin_ptr& services, http_request&,
              const http_exchange& exchange) {
-  auto out = json::array();
+  auto out = ordered_json::array();
   for (auto& one : services->options)
     out.push_back(described(one));
   exchange.answer(document_answer(exchange.request(), "ArrayOfOption", out));
@@ -147,7 +148,8 @@ gossip_member alone(const admin_services& services,
   return out;
 }
 
-json described(const admin_services& services, const gossip_member& member) {
+ordered_json described(const admin_services& services,
+                       const gossip_member& member) {
   std::string now;
   append_time(now, services.node->wall());
   // A node's instance is not known elsewhere: its number stands for it.
@@ -186,7 +188,7 @@ void gossip(const admin_ptr& services, http_request& request,
             const http_exchange& exchange) {
   auto members = services->members ? services->members()
                                    : std::vector{alone(*services, request)};
-  auto list = json::array();
+  auto list = ordered_json::array();
   gossip_member self;
   for (auto& one : members) {
     list.push_back(described(*services, one));

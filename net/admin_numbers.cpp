@@ -17,7 +17,7 @@ namespace callboard::admin_routes {
 
 namespace {
 
-using json = nlohmann::ordered_json;
+using nlohmann::ordered_json;
 
 constexpr std::string_view metrics_type =
   "text/plain; version=0.0.4; charset=utf-8";
@@ -34,8 +34,8 @@ double cpu_percent(const process_stats& process, wall_time now) {
   return span_s <= 0 ? 0 : std::round(1000 * process.cpu_s / span_s) / 10;
 }
 
-json process_part(const admin_services& services,
-                  const process_stats& process) {
+ordered_json process_part(const admin_services& services,
+                          const process_stats& process) {
   std::uint64_t connections = 0;
   for (auto& thread : services.http)
     connections += thread->connections();
@@ -56,11 +56,11 @@ json process_part(const admin_services& services,
 }
 
 /// The disk that the data is on; nothing if it cannot be asked.
-json drives(const std::string& data) {
+ordered_json drives(const std::string& data) {
   std::error_code failed;
   auto space = std::filesystem::space(data, failed);
   if (failed || space.capacity == 0)
-    return json::object();
+    return ordered_json::object();
   auto used = space.capacity - space.free;
   return {{data,
            {{"availableBytes", space.available},
@@ -69,7 +69,8 @@ json drives(const std::string& data) {
             {"usedBytes", used}}}};
 }
 
-json system_part(const admin_services& services, const process_stats& process) {
+ordered_json system_part(const admin_services& services,
+                         const process_stats& process) {
   return {{"loadavg",
            {{"1m", process.load_1m},
             {"5m", process.load_5m},
@@ -79,7 +80,7 @@ json system_part(const admin_services& services, const process_stats& process) {
           {"drive", drives(services.data)}};
 }
 
-json broker_part(const node_services& node) {
+ordered_json broker_part(const node_services& node) {
   auto& counts = node.counts;
   return {{"events",
            {{"appended", counts.events_appended.load()},
@@ -98,7 +99,8 @@ json broker_part(const node_services& node) {
 }
 
 /// `{"a": {"b": 1}}` as `{"a-b": 1}`.
-void flatten(const json& from, const std::string& prefix, json& into) {
+void flatten(const ordered_json& from, const std::string& prefix,
+             ordered_json& into) {
   for (auto& [name, value] : from.items())
     if (value.is_object())
       flatten(value, prefix + name + "-", into);
@@ -107,14 +109,15 @@ void flatten(const json& from, const std::string& prefix, json& into) {
 }
 
 /// Each value with what a page that draws them wants to know.
-json with_metadata(const json& value, const std::string& category,
-                   const std::string& title) {
+ordered_json with_metadata(const ordered_json& value,
+                           const std::string& category,
+                           const std::string& title) {
   if (!value.is_object())
     return {{"value", value},
             {"category", category},
             {"title", title},
             {"drawChart", value.is_number()}};
-  auto out = json::object();
+  auto out = ordered_json::object();
   for (auto& [name, member] : value.items())
     out[name] = with_metadata(member, category.empty() ? name : category, name);
   return out;
@@ -136,22 +139,22 @@ void stats(const admin_ptr& services, http_request& request,
     return exchange.answer(
       bad_request("Dynamic stats selection works only with grouping enabled"));
   auto process = read_process_stats();
-  json found{{"proc", process_part(*services, process)},
-             {"sys", system_part(*services, process)},
-             {"es", broker_part(*services->node)}};
+  ordered_json found{{"proc", process_part(*services, process)},
+                     {"sys", system_part(*services, process)},
+                     {"es", broker_part(*services->node)}};
   for (std::size_t i = 1; i < request.segment_count(); ++i) {
     auto name = request.segment(i);
     auto member = found.is_object() ? found.find(name) : found.end();
     if (member == found.end())
       return exchange.answer(plain_status(http_status::not_found));
-    found = json(*member);
+    found = ordered_json(*member);
   }
   if (says(request, "metadata", false))
     found = with_metadata(
       found, std::string{request.segment_count() > 1 ? request.segment(1) : ""},
       std::string{request.segment(request.segment_count() - 1)});
   if (!grouped) {
-    auto flat = json::object();
+    auto flat = ordered_json::object();
     flatten(found, {}, flat);
     found = std::move(flat);
   }

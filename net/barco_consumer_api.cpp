@@ -163,8 +163,8 @@ std::optional<consumer_key> who_lives(const http_request& request) {
   return std::nullopt;
 }
 
-void status(const barco_ptr& services, http_request& request,
-            const http_exchange& exchange) {
+void consumer_status(const barco_ptr& services, http_request& request,
+                     const http_exchange& exchange) {
   if (auto who = who_lives(request))
     ask_for<bool>(
       services->broker, exchange, services->members, [](const result<bool>&) {},
@@ -184,7 +184,7 @@ void add_consumer_routes(barco_router& routes, const barco_ptr& services) {
   add(http_verb::post, "/v1/consumer/poll", poll);
   add(http_verb::post, "/v1/consumer/commit", commit);
   add(http_verb::post, "/v1/consumer/goodbye", goodbye);
-  add(http_verb::get, "/status", status);
+  add(http_verb::get, "/status", consumer_status);
 }
 
 } // namespace callboard

@@ -28,8 +28,8 @@ void brokers(const barco_ptr& services, http_request& request,
     {.content_type = "application/json", .body = document.dump() + "\n"});
 }
 
-void status(const barco_ptr& services, http_request&,
-            const http_exchange& exchange) {
+void discovery_status(const barco_ptr& services, http_request&,
+                      const http_exchange& exchange) {
   auto& state = *services->state;
   if (!state.ready || state.ready())
     return exchange.answer(barco_text(
@@ -66,7 +66,7 @@ std::string broker_name(const barco_options& settings,
 void add_discovery_routes(barco_router& routes, const barco_ptr& services) {
   barco_table add{routes, services};
   add(http_verb::get, "/v1/brokers", brokers);
-  add(http_verb::get, "/status", status);
+  add(http_verb::get, "/status", discovery_status);
 }
 
 } // namespace callboard

@@ -89,8 +89,8 @@ void no_reading(const barco_ptr&, http_request&,
                "Producer server doesn't allow getting topic messages\n"));
 }
 
-void status(const barco_ptr& services, http_request&,
-            const http_exchange& exchange) {
+void producer_status(const barco_ptr& services, http_request&,
+                     const http_exchange& exchange) {
   exchange.answer(barco_text(http_status::ok,
                              "Producer server listening on "
                                + std::to_string(services->state->ports.producer)
@@ -104,7 +104,7 @@ void add_producer_routes(barco_router& routes, const barco_ptr& services) {
   add(http_verb::post, "/v1/topic/{topic}/messages", produce,
       {.body_bytes_max = events_body});
   add(http_verb::get, "/v1/topic/{topic}/messages", no_reading);
-  add(http_verb::get, "/status", status);
+  add(http_verb::get, "/status", producer_status);
 }
 
 http_answer refuse_producer(const refusal& why, std::size_t message_bytes_max) {

@@ -53,9 +53,9 @@ public:
                  + std::to_string(data.size()) + " bytes; at most "
                  + std::to_string(limits::event_bytes_max - metadata_.size())
                  + " are allowed");
-    bool json = is_json_value(data);
+    bool as_json = is_json_value(data);
     events_.push_back({random_uuid(), std::string{record_type}, std::move(data),
-                       metadata_, json});
+                       metadata_, as_json});
     return {};
   }
 

@@ -25,10 +25,10 @@ namespace callboard::delayed_routes {
 
 namespace {
 
-using json = nlohmann::ordered_json;
+using nlohmann::ordered_json;
 using partitions = std::vector<partition_id>;
 
-http_answer json_answer(http_status status, const json& body) {
+http_answer json_answer(http_status status, const ordered_json& body) {
   return {.status = status,
           .content_type = media::json.content_type,
           .body = body.dump(2) + "\n"};
@@ -216,7 +216,7 @@ void begin(const services_ptr& services, const http_exchange& exchange,
 }
 
 /// `PT5M`, `-90s`.
-accepted<std::int64_t> read_shift(const json& value) {
+accepted<std::int64_t> read_shift(const ordered_json& value) {
   auto text = value.is_string() ? value.get<std::string>() : value.dump();
   bool back = text.starts_with('-');
   auto by = parse_duration(std::string_view{text}.substr(back ? 1 : 0),

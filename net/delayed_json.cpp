@@ -13,18 +13,19 @@ namespace callboard {
 
 namespace {
 
-using json = nlohmann::ordered_json;
+using nlohmann::ordered_json;
 
 /// JSON data as JSON; else, or nested too deep to be laid out, a text.
-json data_json(const new_event& event, const std::string& bytes) {
+ordered_json data_json(const new_event& event, const std::string& bytes) {
   if (event.is_json && json_depth(bytes) <= limits::json_depth_max)
-    if (auto out = json::parse(bytes, nullptr, false); !out.is_discarded())
+    if (auto out = ordered_json::parse(bytes, nullptr, false);
+        !out.is_discarded())
       return out;
   return bytes;
 }
 
-json event_json(const new_event& event, bool has_id) {
-  json out;
+ordered_json event_json(const new_event& event, bool has_id) {
+  ordered_json out;
   if (has_id)
     out["eventId"] = to_string(event.id);
   out["eventType"] = event.type;
@@ -34,7 +35,7 @@ json event_json(const new_event& event, bool has_id) {
   return out;
 }
 
-void add_rule(json& to, const recurrence& rule) {
+void add_rule(ordered_json& to, const recurrence& rule) {
   if (rule.every_ms > 0)
     to["every"] = duration_text(rule.every_ms);
   else {
@@ -70,10 +71,10 @@ std::string_view name_of(catch_up missed) noexcept {
   return {};
 }
 
-json delayed_json(std::string_view base, const delayed_item& item) {
+ordered_json delayed_json(std::string_view base, const delayed_item& item) {
   auto name = delayed_name(item);
   auto& what = item.what;
-  json out;
+  ordered_json out;
   out["id"] = name;
   out["kind"] = name_of(what.kind);
   out["due"] = time_text(item.due);
@@ -91,7 +92,7 @@ json delayed_json(std::string_view base, const delayed_item& item) {
   return out;
 }
 
-json detail_json(std::string_view base, const delayed_detail& detail) {
+ordered_json detail_json(std::string_view base, const delayed_detail& detail) {
   auto out = delayed_json(base, detail.item);
   if (detail.rule) {
     add_rule(out, *detail.rule);

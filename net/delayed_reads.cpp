@@ -15,7 +15,7 @@ namespace callboard::delayed_routes {
 
 namespace {
 
-using json = nlohmann::ordered_json;
+using nlohmann::ordered_json;
 
 /// The query of the request with another `after`.
 std::string next_query(const http_request& request, const delayed_page& page) {
@@ -29,16 +29,17 @@ std::string next_query(const http_request& request, const delayed_page& page) {
 http_answer page_answer(const services_ptr& services,
                         const http_request& request, const delayed_page& page) {
   auto base = services->base(request);
-  json body;
-  body["items"] = json::array();
+  ordered_json body;
+  body["items"] = ordered_json::array();
   for (auto& item : page.items)
     body["items"].push_back(delayed_json(base, item));
-  body["links"] = json::object();
+  body["links"] = ordered_json::object();
   if (page.more)
     body["links"]["next"] = base + "/delayed?" + next_query(request, page);
   return {.content_type = media::json.content_type,
           .body =
-            body.dump(2, ' ', false, json::error_handler_t::replace) + "\n"};
+            body.dump(2, ' ', false, ordered_json::error_handler_t::replace)
+            + "\n"};
 }
 
 } // namespace
@@ -62,10 +63,10 @@ void one(const services_ptr& services, http_request&,
   with_delayed(
     services, exchange, [services, exchange](const delayed_detail_ptr& found) {
       auto body = detail_json(services->base(exchange.request()), *found);
-      exchange.answer(
-        {.content_type = media::json.content_type,
-         .body =
-           body.dump(2, ' ', false, json::error_handler_t::replace) + "\n"});
+      exchange.answer({.content_type = media::json.content_type,
+                       .body = body.dump(2, ' ', false,
+                                         ordered_json::error_handler_t::replace)
+                               + "\n"});
     });
 }
 

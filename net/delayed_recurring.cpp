@@ -27,17 +27,17 @@ namespace callboard::delayed_routes {
 
 namespace {
 
-using json = nlohmann::ordered_json;
+using nlohmann::ordered_json;
 
-refusal wrong(std::string_view name, const json& value,
+refusal wrong(std::string_view name, const ordered_json& value,
               std::string_view allowed) {
-  auto text = value.dump(-1, ' ', true, json::error_handler_t::replace);
+  auto text = value.dump(-1, ' ', true, ordered_json::error_handler_t::replace);
   return {400, std::string{name} + " is " + text.substr(0, 80)
                  + "; allowed: " + std::string{allowed} + "."};
 }
 
 /// The member as a text; empty if it is not there.
-accepted<std::string> text_of(const json& body, const char* name,
+accepted<std::string> text_of(const ordered_json& body, const char* name,
                               std::size_t bytes_max) {
   auto found = body.find(name);
   if (found == body.end())
@@ -49,7 +49,7 @@ accepted<std::string> text_of(const json& body, const char* name,
   return found->get<std::string>();
 }
 
-accepted<void> read_every(const json& body, recurrence& into) {
+accepted<void> read_every(const ordered_json& body, recurrence& into) {
   auto text = text_of(body, "every", 100);
   if (!text)
     return text.error();
@@ -65,7 +65,7 @@ accepted<void> read_every(const json& body, recurrence& into) {
   return {};
 }
 
-accepted<void> read_cron(const json& body, recurrence& into) {
+accepted<void> read_cron(const ordered_json& body, recurrence& into) {
   auto line = text_of(body, "cron", limits::cron_bytes_max);
   if (!line)
     return line.error();
@@ -83,14 +83,14 @@ accepted<void> read_cron(const json& body, recurrence& into) {
   return {};
 }
 
-accepted<wall_time> time_of(const json& body, const char* name) {
+accepted<wall_time> time_of(const ordered_json& body, const char* name) {
   auto text = text_of(body, name, 100);
   if (!text)
     return text.error();
   return text->empty() ? wall_time{} : read_moment(name, *text);
 }
 
-accepted<recurrence> read_rule(const json& body) {
+accepted<recurrence> read_rule(const ordered_json& body) {
   recurrence out;
   if (body.contains("every") == body.contains("cron"))
     return refusal{400, "The body needs one of every and cron."};
@@ -98,7 +98,7 @@ accepted<recurrence> read_rule(const json& body) {
     body.contains("every") ? read_every(body, out) : read_cron(body, out);
   if (!rule)
     return rule.error();
-  auto missed = body.value("catchUp", json("skip"));
+  auto missed = body.value("catchUp", ordered_json("skip"));
   if (missed == "once")
     out.missed = catch_up::once;
   else if (missed == "all")
@@ -202,13 +202,13 @@ void schedule(const services_ptr& services, const http_exchange& exchange,
         return exchange.answer(
           refused(reply ? reply->error : reply.error(), rule));
       auto url = services->base(exchange.request()) + "/delayed/" + name;
-      http_answer answer{
-        .status = http_status::created,
-        .content_type = media::json.content_type,
-        .body =
-          json{{"id", name}, {"due", time_text(reply->due)}, {"url", url}}.dump(
-            2)
-          + "\n"};
+      http_answer answer{.status = http_status::created,
+                         .content_type = media::json.content_type,
+                         .body = ordered_json{{"id", name},
+                                              {"due", time_text(reply->due)},
+                                              {"url", url}}
+                                   .dump(2)
+                                 + "\n"};
       answer.add_header("Location", url);
       exchange.answer(promised(*services, std::move(answer)));
     },

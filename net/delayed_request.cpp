@@ -19,7 +19,7 @@ namespace callboard {
 
 namespace {
 
-using json = nlohmann::ordered_json;
+using nlohmann::ordered_json;
 
 refusal bad(std::string_view name, std::string_view value,
             std::string_view allowed) {
@@ -96,7 +96,7 @@ accepted<delayed_query> read_delayed_query(const services_ptr& services,
   return out;
 }
 
-accepted<std::optional<due_time>> read_new_due(const json& body) {
+accepted<std::optional<due_time>> read_new_due(const ordered_json& body) {
   auto due = body.find("due");
   auto delay = body.find("delay");
   if (due != body.end() && delay != body.end())

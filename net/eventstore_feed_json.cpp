@@ -13,7 +13,7 @@ namespace callboard {
 namespace {
 
 /// Bytes of an entry besides its payload and names, roughly.
-constexpr std::size_t entry_bytes = 1200;
+constexpr std::size_t json_entry_bytes = 1200;
 
 void append_links(std::string& out, const std::vector<feed_link>& links) {
   out += '[';
@@ -49,8 +49,8 @@ void append_entries(std::string& out, const feed& what, embed_level embed) {
   out += ']';
 }
 
-std::size_t expected_bytes(const feed& what, embed_level embed) {
-  std::size_t out = 2048 + what.entries.size() * entry_bytes;
+std::size_t expected_json_bytes(const feed& what, embed_level embed) {
+  std::size_t out = 2048 + what.entries.size() * json_entry_bytes;
   if (embed == embed_level::none || embed == embed_level::rich)
     return out;
   for (auto& entry : what.entries)
@@ -85,7 +85,7 @@ void append_offer(std::string& out, std::string_view href,
 
 std::string feed_to_json(const feed& what, embed_level embed) {
   std::string out;
-  out.reserve(expected_bytes(what, embed));
+  out.reserve(expected_json_bytes(what, embed));
   json_members members{out, 0};
   members.text("title", what.title);
   members.text("id", what.id);

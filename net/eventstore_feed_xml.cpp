@@ -22,7 +22,7 @@ constexpr std::size_t growth_max = 16;
 constexpr std::size_t growth_bytes_min = std::size_t{16} << 10;
 
 /// Bytes of an entry besides its content and names, roughly.
-constexpr std::size_t entry_bytes = 900;
+constexpr std::size_t atom_entry_bytes = 900;
 
 /// A payload as an element, as its JSON is if it is any.
 void append_payload(std::string& out, const xml_element& element,
@@ -139,7 +139,7 @@ private:
 };
 
 /// What differs between entries.
-enum class hole : std::uint8_t {
+enum class atom_hole : std::uint8_t {
   number,
   stream,
   uri,
@@ -152,10 +152,10 @@ enum class hole : std::uint8_t {
   content,
 };
 
-using entry_form = text_form<hole>;
+using atom_form = text_form<atom_hole>;
 
 /// What decides which elements an entry has, and how they are called.
-struct entry_shape {
+struct atom_shape {
   bool retries = false;
   bool acks = false;
   bool content = false;
@@ -163,7 +163,7 @@ struct entry_shape {
 
   static constexpr std::size_t count = 16;
 
-  static constexpr entry_shape at(std::size_t index) noexcept {
+  static constexpr atom_shape at(std::size_t index) noexcept {
     auto bit = [index](unsigned n) { return (index >> n & 1) != 0; };
     return {bit(0), bit(1), bit(2), bit(3)};
   }
@@ -175,16 +175,17 @@ struct entry_shape {
 };
 
 /// Lays out all that is inside of an entry of one shape.
-entry_form lay_out(const entry_shape& shape) {
-  entry_form out;
+atom_form lay_out(const atom_shape& shape) {
+  atom_form out;
   atom_writer atom{out.text(), shape.prefixed ? "atom:" : ""};
-  auto element = [&](std::string_view name, hole what) {
+  auto element = [&](std::string_view name, atom_hole what) {
     atom.begin(name);
     out.hole(what);
     atom.end(name);
   };
-  auto link = [&](std::string_view relation, hole uri, std::string_view verb,
-                  hole object = hole::record_id) {
+  auto link = [&](std::string_view relation, atom_hole uri,
+                  std::string_view verb,
+                  atom_hole object = atom_hole::record_id) {
     atom.begin_link();
     out.hole(uri);
     if (!verb.empty()) {
@@ -194,37 +195,37 @@ entry_form lay_out(const entry_shape& shape) {
     atom.end_link(relation);
   };
   atom.begin("title");
-  out.hole(hole::number);
+  out.hole(atom_hole::number);
   out.text() += '@';
-  out.hole(hole::stream);
+  out.hole(atom_hole::stream);
   atom.end("title");
-  element("id", hole::uri);
-  element("updated", hole::updated);
+  element("id", atom_hole::uri);
+  element("updated", atom_hole::updated);
   atom.author();
-  element("summary", hole::summary);
+  element("summary", atom_hole::summary);
   if (shape.retries)
-    element("retryCount", hole::retry_count);
-  link("edit", hole::uri, {});
-  link("alternate", hole::uri, {});
+    element("retryCount", atom_hole::retry_count);
+  link("edit", atom_hole::uri, {});
+  link("alternate", atom_hole::uri, {});
   if (shape.acks) {
-    link("ack", hole::group_uri, "/ack/");
-    link("nack", hole::group_uri, "/nack/");
-    link("extend", hole::group_uri, "/extend?lease=", hole::lease);
+    link("ack", atom_hole::group_uri, "/ack/");
+    link("nack", atom_hole::group_uri, "/nack/");
+    link("extend", atom_hole::group_uri, "/extend?lease=", atom_hole::lease);
   }
   if (shape.content) {
     out.text() += shape.prefixed ? "<atom:content" : "<content";
     out.text() += " type=\"application/xml\">";
-    out.hole(hole::content);
+    out.hole(atom_hole::content);
     atom.end("content");
   }
   return out;
 }
 
-const entry_form& form_of(const entry_shape& shape) {
+const atom_form& form_of(const atom_shape& shape) {
   static const auto all = [] {
-    std::array<entry_form, entry_shape::count> out;
+    std::array<atom_form, atom_shape::count> out;
     for (std::size_t i = 0; i < out.size(); ++i)
-      out[i] = lay_out(entry_shape::at(i));
+      out[i] = lay_out(atom_shape::at(i));
     return out;
   }();
   return all[shape.index()];
@@ -243,23 +244,24 @@ public:
   void write(const feed_entry& entry, bool with_content) {
     find_uri(entry);
     auto& record = *entry.record;
-    entry_shape shape{.retries = entry.retry_count.has_value(),
-                      .acks = !group_uri_.empty(),
-                      .content = with_content && has_content(entry),
-                      .prefixed = prefixed_};
+    atom_shape shape{.retries = entry.retry_count.has_value(),
+                     .acks = !group_uri_.empty(),
+                     .content = with_content && has_content(entry),
+                     .prefixed = prefixed_};
     auto& form = form_of(shape);
-    form.write(out_, [&](hole what) {
+    form.write(out_, [&](atom_hole what) {
       switch (what) {
-        case hole::number: return append_number(out_, entry.number.value);
-        case hole::stream: return append_xml_text(out_, entry.stream);
-        case hole::uri: out_ += uri_; return;
-        case hole::updated: return append_time(out_, record.created);
-        case hole::summary: return append_xml_value(out_, record.type);
-        case hole::retry_count: return append_number(out_, *entry.retry_count);
-        case hole::group_uri: out_ += group_uri_; return;
-        case hole::record_id: return append_id(out_, record.id);
-        case hole::lease: out_ += entry.lease; return;
-        case hole::content:
+        case atom_hole::number: return append_number(out_, entry.number.value);
+        case atom_hole::stream: return append_xml_text(out_, entry.stream);
+        case atom_hole::uri: out_ += uri_; return;
+        case atom_hole::updated: return append_time(out_, record.created);
+        case atom_hole::summary: return append_xml_value(out_, record.type);
+        case atom_hole::retry_count:
+          return append_number(out_, *entry.retry_count);
+        case atom_hole::group_uri: out_ += group_uri_; return;
+        case atom_hole::record_id: return append_id(out_, record.id);
+        case atom_hole::lease: out_ += entry.lease; return;
+        case atom_hole::content:
           return append_event(out_, entry, prefixed_ ? "" : R"( xmlns="")");
       }
     });
@@ -292,8 +294,8 @@ private:
   std::string uri_; // of the entry that is being written
 };
 
-std::size_t expected_bytes(const feed& what, embed_level embed) {
-  std::size_t out = 2048 + what.entries.size() * entry_bytes;
+std::size_t expected_atom_bytes(const feed& what, embed_level embed) {
+  std::size_t out = 2048 + what.entries.size() * atom_entry_bytes;
   for (auto& entry : what.entries)
     if (embed == embed_level::content && entry.shown != nullptr)
       out += 2 * (entry.shown->data.size() + entry.shown->metadata.size());
@@ -304,7 +306,7 @@ std::size_t expected_bytes(const feed& what, embed_level embed) {
 
 std::string feed_to_xml(const feed& what, embed_level embed) {
   std::string out;
-  out.reserve(expected_bytes(what, embed));
+  out.reserve(expected_atom_bytes(what, embed));
   atom_writer atom{out, {}};
   atom.declare("feed");
   atom.text("title", what.title);

@@ -18,13 +18,13 @@ namespace callboard {
 
 namespace {
 
-using json = nlohmann::ordered_json;
+using nlohmann::ordered_json;
 
-std::string text_of(const json& document) {
-  return document.dump(2, ' ', false, json::error_handler_t::replace);
+std::string text_of(const ordered_json& document) {
+  return document.dump(2, ' ', false, ordered_json::error_handler_t::replace);
 }
 
-json link(std::string href, std::string_view relation) {
+ordered_json link(std::string href, std::string_view relation) {
   return {{"href", std::move(href)}, {"rel", relation}};
 }
 
@@ -39,24 +39,24 @@ std::string parked_uri(std::string_view base, const group_key& key) {
 }
 
 /// An unknown position is null as text, and -1 as a number (spec 8b.8).
-json position_text(std::int64_t number) {
-  return number < 0 ? json{} : json(std::to_string(number));
+ordered_json position_text(std::int64_t number) {
+  return number < 0 ? ordered_json{} : ordered_json(std::to_string(number));
 }
 
 double whole_rate(const group_info& info) {
   return std::floor(info.items_per_second);
 }
 
-json extra_statistics(const group_info& info) {
-  auto out = json::array();
+ordered_json extra_statistics(const group_info& info) {
+  auto out = ordered_json::array();
   for (auto& [key, value] : info.extra_statistics)
     out.push_back({{"key", key}, {"value", value}});
   return out;
 }
 
-json summary(std::string_view base, const group_info& info) {
+ordered_json summary(std::string_view base, const group_info& info) {
   auto uri = group_uri(base, info.key);
-  return {{"links", json::array({link(uri + "/info", "detail")})},
+  return {{"links", ordered_json::array({link(uri + "/info", "detail")})},
           {"eventStreamId", info.key.stream},
           {"groupName", info.key.group},
           {"parkedMessageUri", parked_uri(base, info.key)},
@@ -72,9 +72,9 @@ json summary(std::string_view base, const group_info& info) {
           {"totalInFlightMessages", info.in_flight}};
 }
 
-json summaries(std::string_view base, group_infos::const_iterator from,
-               group_infos::const_iterator to) {
-  auto out = json::array();
+ordered_json summaries(std::string_view base, group_infos::const_iterator from,
+                       group_infos::const_iterator to) {
+  auto out = ordered_json::array();
   for (; from != to; ++from)
     out.push_back(summary(base, *from));
   return out;
@@ -87,14 +87,14 @@ group_infos::const_iterator next_stream(group_infos::const_iterator at,
     at, end, [&](auto& info) { return info.key.stream != at->key.stream; });
 }
 
-json page_link(std::string_view base, std::size_t offset, std::size_t count,
-               std::string_view relation) {
+ordered_json page_link(std::string_view base, std::size_t offset,
+                       std::size_t count, std::string_view relation) {
   return link(std::string{base} + "/subscriptions?offset="
                 + std::to_string(offset) + "&count=" + std::to_string(count),
               relation);
 }
 
-json envelope(std::string_view result, std::string_view reason) {
+ordered_json envelope(std::string_view result, std::string_view reason) {
   return {{"correlationId", to_string(random_uuid())},
           {"reason", reason},
           {"result", result}};
@@ -102,7 +102,7 @@ json envelope(std::string_view result, std::string_view reason) {
 
 /// What keeps a group from delivering, as far as it is its own state; nothing
 /// is said that is as usual.
-void add_hindrances(const group_info& info, json& out) {
+void add_hindrances(const group_info& info, ordered_json& out) {
   if (!info.blocked.empty())
     out["blocked"] = info.blocked;
   if (info.paused_until.value != 0)
@@ -117,11 +117,12 @@ void add_hindrances(const group_info& info, json& out) {
     out["nextRetry"] = time_text(info.next_retry);
 }
 
-json info_of(std::string_view base, const group_info& info) {
+ordered_json info_of(std::string_view base, const group_info& info) {
   auto uri = group_uri(base, info.key);
-  json out{
-    {"links", json::array({link(uri + "/info", "detail"),
-                           link(uri + "/replayParked", "replayParked")})},
+  ordered_json out{
+    {"links",
+     ordered_json::array({link(uri + "/info", "detail"),
+                          link(uri + "/replayParked", "replayParked")})},
     {"config", settings_to_json(info.settings)},
     {"eventStreamId", info.key.stream},
     {"groupName", info.key.group},
@@ -140,7 +141,7 @@ json info_of(std::string_view base, const group_info& info) {
     {"retryBufferCount", info.retry_buffer},
     {"totalInFlightMessages", info.in_flight},
     {"outstandingMessagesCount", info.in_flight},
-    {"connections", json::array()},
+    {"connections", ordered_json::array()},
     {"parkedMessageCount", info.parked},
     {"readyMessageCount", info.ready},
     {"settledMessageCount", info.settled},
@@ -150,8 +151,8 @@ json info_of(std::string_view base, const group_info& info) {
   return out;
 }
 
-json page_of(std::string_view base, const group_infos& infos,
-             std::size_t offset, std::size_t count) {
+ordered_json page_of(std::string_view base, const group_infos& infos,
+                     std::size_t offset, std::size_t count) {
   auto first = infos.end();
   auto last = infos.end();
   std::size_t total = 0;
@@ -162,8 +163,8 @@ json page_of(std::string_view base, const group_infos& infos,
     if (total >= offset && total - offset == count)
       last = at;
   }
-  auto links = json::array({page_link(base, offset, count, "self"),
-                            page_link(base, 0, count, "first")});
+  auto links = ordered_json::array({page_link(base, offset, count, "self"),
+                                    page_link(base, 0, count, "first")});
   if (offset > 0)
     links.push_back(
       page_link(base, offset - std::min(offset, count), count, "previous"));
@@ -178,13 +179,13 @@ json page_of(std::string_view base, const group_infos& infos,
 
 /// XmlSerializer leaves out what is obsolete: the numbers that are there as
 /// texts too.
-json without_obsolete(json document) {
+ordered_json without_obsolete(ordered_json document) {
   for (auto name : {"lastProcessedEventNumber", "lastKnownEventNumber"})
     document.erase(name);
   return document;
 }
 
-json without_obsolete_of_each(json documents) {
+ordered_json without_obsolete_of_each(ordered_json documents) {
   for (auto& document : documents)
     document = without_obsolete(std::move(document));
   return documents;

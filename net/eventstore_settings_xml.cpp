@@ -2,6 +2,7 @@
 #include "net/ascii.hpp"
 #include "net/eventstore_settings.hpp"
 #include "net/xml_reader.hpp"
+#include "net/xml_text.hpp"
 #include "net/xml_values.hpp"
 
 #include <nlohmann/json.hpp>
@@ -16,11 +17,10 @@ namespace {
 using nlohmann::json;
 
 std::string trimmed(const std::string& text) {
-  constexpr std::string_view blank = " \t\r\n";
-  auto first = text.find_first_not_of(blank);
+  auto first = text.find_first_not_of(xml_blank);
   if (first == std::string::npos)
     return {};
-  return text.substr(first, text.find_last_not_of(blank) + 1 - first);
+  return text.substr(first, text.find_last_not_of(xml_blank) + 1 - first);
 }
 
 bool is_text_member(std::string_view name) {

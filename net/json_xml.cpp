@@ -279,10 +279,10 @@ private:
 } // namespace
 
 errc append_json_as_xml(std::string& out, const xml_element& element,
-                        std::string_view json, std::size_t bytes_max) {
+                        std::string_view text, std::size_t bytes_max) {
   auto before = out.size();
   auto outcome =
-    converter{without_byte_order_mark(json), out, bytes_max}.convert(element);
+    converter{without_byte_order_mark(text), out, bytes_max}.convert(element);
   if (outcome != errc::none || out.size() - before > bytes_max) {
     out.resize(before);
     return errc::too_large;

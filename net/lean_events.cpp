@@ -36,11 +36,11 @@ void append_bytes(std::string& out, std::string_view bytes, bool json) {
 } // namespace
 
 void append_lean_body(std::string& out, const event& what) {
-  bool json = what.is_json && is_json(what.data);
+  bool as_json = what.is_json && is_json(what.data);
   out += "\"contentType\":\"";
-  out += json ? "application/json" : "application/octet-stream";
+  out += as_json ? "application/json" : "application/octet-stream";
   out += "\",\"data\":";
-  append_bytes(out, what.data, json);
+  append_bytes(out, what.data, as_json);
   out += ",\"metadata\":";
   append_bytes(out, what.metadata, is_json(what.metadata));
 }

@@ -16,8 +16,6 @@ namespace callboard {
 
 namespace {
 
-constexpr std::string_view blank = " \t\r\n";
-
 bool holds_only_characters(std::string_view text) {
   return simdjson::validate_utf8(text.data(), text.size())
          && std::none_of(
@@ -76,8 +74,9 @@ public:
 
 private:
   bool content(std::string_view text) const {
-    return depth_ == 0 ? text.find_first_not_of(blank) == std::string_view::npos
-                       : has_only_references(text);
+    return depth_ == 0
+             ? text.find_first_not_of(xml_blank) == std::string_view::npos
+             : has_only_references(text);
   }
 
   bool markup() {

@@ -12,7 +12,7 @@ namespace callboard {
 
 namespace {
 
-using json = nlohmann::ordered_json;
+using nlohmann::ordered_json;
 
 constexpr std::string_view array_prefix = "ArrayOf";
 
@@ -42,7 +42,8 @@ std::string element_name(std::string_view member) {
   return out;
 }
 
-void append(std::string& out, std::string_view name, const json& value) {
+void append(std::string& out, std::string_view name,
+            const ordered_json& value) {
   if (value.is_null())
     return;
   if (!value.is_structured())
@@ -68,7 +69,8 @@ void append(std::string& out, std::string_view name, const json& value) {
 
 } // namespace
 
-std::string to_xml_document(std::string_view root, const json& document) {
+std::string to_xml_document(std::string_view root,
+                            const ordered_json& document) {
   std::string out{xml_declaration};
   append(out, root, document);
   return out;

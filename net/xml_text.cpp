@@ -14,8 +14,6 @@ namespace callboard {
 
 namespace {
 
-constexpr std::string_view blank = " \t\r\n";
-
 /// What cannot be in XML at all, and what would be taken for markup.
 constexpr escape_table text_escapes = [] {
   escape_table out{};
@@ -159,7 +157,7 @@ void append_xml_attribute(std::string& out, std::string_view text) {
 
 void append_xml_value(std::string& out, std::string_view text) {
   if (!text.empty()
-      && text.find_first_not_of(blank) == std::string_view::npos) {
+      && text.find_first_not_of(xml_blank) == std::string_view::npos) {
     if (text.front() == ' ')
       out += "&#x20;";
     else

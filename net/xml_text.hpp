@@ -9,6 +9,9 @@ namespace callboard {
 inline constexpr std::string_view xml_declaration =
   R"(<?xml version="1.0" encoding="utf-8"?>)";
 
+/// What XML 1.0 calls white space.
+inline constexpr std::string_view xml_blank = " \t\r\n";
+
 /// Appends `text` as the content of an element. `&`, `<`, `>` and the carriage
 /// return are escaped; each part that is not UTF-8, and each character that XML
 /// cannot hold (most control characters, U+FFFE, U+FFFF), becomes one U+FFFD.

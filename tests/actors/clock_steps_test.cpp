@@ -5,8 +5,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::clock_steps_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -148,3 +148,5 @@ TEST_CASE("$maxAge goes by the machine's clock, its sweeps by the broker's") {
   CHECK(erased_below(w) == event_number{3});
   CHECK(stored(w) == 0); // nothing is left to sweep
 }
+
+} // namespace callboard::test::clock_steps_test

@@ -5,8 +5,7 @@
 
 #include <stdexcept>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::consumer_failures_test {
 
 TEST_CASE("what is given back while more is being read comes again") {
   world w;
@@ -48,3 +47,5 @@ TEST_CASE("a consumer whose actor failed is served again") {
   REQUIRE(got.size() == 1);
   CHECK(got[0].data == "1");
 }
+
+} // namespace callboard::test::consumer_failures_test

@@ -8,8 +8,8 @@
 #include <map>
 #include <set>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::consumers_simulation_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -200,3 +200,5 @@ TEST_CASE("consumers lose nothing, whatever happens") {
     run.drain();
   }
 }
+
+} // namespace callboard::test::consumers_simulation_test

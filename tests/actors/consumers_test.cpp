@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <set>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::consumers_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -371,3 +371,5 @@ TEST_CASE("a registration that was lost was never made") {
   CHECK(poll(w, "c1").error() == errc::not_found);
   CHECK(join(w, "c1")->outcome == join_outcome::joined);
 }
+
+} // namespace callboard::test::consumers_test

@@ -8,8 +8,8 @@
 
 #include <set>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::delayed_jobs_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -344,3 +344,5 @@ TEST_CASE("one that waits is shown with its event, until it happens") {
           .value()
         == nullptr);
 }
+
+} // namespace callboard::test::delayed_jobs_test

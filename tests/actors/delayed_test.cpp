@@ -4,8 +4,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::delayed_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -330,3 +330,5 @@ TEST_CASE("how much waits is counted, also after a restart") {
   CHECK(change_one(w, 30, delayed_verb::cancel)->error == errc::none);
   CHECK(waiting() == 19);
 }
+
+} // namespace callboard::test::delayed_test

@@ -3,8 +3,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::group_actor_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -338,3 +338,5 @@ TEST_CASE("events below $maxCount leave the group") {
   CHECK(g.next(5) == pairs{{3, 1}, {4, 1}});
   CHECK(g.now_info().in_flight == 2);
 }
+
+} // namespace callboard::test::group_actor_test

@@ -6,8 +6,8 @@
 
 #include <optional>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::group_growth_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -197,3 +197,5 @@ TEST_CASE("a group that nobody waits at is told of what is gone") {
   CHECK(w.info(stream, group).in_flight == 0);
   CHECK(w.fetch(stream, group, 9) == pairs{{4, 1}});
 }
+
+} // namespace callboard::test::group_growth_test

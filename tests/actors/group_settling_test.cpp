@@ -7,8 +7,8 @@
 
 #include <algorithm>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::group_settling_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -344,3 +344,5 @@ TEST_CASE("a removed group leaves nothing behind: no history, no answers, no "
   for (auto& one : left)
     CHECK(one.kind == delayed_kind::announce);
 }
+
+} // namespace callboard::test::group_settling_test

@@ -6,8 +6,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::group_statistics_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -302,3 +302,5 @@ TEST_CASE("a group that is created again begins without a checkpoint") {
   w.settle("s", "g", settle_action::park, {world::id(0)});
   CHECK(w.info("s", "g").parked == 1);
 }
+
+} // namespace callboard::test::group_statistics_test

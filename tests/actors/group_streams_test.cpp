@@ -4,8 +4,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::group_streams_test {
 
 namespace {
 
@@ -75,3 +74,5 @@ TEST_CASE("a checkpoint is the same event before and after a restart") {
   w.command({{"orders", "g"}, group_verb::remove, {}, {}}).value();
   CHECK(!read(w, name)->head);
 }
+
+} // namespace callboard::test::group_streams_test

@@ -5,8 +5,8 @@
 #include <caf/scoped_actor.hpp>
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::group_truth_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -245,3 +245,5 @@ TEST_CASE("an event that is to be given up is parked when its time is over") {
   CHECK(g.explain(world::id(0)).history.back().words
         == "Give-Up-At has passed (its lease ended)");
 }
+
+} // namespace callboard::test::group_truth_test

@@ -6,8 +6,8 @@
 
 #include <set>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::notices_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -195,3 +195,5 @@ TEST_CASE("pauses and the breaker are told as they come and go") {
   CHECK(types().back() == "breaker-closed");
   CHECK(types().size() == 4);
 }
+
+} // namespace callboard::test::notices_test

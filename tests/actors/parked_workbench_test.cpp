@@ -5,8 +5,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::parked_workbench_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -321,3 +321,5 @@ TEST_CASE("copies go on after a crash, and end with what they are of") {
     g.command({{"orders", "workers"}, group_verb::remove, {}, {}}).has_value());
   CHECK(copies()->state == stream_state::soft_deleted);
 }
+
+} // namespace callboard::test::parked_workbench_test

@@ -6,8 +6,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::partition_actor_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -284,3 +284,5 @@ TEST_CASE("the groups of a stream are listed in the order of their creation") {
   CHECK(list[1].key.group == "a");
   CHECK(list[2].key.group == "m");
 }
+
+} // namespace callboard::test::partition_actor_test

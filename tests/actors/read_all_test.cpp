@@ -14,8 +14,8 @@
 #include <random>
 #include <set>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::read_all_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -343,3 +343,5 @@ TEST_CASE("a read of all events says what damage hides from it") {
     CHECK(page.error() == errc::corrupt);
   }
 }
+
+} // namespace callboard::test::read_all_test

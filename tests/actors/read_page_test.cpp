@@ -4,8 +4,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::read_page_test {
 
 namespace {
 
@@ -62,3 +61,5 @@ TEST_CASE("events that the stream's row promises and nobody has are damage, "
   w.node->db->apply(home, {w.node->db->applied(home).value + 1}, planted, 1);
   CHECK(page(w, 0, 10)->get()->events.empty());
 }
+
+} // namespace callboard::test::read_page_test

@@ -7,8 +7,8 @@
 
 #include <map>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::retry_jobs_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -264,3 +264,5 @@ TEST_CASE("what is said of a retry is read as it was written") {
     }
   CHECK(to_retry_body({}).empty());
 }
+
+} // namespace callboard::test::retry_jobs_test

@@ -4,8 +4,7 @@
 #include <caf/send.hpp>
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::scavenger_actor_test {
 
 namespace {
 
@@ -71,3 +70,5 @@ TEST_CASE("a scavenge is stopped by its id, or whatever runs") {
   CHECK(stopped.outcome == scavenge_outcome::stopped);
   CHECK_FALSE(stopped.running);
 }
+
+} // namespace callboard::test::scavenger_actor_test

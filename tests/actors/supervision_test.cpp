@@ -7,8 +7,8 @@
 
 #include <stdexcept>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::supervision_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -230,3 +230,5 @@ TEST_CASE("a group with all runs that it may have says why it waits") {
     w.settle(stream, group, settle_action::ack, {world::id(0)}).has_value());
   CHECK(w.info(stream, group).blocked.empty());
 }
+
+} // namespace callboard::test::supervision_test

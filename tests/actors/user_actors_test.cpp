@@ -5,8 +5,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::user_actors_test {
 
 namespace {
 
@@ -125,3 +124,5 @@ TEST_CASE("passwords are hashed and compared as the command needs it") {
   CHECK(prepare(w, {reset_password, "bob", "", "next"}).hash.empty());
   CHECK(prepare(w, {change_password, "bob", "x", "next"}).hash.empty());
 }
+
+} // namespace callboard::test::user_actors_test

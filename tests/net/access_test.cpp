@@ -3,8 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::access_test {
 
 namespace {
 
@@ -192,3 +191,5 @@ TEST_CASE("an insecure broker treats everybody as admin") {
           .status()
         == 200);
 }
+
+} // namespace callboard::test::access_test

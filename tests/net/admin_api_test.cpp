@@ -5,8 +5,7 @@
 
 #include <ctime>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::admin_api_test {
 
 namespace {
 
@@ -246,3 +245,5 @@ TEST_CASE(
     has(hidden, "callboard_publishing_refused{reason=\"storage_failed\"} 0"));
   CHECK(hidden.body().find("s\\\"1") == std::string::npos);
 }
+
+} // namespace callboard::test::admin_api_test

@@ -8,8 +8,7 @@
 #include <string>
 #include <vector>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::admin_cluster_test {
 
 namespace {
 
@@ -114,3 +113,5 @@ TEST_CASE("only operators command a cluster") {
   CHECK(c.call(erase, "/cluster/drain").status == http_status::unauthorized);
   CHECK(c.asked.empty());
 }
+
+} // namespace callboard::test::admin_cluster_test

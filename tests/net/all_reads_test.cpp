@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::all_reads_test {
+
 using namespace std::chrono_literals;
 using nlohmann::json;
 
@@ -202,3 +202,5 @@ TEST_CASE("a forward read of all events can wait for the next one") {
   f.settle();
   CHECK(f.w.vt->sys.registry().running() == before);
 }
+
+} // namespace callboard::test::all_reads_test

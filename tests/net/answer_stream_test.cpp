@@ -4,8 +4,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::answer_stream_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -207,3 +207,5 @@ TEST_CASE("an answer comes part by part over HTTP/2 too, beside others") {
   CHECK(streams.gone(1));
   CHECK(!write("nobody reads it"));
 }
+
+} // namespace callboard::test::answer_stream_test

@@ -12,7 +12,7 @@
 #include <memory>
 #include <string>
 
-using namespace callboard;
+namespace callboard::test::asio_coordinator_test {
 
 namespace {
 
@@ -78,3 +78,5 @@ TEST_CASE("what the end of a turn wakes comes before the next handler") {
   over.get_future().wait();
   CHECK(order == "actor end actor handler");
 }
+
+} // namespace callboard::test::asio_coordinator_test

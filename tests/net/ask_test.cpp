@@ -8,8 +8,7 @@
 
 #include <stdexcept>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::ask_test {
 
 TEST_CASE("a handler that throws costs its own request, not the next one") {
   world w;
@@ -35,3 +34,5 @@ TEST_CASE("a handler that throws costs its own request, not the next one") {
   caf::anon_send_exit(asker, caf::exit_reason::user_shutdown);
   w.vt->run();
 }
+
+} // namespace callboard::test::ask_test

@@ -5,8 +5,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <zstd.h>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::barco_consumer_api_test {
 
 namespace {
 
@@ -330,3 +329,5 @@ TEST_CASE("goodbye without a commit gives back what was read") {
   f.join("consumerId=c2&topic=t");
   CHECK(f.poll_json("c2").status() == 200);
 }
+
+} // namespace callboard::test::barco_consumer_api_test

@@ -3,8 +3,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::barco_consumer_waiting_test {
+
 using namespace std::chrono_literals;
 
 TEST_CASE("a poll may wait, and wakes at once") {
@@ -86,3 +86,5 @@ TEST_CASE("an event that only claims to be JSON does not break a poll") {
   CHECK(f.es.publish("orders", "{broken").status() == 201);
   CHECK(f.poll_json().json()[0]["values"][0] == "{broken");
 }
+
+} // namespace callboard::test::barco_consumer_waiting_test

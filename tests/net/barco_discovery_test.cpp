@@ -3,8 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::barco_discovery_test {
 
 TEST_CASE("discovery tells one broker and its ports, in Barco's order") {
   barco_fixture b{add_discovery_routes};
@@ -86,3 +85,5 @@ TEST_CASE("metrics have Barco's names of before and after, and all of ours") {
   }
   CHECK(got.body().find("rerouting") == std::string::npos);
 }
+
+} // namespace callboard::test::barco_discovery_test

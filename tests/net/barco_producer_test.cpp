@@ -4,8 +4,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::barco_producer_test {
 
 namespace {
 
@@ -217,3 +216,5 @@ TEST_CASE("what cannot be read is refused in the producer's words") {
   CHECK(static_cast<unsigned>(other.status) == 431);
   CHECK(other.body == "header");
 }
+
+} // namespace callboard::test::barco_producer_test

@@ -6,7 +6,7 @@
 
 #include <set>
 
-using namespace callboard;
+namespace callboard::test::barco_records_test {
 
 namespace {
 
@@ -166,3 +166,5 @@ TEST_CASE("every record has an id of its own") {
     ids.insert(one.id);
   CHECK(ids.size() == 1000);
 }
+
+} // namespace callboard::test::barco_records_test

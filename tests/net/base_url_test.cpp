@@ -6,7 +6,7 @@
 #include <initializer_list>
 #include <utility>
 
-using namespace callboard;
+namespace callboard::test::base_url_test {
 
 namespace {
 
@@ -93,3 +93,5 @@ TEST_CASE("a prefix goes in front of every path") {
   CHECK(base({{"Host", "a:1"}, {"X-Forwarded-Prefix", "a\"b"}})
         == "http://a:1");
 }
+
+} // namespace callboard::test::base_url_test

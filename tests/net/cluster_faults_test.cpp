@@ -6,8 +6,8 @@
 #include <list>
 #include <thread>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::cluster_faults_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -324,3 +324,5 @@ TEST_CASE("the one that was dialled must not send") {
   CHECK(one.frames.empty());
   CHECK(eventually([&] { return one.status_of(2).cut_offs == 2; }));
 }
+
+} // namespace callboard::test::cluster_faults_test

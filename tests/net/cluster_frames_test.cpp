@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-using namespace callboard;
+namespace callboard::test::cluster_frames_test {
 
 namespace {
 
@@ -260,3 +260,5 @@ TEST_CASE("a handshake that is too long is refused before it has come") {
   CHECK(take("GET /streams HTTP/1.1\r\n") == handshake_error::not_a_node);
   CHECK(take("cb-node") == handshake_error::none); // there may be more
 }
+
+} // namespace callboard::test::cluster_frames_test

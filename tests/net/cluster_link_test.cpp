@@ -7,8 +7,8 @@
 #include <memory>
 #include <thread>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::cluster_link_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -225,3 +225,5 @@ TEST_CASE("a link needs an address that is free") {
   options.listen = one.link.endpoint();
   CHECK_THROWS_AS(seen_link{options}, boost::system::system_error);
 }
+
+} // namespace callboard::test::cluster_link_test

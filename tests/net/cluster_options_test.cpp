@@ -6,8 +6,7 @@
 
 #include <fstream>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::cluster_options_test {
 
 namespace {
 
@@ -125,3 +124,5 @@ TEST_CASE("commands that ask a running node have their own options") {
            return nullptr;
          }).run);
 }
+
+} // namespace callboard::test::cluster_options_test

@@ -6,7 +6,7 @@
 
 #include <string>
 
-using namespace callboard;
+namespace callboard::test::compression_test {
 
 namespace {
 
@@ -73,3 +73,5 @@ TEST_CASE("what is short or does not get shorter is left alone") {
   CHECK(compressed(noise, "gzip").body == noise);
   CHECK(compressed(noise, "gzip").headers.empty());
 }
+
+} // namespace callboard::test::compression_test

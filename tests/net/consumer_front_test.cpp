@@ -4,8 +4,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::consumer_front_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -277,3 +277,5 @@ TEST_CASE("polls wait until their time is over, and not too many") {
   auto bad = f.begin_poll(f.first, "x");
   CHECK(f.first->answer_to(bad)->answer.status == http_status::bad_request);
 }
+
+} // namespace callboard::test::consumer_front_test

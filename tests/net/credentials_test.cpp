@@ -5,7 +5,7 @@
 
 #include <initializer_list>
 
-using namespace callboard;
+namespace callboard::test::credentials_test {
 
 namespace {
 
@@ -59,3 +59,5 @@ TEST_CASE("failures are counted by address, and of IPv6 by network") {
   CHECK(failure_name("2001:db8:1:2::9") == "2001:db8:1:2::");
   CHECK(failure_name("") == "");
 }
+
+} // namespace callboard::test::credentials_test

@@ -3,8 +3,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::delayed_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -179,3 +179,5 @@ TEST_CASE("retries are moved by a filter, all else of groups is refused") {
         != std::string::npos);
   CHECK(f.get("/delayed?kind=retry").json()["items"].size() == 4);
 }
+
+} // namespace callboard::test::delayed_test

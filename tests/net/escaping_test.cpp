@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-using namespace callboard;
+namespace callboard::test::escaping_test {
 
 namespace {
 
@@ -167,3 +167,5 @@ TEST_CASE("plain text of JSON ends at the first byte that is not") {
           FAIL("size " << size << ", " << int(c) << " at " << at);
       }
 }
+
+} // namespace callboard::test::escaping_test

@@ -7,8 +7,8 @@
 #include <chrono>
 #include <thread>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::event_push_group_test {
+
 using namespace std::chrono_literals;
 using nlohmann::json;
 
@@ -141,3 +141,5 @@ TEST_CASE("events of a group that is not there, or for nobody, are refused") {
   f.settle();
   CHECK(f.answer_to(number)->status() == 401);
 }
+
+} // namespace callboard::test::event_push_group_test

@@ -16,13 +16,11 @@
 #include <string>
 #include <vector>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::event_push_random_test {
 using namespace std::chrono_literals;
 using nlohmann::json;
 
 namespace {
-
 constexpr std::uint64_t lease_ms = 10'000;
 const std::string group = "/subscriptions/s/g";
 const headers json_body{{"Content-Type", "application/json"}};
@@ -398,3 +396,5 @@ TEST_CASE("pushing beside polling, settling and silence, by seed: acked is "
         seen.polled, seen.plain_acks, seen.late_acks, seen.batch_acks})
     CHECK(often > seeds); // each of them is in the mix
 }
+
+} // namespace callboard::test::event_push_random_test

@@ -10,8 +10,8 @@
 #include <deque>
 #include <mutex>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::event_push_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -293,3 +293,5 @@ TEST_CASE("a server that stops gives the leases back, and ends the stream") {
   s.answer(2, "{}");
   stopped.wait();
 }
+
+} // namespace callboard::test::event_push_test

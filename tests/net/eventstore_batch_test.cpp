@@ -5,7 +5,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
+namespace callboard::test::eventstore_batch_test {
 
 namespace {
 
@@ -239,3 +239,5 @@ TEST_CASE("an event of a batch can say when it is given up") {
   CHECK(why.status == 400);
   CHECK(why.text.find("giveUpAt of event 0") != std::string::npos);
 }
+
+} // namespace callboard::test::eventstore_batch_test

@@ -6,8 +6,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <nlohmann/json.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::eventstore_feed_json_test {
+
 using nlohmann::json;
 
 namespace {
@@ -244,3 +244,5 @@ TEST_CASE("the description of a stream and its groups") {
   CHECK(description_to_json("s", {}, "x").find("streamSubscription")
         == std::string::npos);
 }
+
+} // namespace callboard::test::eventstore_feed_json_test

@@ -6,8 +6,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <nlohmann/json.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::eventstore_feed_test {
+
 using nlohmann::json;
 
 namespace {
@@ -361,3 +361,5 @@ TEST_CASE("a tag changes with the stream and with the representation") {
   head.next = {26};
   CHECK(tag != make_e_tag(head, "application/json"));
 }
+
+} // namespace callboard::test::eventstore_feed_test

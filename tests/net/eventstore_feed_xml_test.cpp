@@ -6,8 +6,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::eventstore_feed_xml_test {
 
 namespace {
 
@@ -215,3 +214,5 @@ TEST_CASE("pages for browsers escape what they show") {
         != std::string::npos);
   CHECK(feed.find("/streams/s/metadata\">metadata</a>") != std::string::npos);
 }
+
+} // namespace callboard::test::eventstore_feed_xml_test

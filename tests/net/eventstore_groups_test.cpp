@@ -8,7 +8,8 @@
 
 #include <set>
 
-using namespace callboard;
+namespace callboard::test::eventstore_groups_test {
+
 using nlohmann::json;
 
 namespace {
@@ -318,3 +319,5 @@ TEST_CASE("the settings of an info as XML can be sent back") {
   REQUIRE(read.has_value());
   CHECK(*read == info.settings);
 }
+
+} // namespace callboard::test::eventstore_groups_test

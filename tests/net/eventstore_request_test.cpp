@@ -4,7 +4,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
+namespace callboard::test::eventstore_request_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -195,3 +196,5 @@ TEST_CASE("no Accept, and one with */*, accept anything") {
   CHECK(accepts_anything(with("Accept", "text/html, */*;q=0.1")));
   CHECK_FALSE(accepts_anything(with("Accept", "application/json")));
 }
+
+} // namespace callboard::test::eventstore_request_test

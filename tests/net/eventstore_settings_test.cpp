@@ -4,7 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <nlohmann/json.hpp>
 
-using namespace callboard;
+namespace callboard::test::eventstore_settings_test {
 
 namespace {
 
@@ -278,3 +278,5 @@ TEST_CASE("what is echoed can be sent back") {
   s.retries = {{}, 250, 3.5, 90'000, 0.5};
   CHECK(parsed(settings_to_json(s).dump()) == s);
 }
+
+} // namespace callboard::test::eventstore_settings_test

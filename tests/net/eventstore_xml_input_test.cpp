@@ -4,7 +4,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
+namespace callboard::test::eventstore_xml_input_test {
 
 namespace {
 
@@ -166,3 +166,5 @@ TEST_CASE("without a readable body in XML a group has the defaults") {
   for (auto body : {"", "<s/>", "<s></s>", "<s>", "x", "{}", "<s>x</s>"})
     CHECK(settings(body) == group_settings{});
 }
+
+} // namespace callboard::test::eventstore_xml_input_test

@@ -7,8 +7,7 @@
 #include <string>
 #include <vector>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::filtered_reads_test {
 
 namespace {
 
@@ -120,3 +119,5 @@ TEST_CASE("the head of filtered events (237), and a window of them") {
   }
   CHECK(found == 50);
 }
+
+} // namespace callboard::test::filtered_reads_test

@@ -4,8 +4,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::forwarded_frames_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -177,3 +177,5 @@ TEST_CASE_METHOD(producing, "a damaged frame is refused by the leader") {
   CHECK(status_of(*client, number) == 400);
   CHECK(stored.empty());
 }
+
+} // namespace callboard::test::forwarded_frames_test

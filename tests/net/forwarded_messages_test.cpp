@@ -7,7 +7,7 @@
 #include <random>
 #include <vector>
 
-using namespace callboard;
+namespace callboard::test::forwarded_messages_test {
 
 namespace {
 
@@ -190,3 +190,5 @@ TEST_CASE("a target that is none does not come out of a message") {
   bytes[at] = 'x';
   CHECK(decode_forwarded_request(bytes).error() == errc::corrupt);
 }
+
+} // namespace callboard::test::forwarded_messages_test

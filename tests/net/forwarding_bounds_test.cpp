@@ -3,8 +3,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::forwarding_bounds_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -345,3 +345,5 @@ TEST_CASE("no node answers for another") {
   CHECK(client->extended() == 0ms);
   CHECK(requests.in_progress() == 1);
 }
+
+} // namespace callboard::test::forwarding_bounds_test

@@ -3,8 +3,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::forwarding_ends_test {
+
 using namespace std::chrono_literals;
 
 TEST_CASE("a node that is gone leaves nothing behind at the leader") {
@@ -92,3 +92,5 @@ TEST_CASE("a node that stops answers all that is left") {
   all.run();
   CHECK(try_again_because(*client, late, "stopping"));
 }
+
+} // namespace callboard::test::forwarding_ends_test

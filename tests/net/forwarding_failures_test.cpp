@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::forwarding_failures_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -331,3 +331,5 @@ TEST_CASE("a read that waits again does so no longer than others") {
   REQUIRE(all.eventually([&] { return status_of(*client, number) != 0; }));
   CHECK(try_again_because(*client, number, "No leader"));
 }
+
+} // namespace callboard::test::forwarding_failures_test

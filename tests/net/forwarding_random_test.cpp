@@ -9,8 +9,7 @@
 #include <random>
 #include <string>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::forwarding_random_test {
 
 namespace {
 
@@ -222,3 +221,5 @@ TEST_CASE("whatever happens, requests are served at most once, in order, and "
     random_forwarding{seed}.run(200);
   }
 }
+
+} // namespace callboard::test::forwarding_random_test

@@ -7,8 +7,8 @@
 
 #include <atomic>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::forwarding_session_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -197,3 +197,5 @@ TEST_CASE("a node that stops lets the leader's long polls end with an answer") {
   CHECK(client.receive().body() == "so far");
   stopped.wait();
 }
+
+} // namespace callboard::test::forwarding_session_test

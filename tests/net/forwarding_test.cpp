@@ -3,8 +3,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::forwarding_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -248,8 +248,15 @@ TEST_CASE_METHOD(forwarding, "an answer whose client has gone did not leave") {
   int unsent = 0;
   http_answer answer;
   answer.unsent = [&] { ++unsent; };
-  asked()[0].answer(std::move(answer)); // is on its way
-  client->go();
+  SECTION("on its way") {
+    asked()[0].answer(std::move(answer));
+    client->go();
+  }
+  SECTION("not even written") {
+    client->go();
+    deliver();
+    asked()[0].answer(std::move(answer));
+  }
   deliver();
   CHECK(unsent == 1);
 }
@@ -294,3 +301,5 @@ TEST_CASE_METHOD(forwarding, "who waits is told that its node stops, or the "
   at(1).requests->stopping();
   CHECK(told.size() == 2);
 }
+
+} // namespace callboard::test::forwarding_test

@@ -3,8 +3,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::group_commands_test {
+
 using namespace std::chrono_literals;
 using nlohmann::json;
 
@@ -309,3 +309,5 @@ TEST_CASE("a command whose record fails is not told to have worked") {
   CHECK(create(f, "{}", "/subscriptions/s/h").status() == 507);
   CHECK(f.post("/subscriptions/s/g/ack/" + f.last_id()).status() == 507);
 }
+
+} // namespace callboard::test::group_commands_test

@@ -3,8 +3,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::group_consuming_test {
+
 using namespace std::chrono_literals;
 using nlohmann::json;
 
@@ -51,6 +51,18 @@ TEST_CASE("messages are read in order, at most as many as asked for") {
   auto none = f.fetch("/subscriptions/s/g/5");
   CHECK(none["entries"].empty());
   CHECK(none["links"].size() == 2);
+}
+
+TEST_CASE("messages whose answer did not leave go back, as if never sent") {
+  dialect_fixture f;
+  f.publish("s");
+  f.publish("s");
+  create(f);
+  auto lost = f.get("/subscriptions/s/g/1", competing);
+  REQUIRE(lost.answer.unsent);
+  lost.answer.unsent();
+  CHECK(titles(f.fetch("/subscriptions/s/g/5")) == "0@s/0 1@s/0 ");
+  CHECK(!f.get("/subscriptions/s/g/5", competing).answer.unsent);
 }
 
 TEST_CASE("counts of messages, unknown groups and other representations") {
@@ -259,3 +271,5 @@ TEST_CASE("links carry the prefix of a proxy") {
   CHECK(feed["links"][3]["uri"] == "http://h:2113/prefix/subscriptions/s/g");
   CHECK(feed["entries"][0]["id"] == "http://h:2113/prefix/streams/s/0");
 }
+
+} // namespace callboard::test::group_consuming_test

@@ -3,8 +3,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::h2_limits_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -306,3 +306,5 @@ TEST_CASE("garbage ends the connection with a reason") {
   over(h2_frame(NGHTTP2_WINDOW_UPDATE, 0, 0, "\x7f\xff\xff\xff"));
   over(h2_frame(NGHTTP2_SETTINGS, 0, 0, x(5)));
 }
+
+} // namespace callboard::test::h2_limits_test

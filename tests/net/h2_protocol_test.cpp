@@ -6,8 +6,8 @@
 
 #include <algorithm>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::h2_protocol_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -290,7 +290,9 @@ TEST_CASE("a waiting request that the client resets is gone, and only that") {
   CHECK(gone_one == 1);
   callback = [] {};
   CHECK(!pair.protocol.on_gone(std::uint64_t(one), callback));
-  pair.answer(one, {.body = "late"});
+  int unsent = 0;
+  pair.answer(one, {.body = "late", .unsent = [&] { ++unsent; }});
+  CHECK(unsent == 1);
   pair.answer(two, {.body = "in time"});
   pair.run();
   CHECK(pair.client[one].headers.empty());
@@ -375,3 +377,5 @@ TEST_CASE("when the connection is gone, so are its requests") {
   CHECK(gone == 1);
   pair.answer(id, {.body = "nobody reads it"});
 }
+
+} // namespace callboard::test::h2_protocol_test

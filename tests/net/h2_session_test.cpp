@@ -9,8 +9,8 @@
 #include <mutex>
 #include <thread>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::h2_session_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -338,3 +338,5 @@ TEST_CASE("curl speaks HTTP/2 with us, in both ways") {
             == std::string{"GET /a "} + version + "GET /a " + version);
   }
 }
+
+} // namespace callboard::test::h2_session_test

@@ -3,8 +3,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::h2_streamed_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -107,3 +107,5 @@ TEST_CASE("a draining connection of HTTP/2 tells who streams") {
   pair.run();
   CHECK(pair.protocol.over());
 }
+
+} // namespace callboard::test::h2_streamed_test

@@ -3,8 +3,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::h2_time_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -198,3 +198,5 @@ TEST_CASE("a meter allows so many at once and so many a second") {
     CHECK(meter.take(now));
   CHECK(!meter.take(now));
 }
+
+} // namespace callboard::test::h2_time_test

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <string>
 
-using namespace callboard;
+namespace callboard::test::http_body_test {
 
 namespace {
 
@@ -69,3 +69,5 @@ TEST_CASE("a body that ends early gives its room back") {
   }
   CHECK(ahead.used() == 0);
 }
+
+} // namespace callboard::test::http_body_test

@@ -7,8 +7,8 @@
 
 #include <thread>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::http_budget_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -105,3 +105,5 @@ TEST_CASE("answers that nobody takes share what memory there is") {
   CHECK(first.get("/small").result_int() == 200);
   CHECK(budgets->sending.used() == 0);
 }
+
+} // namespace callboard::test::http_budget_test

@@ -4,8 +4,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::http_connection_state_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -74,3 +74,5 @@ TEST_CASE("what is bound outlives a connection until its last request is over, "
   } // here the exchange ends, on this thread
   CHECK(end.get() == thread_of(server));
 }
+
+} // namespace callboard::test::http_connection_state_test

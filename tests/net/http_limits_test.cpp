@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <random>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::http_limits_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -364,3 +364,5 @@ TEST_CASE("no garbage brings the server down") {
   }
   CHECK(http_client{server.port()}.post("/", "alive").body() == "alive");
 }
+
+} // namespace callboard::test::http_limits_test

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-using namespace callboard;
+namespace callboard::test::http_request_test {
 
 namespace {
 
@@ -175,3 +175,5 @@ TEST_CASE("errors have a status, and Retry-After where trying again helps") {
   CHECK(error_answer(errc::too_many_in_flight).headers == "Retry-After: 1\r\n");
   CHECK(error_answer(errc::not_found).headers.empty());
 }
+
+} // namespace callboard::test::http_request_test

@@ -8,8 +8,8 @@
 #include <mutex>
 #include <vector>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::http_session_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -362,3 +362,5 @@ TEST_CASE("segments and query reach the handler decoded (spec row 261)") {
   CHECK(both(word) == word + word);
   CHECK(both("%D1%81%D0%BB%D0%BE%D0%B2%D0%BE") == word + word);
 }
+
+} // namespace callboard::test::http_session_test

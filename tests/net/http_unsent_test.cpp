@@ -6,8 +6,8 @@
 
 #include <atomic>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::http_unsent_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -63,3 +63,5 @@ TEST_CASE("an answer whose client goes away half-way is told") {
   CHECK(counts.first.get_future().wait_for(20s) == std::future_status::ready);
   CHECK(counts.unsent == 1);
 }
+
+} // namespace callboard::test::http_unsent_test

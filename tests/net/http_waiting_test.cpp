@@ -6,8 +6,8 @@
 
 #include <atomic>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::http_waiting_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -303,3 +303,5 @@ TEST_CASE("both listeners get connections") {
   CHECK(accepted[0] > 0);
   CHECK(accepted[1] > 0);
 }
+
+} // namespace callboard::test::http_waiting_test

@@ -6,7 +6,7 @@
 
 #include <random>
 
-using namespace callboard;
+namespace callboard::test::json_layout_test {
 
 namespace {
 
@@ -167,3 +167,5 @@ TEST_CASE("mutated documents are judged as a full parser judges them") {
     }
   }
 }
+
+} // namespace callboard::test::json_layout_test

@@ -6,7 +6,7 @@
 
 #include <random>
 
-using namespace callboard;
+namespace callboard::test::json_text_test {
 
 namespace {
 
@@ -93,3 +93,5 @@ TEST_CASE("times are ISO 8601 in UTC without trailing zeros") {
   CHECK(time_text(1709164799999) == "2024-02-28T23:59:59.999Z");
   CHECK(time_text(1709164800000) == "2024-02-29T00:00:00Z");
 }
+
+} // namespace callboard::test::json_text_test

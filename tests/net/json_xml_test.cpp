@@ -5,7 +5,7 @@
 
 #include <string>
 
-using namespace callboard;
+namespace callboard::test::json_xml_test {
 
 namespace {
 
@@ -102,3 +102,5 @@ TEST_CASE("a document that would grow too much is not begun") {
         == errc::too_large);
   CHECK(out == "before");
 }
+
+} // namespace callboard::test::json_xml_test

@@ -6,8 +6,7 @@
 
 #include <thread>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::leadership_front_test {
 
 namespace {
 
@@ -172,3 +171,5 @@ TEST_CASE_METHOD(fronted, "a node that is said to lead before it does keeps "
   front->lead(holding());
   CHECK(eventually([&] { return held.size() == 1; }));
 }
+
+} // namespace callboard::test::leadership_front_test

@@ -4,7 +4,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <nlohmann/json.hpp>
 
-using namespace callboard;
+namespace callboard::test::lean_events_test {
+
 using nlohmann::json;
 
 namespace {
@@ -77,3 +78,5 @@ TEST_CASE("through a link the event behind it is shown, settled by the link") {
   CHECK(shown["number"] == 5);
   CHECK(shown["data"] == json::parse(R"({"b":2})"));
 }
+
+} // namespace callboard::test::lean_events_test

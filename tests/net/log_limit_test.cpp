@@ -3,7 +3,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
+namespace callboard::test::log_limit_test {
+
 using namespace std::chrono_literals;
 
 TEST_CASE("a line is written once a minute, with how many were left out") {
@@ -21,3 +22,5 @@ TEST_CASE("a line is written once a minute, with how many were left out") {
     limit.pass(std::to_string(i), now + 1h);
   CHECK(limit.pass("a", now + 1h) == 0);
 }
+
+} // namespace callboard::test::log_limit_test

@@ -5,8 +5,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::login_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -252,3 +252,5 @@ TEST_CASE("guessing is slowed down by user, and who is in stays in") {
   now += 2s;
   CHECK(list_groups(f, basic(anna_wrong)) == 429);
 }
+
+} // namespace callboard::test::login_test

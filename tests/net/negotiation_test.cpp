@@ -6,7 +6,7 @@
 #include <array>
 #include <string>
 
-using namespace callboard;
+namespace callboard::test::negotiation_test {
 
 namespace {
 
@@ -141,3 +141,5 @@ TEST_CASE("an answer's type names its charset, except for bytes") {
   CHECK(media::octet_stream.content_type == "application/octet-stream");
   CHECK(media::octet_stream.name() == "application/octet-stream");
 }
+
+} // namespace callboard::test::negotiation_test

@@ -4,8 +4,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::nested_bodies_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -76,3 +76,5 @@ TEST_CASE("metadata may be nested without end, and its ACL counts") {
   CHECK(get_as("bob") == 200);
   CHECK(get_as("anna") == 401);
 }
+
+} // namespace callboard::test::nested_bodies_test

@@ -13,8 +13,8 @@
 #include <set>
 #include <string>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::openapi_test {
+
 using nlohmann::json;
 
 namespace {
@@ -131,3 +131,5 @@ TEST_CASE("the document is served with its tag, and once only to who has it") {
   CHECK(again.body().empty());
   CHECK(again.header("ETag") == tag);
 }
+
+} // namespace callboard::test::openapi_test

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <map>
 
-using namespace callboard;
+namespace callboard::test::options_test {
 
 namespace {
 
@@ -259,3 +259,5 @@ TEST_CASE("the Barco dialect is open to others only if that is said") {
   CHECK(refused({"--barco", "0.0.0.0:9250", "--anonymous", "on"}).empty());
   CHECK(refused({"--barco", "0.0.0.0:9250", "--insecure"}).empty());
 }
+
+} // namespace callboard::test::options_test

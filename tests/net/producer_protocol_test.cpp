@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-using namespace callboard;
+namespace callboard::test::producer_protocol_test {
 
 namespace {
 
@@ -183,3 +183,5 @@ TEST_CASE("an error's text fits the buffer of the official client") {
   append_error_frame(out, 1, frame_error::routing, "");
   CHECK(out.size() == frame_header_bytes + 1);
 }
+
+} // namespace callboard::test::producer_protocol_test

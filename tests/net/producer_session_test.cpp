@@ -10,7 +10,8 @@
 #include <future>
 #include <thread>
 
-using namespace callboard;
+namespace callboard::test::producer_session_test {
+
 using boost::asio::ip::tcp;
 using namespace std::chrono_literals;
 
@@ -219,3 +220,5 @@ TEST_CASE("who sends no more still gets the answers") {
   f.on_thread([&] { f.store(std::nullopt); });
   CHECK(c.rest() == plain(frame_opcode::produced, 9));
 }
+
+} // namespace callboard::test::producer_session_test

@@ -8,8 +8,8 @@
 
 #include <random>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::representations_test {
+
 using nlohmann::json;
 
 namespace {
@@ -250,3 +250,5 @@ TEST_CASE("text is the same as text in XML and JSON") {
     CHECK(f.read_xml("application/vnd.eventstore.event+xml")["data"] == data);
   }
 }
+
+} // namespace callboard::test::representations_test

@@ -6,8 +6,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::route_bodies_test {
 
 namespace {
 
@@ -74,3 +73,5 @@ TEST_CASE("events may be long") {
           .status()
         == 201);
 }
+
+} // namespace callboard::test::route_bodies_test

@@ -8,13 +8,11 @@
 #include <stdexcept>
 #include <utility>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::router_test {
 
 namespace {
 
 constexpr std::array json_or_xml{media::json, media::text_xml};
-
 using headers = std::vector<std::pair<std::string, std::string>>;
 
 /// A router whose handlers answer with their name and parameters.
@@ -398,3 +396,5 @@ TEST_CASE("an exchange answers once") {
   });
   CHECK(f.body(get, "/a") == "first");
 }
+
+} // namespace callboard::test::router_test

@@ -4,7 +4,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <nlohmann/json.hpp>
 
-using namespace callboard;
+namespace callboard::test::settle_body_test {
+
 using namespace std::chrono_literals;
 using nlohmann::json;
 
@@ -130,3 +131,5 @@ TEST_CASE("lease tokens are read as they were written, and nothing else is") {
                      "g7-l18446744073709551616", " g7-l1", "g7-l1 "})
     CHECK(!parse_lease_token(text));
 }
+
+} // namespace callboard::test::settle_body_test

@@ -3,8 +3,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::settle_routes_test {
+
 using namespace std::chrono_literals;
 using nlohmann::json;
 
@@ -225,3 +225,5 @@ TEST_CASE("an event tells what happened to it, to programs and to people") {
           .status()
         == 404);
 }
+
+} // namespace callboard::test::settle_routes_test

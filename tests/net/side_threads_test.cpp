@@ -10,8 +10,7 @@
 #include <stdexcept>
 #include <thread>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::side_threads_test {
 
 namespace {
 
@@ -156,3 +155,5 @@ TEST_CASE("a long body is read aside, and its request goes on where it was") {
     CHECK(then_by == std::this_thread::get_id());
   }
 }
+
+} // namespace callboard::test::side_threads_test

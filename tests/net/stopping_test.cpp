@@ -5,8 +5,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::stopping_test {
+
 using nlohmann::json;
 
 TEST_CASE("a stop answers who begins to wait while it is under way") {
@@ -53,3 +53,5 @@ TEST_CASE(
   REQUIRE(f.first->answer_to(number));
   CHECK(f.first->answer_to(number)->answer.status == http_status::no_content);
 }
+
+} // namespace callboard::test::stopping_test

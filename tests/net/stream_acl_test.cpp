@@ -3,7 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
+namespace callboard::test::stream_acl_test {
 
 namespace {
 
@@ -113,3 +113,5 @@ TEST_CASE("operators read what is said of scavenges, and no more") {
   CHECK_FALSE(may(&ops, read_stream, "$scavengesx"));
   CHECK_FALSE(may(&ops, read_stream, "$scavenges", R"({"$r":[]})"));
 }
+
+} // namespace callboard::test::stream_acl_test

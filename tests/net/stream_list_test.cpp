@@ -7,8 +7,7 @@
 #include <string>
 #include <vector>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::stream_list_test {
 
 TEST_CASE("streams are listed to those who may read them") {
   dialect_fixture f;
@@ -85,3 +84,5 @@ TEST_CASE("a group's checkpoint reads as a stream") {
   f.w.command({{"s", "g"}, group_verb::remove, {}, {}}).value();
   CHECK(read(f, stream).status() == 404);
 }
+
+} // namespace callboard::test::stream_list_test

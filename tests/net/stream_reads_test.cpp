@@ -3,8 +3,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::stream_reads_test {
+
 using namespace std::chrono_literals;
 using nlohmann::json;
 
@@ -253,3 +253,5 @@ TEST_CASE("names beyond every limit are refused, and hurt nobody") {
     CHECK(page.json()["entries"].size() == 1);
   }
 }
+
+} // namespace callboard::test::stream_reads_test

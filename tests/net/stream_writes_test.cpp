@@ -3,8 +3,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::stream_writes_test {
+
 using namespace std::chrono_literals;
 using nlohmann::json;
 
@@ -249,3 +249,5 @@ TEST_CASE("on a full disk publishers are told so, and when to come again; "
   f.w.log->refuses_publishing = errc::none;
   CHECK(f.publish("s").status() == 201);
 }
+
+} // namespace callboard::test::stream_writes_test

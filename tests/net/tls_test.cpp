@@ -17,8 +17,8 @@
 #include <optional>
 #include <vector>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::tls_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -283,3 +283,5 @@ TEST_CASE("a stop cuts a handshake and an idle connection through TLS") {
   CHECK(stopped.wait_for(3s) == std::future_status::ready);
   CHECK(idle.end() == boost::asio::error::eof);
 }
+
+} // namespace callboard::test::tls_test

@@ -4,8 +4,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::topic_streams_test {
 
 namespace {
 
@@ -70,3 +69,5 @@ TEST_CASE("a link by a marked name leads to the stream") {
          "0@" + marked(f, "orders"));
   CHECK(f.get("/streams/links/0").json()["n"] == 5);
 }
+
+} // namespace callboard::test::topic_streams_test

@@ -5,7 +5,7 @@
 
 #include <string>
 
-using namespace callboard;
+namespace callboard::test::url_test {
 
 namespace {
 
@@ -62,3 +62,5 @@ TEST_CASE("a broken escape is noticed") {
     CHECK(decoded_form(text) == "broken");
   }
 }
+
+} // namespace callboard::test::url_test

@@ -4,8 +4,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::users_api_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -333,3 +333,5 @@ TEST_CASE("too many passwords at once are put off, not queued") {
           .status()
         == 201); // there is room again
 }
+
+} // namespace callboard::test::users_api_test

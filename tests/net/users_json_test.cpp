@@ -5,7 +5,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <nlohmann/json.hpp>
 
-using namespace callboard;
+namespace callboard::test::users_json_test {
 
 namespace {
 
@@ -219,3 +219,5 @@ TEST_CASE("what is no XML with elements is refused, and so is a bad element") {
                                      media::text_xml))
         == "newPassword is not a text; allowed: a text of 1 to 1024 bytes.");
 }
+
+} // namespace callboard::test::users_json_test

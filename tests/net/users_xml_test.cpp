@@ -3,8 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::users_xml_test {
 
 namespace {
 
@@ -73,3 +72,5 @@ TEST_CASE("users are made, told of and changed in XML as well") {
         == "The body is not XML with an element for each member.");
   CHECK(xml(erase, "/users/nobody").status() == 404);
 }
+
+} // namespace callboard::test::users_xml_test

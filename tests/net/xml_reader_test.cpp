@@ -6,7 +6,7 @@
 
 #include <string>
 
-using namespace callboard;
+namespace callboard::test::xml_reader_test {
 
 namespace {
 
@@ -138,3 +138,5 @@ TEST_CASE("depth and size have bounds") {
     attributes += " a" + std::to_string(i) + "=\"\"";
   CHECK(refused(attributes + "/>") == errc::too_large);
 }
+
+} // namespace callboard::test::xml_reader_test

@@ -3,8 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace callboard;
-using namespace callboard::test;
+namespace callboard::test::xml_routes_test {
 
 namespace {
 
@@ -250,3 +249,5 @@ TEST_CASE("groups are made and told of in XML") {
                 "<Result>DoesNotExist</Result>")
         != std::string::npos);
 }
+
+} // namespace callboard::test::xml_routes_test

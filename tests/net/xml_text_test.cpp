@@ -5,7 +5,7 @@
 
 #include <string>
 
-using namespace callboard;
+namespace callboard::test::xml_text_test {
 
 namespace {
 
@@ -100,3 +100,5 @@ TEST_CASE("escaped names are read back") {
   CHECK(decode_xml_name("_X0041_") == "A");
   CHECK(decode_xml_name("_x+041_") == "_x+041_");
 }
+
+} // namespace callboard::test::xml_text_test

@@ -89,25 +89,25 @@ public:
   /// The stream's number. A body of which only `ended` is false goes on with
   /// `send`.
   std::int32_t request(std::string_view method, std::string_view path,
-                       const header_list& headers = {}, std::string body = {},
+                       const header_list& extra = {}, std::string body = {},
                        bool ended = true) {
-    header_list all{{":method", std::string{method}},
-                    {":scheme", "http"},
-                    {":authority", "localhost"},
-                    {":path", std::string{path}}};
-    all.insert(all.end(), headers.begin(), headers.end());
-    return request(all, std::move(body), ended);
+    header_list sent{{":method", std::string{method}},
+                     {":scheme", "http"},
+                     {":authority", "localhost"},
+                     {":path", std::string{path}}};
+    sent.insert(sent.end(), extra.begin(), extra.end());
+    return request(sent, std::move(body), ended);
   }
 
   /// With these headers and no others.
-  std::int32_t request(const header_list& headers, std::string body = {},
+  std::int32_t request(const header_list& sent, std::string body = {},
                        bool ended = true) {
     std::vector<nghttp2_nv> fields;
     auto bytes = [](const std::string& text) {
       return const_cast<std::uint8_t*>(
         reinterpret_cast<const std::uint8_t*>(text.data()));
     };
-    for (auto& [name, value] : headers)
+    for (auto& [name, value] : sent)
       fields.push_back({bytes(name), bytes(value), name.size(), value.size(),
                         NGHTTP2_NV_FLAG_NONE});
     auto out = std::make_unique<outgoing>();
@@ -200,11 +200,11 @@ private:
     auto size = std::min(room, from.bytes.size() - from.sent);
     from.bytes.copy(reinterpret_cast<char*>(to), size, from.sent);
     from.sent += size;
-    bool all = from.sent == from.bytes.size();
-    if (all && from.ended)
+    bool whole = from.sent == from.bytes.size();
+    if (whole && from.ended)
       *flags |= NGHTTP2_DATA_FLAG_EOF;
-    return all && !from.ended && size == 0 ? ssize_t(NGHTTP2_ERR_DEFERRED)
-                                           : ssize_t(size);
+    return whole && !from.ended && size == 0 ? ssize_t(NGHTTP2_ERR_DEFERRED)
+                                             : ssize_t(size);
   }
 
   static void set(nghttp2_session_callbacks* to) {

@@ -40,12 +40,12 @@ public:
     return !ec;
   }
 
-  /// `headers`: whole lines.
+  /// `lines`: headers, whole lines.
   void send_request(std::string_view method, std::string_view target,
-                    std::string_view headers = {}, std::string_view body = {}) {
+                    std::string_view lines = {}, std::string_view body = {}) {
     std::string bytes{method};
     bytes.append(" ").append(target).append(" HTTP/1.1\r\nHost: localhost\r\n");
-    bytes.append(headers);
+    bytes.append(lines);
     if (!body.empty())
       bytes.append("Content-Length: ")
         .append(std::to_string(body.size()))
@@ -64,18 +64,18 @@ public:
   }
 
   response request(std::string_view method, std::string_view target,
-                   std::string_view headers = {}, std::string_view body = {}) {
-    send_request(method, target, headers, body);
+                   std::string_view lines = {}, std::string_view body = {}) {
+    send_request(method, target, lines, body);
     return receive(method == "HEAD");
   }
 
-  response get(std::string_view target, std::string_view headers = {}) {
-    return request("GET", target, headers);
+  response get(std::string_view target, std::string_view lines = {}) {
+    return request("GET", target, lines);
   }
 
   response post(std::string_view target, std::string_view body,
-                std::string_view headers = {}) {
-    return request("POST", target, headers, body);
+                std::string_view lines = {}) {
+    return request("POST", target, lines, body);
   }
 
   /// Up to and without the next empty line.
