@@ -213,4 +213,12 @@ std::string make_e_tag(const stream_row& head, std::string_view content_type) {
     content_type);
 }
 
+std::size_t feed::expected_bytes(std::size_t entry_bytes, bool payloads) const {
+  std::size_t out = 2048 + entries.size() * entry_bytes;
+  for (auto& entry : entries)
+    if (payloads && entry.shown != nullptr)
+      out += 2 * (entry.shown->data.size() + entry.shown->metadata.size());
+  return out;
+}
+
 } // namespace callboard

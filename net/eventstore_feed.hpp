@@ -58,6 +58,10 @@ struct feed {
   std::vector<feed_entry> entries; // newest first
   std::string group_uri;           // of ack and nack; empty: a stream's feed
   std::unique_ptr<const std::string> parked_stream; // entries point to it
+
+  /// About what it takes as text: `entry_bytes` an entry, and payloads twice
+  /// if they are shown, since characters may need escaping.
+  std::size_t expected_bytes(std::size_t entry_bytes, bool payloads) const;
 };
 
 /// What was asked for when a page was read.

@@ -49,16 +49,6 @@ void append_entries(std::string& out, const feed& what, embed_level embed) {
   out += ']';
 }
 
-std::size_t expected_json_bytes(const feed& what, embed_level embed) {
-  std::size_t out = 2048 + what.entries.size() * json_entry_bytes;
-  if (embed == embed_level::none || embed == embed_level::rich)
-    return out;
-  for (auto& entry : what.entries)
-    if (entry.shown != nullptr)
-      out += 2 * (entry.shown->data.size() + entry.shown->metadata.size());
-  return out;
-}
-
 void append_types(std::string& out, std::span<const std::string_view> types,
                   std::size_t depth) {
   out += '[';
@@ -85,7 +75,9 @@ void append_offer(std::string& out, std::string_view href,
 
 std::string feed_to_json(const feed& what, embed_level embed) {
   std::string out;
-  out.reserve(expected_json_bytes(what, embed));
+  out.reserve(
+    what.expected_bytes(json_entry_bytes, embed != embed_level::none
+                                            && embed != embed_level::rich));
   json_members members{out, 0};
   members.text("title", what.title);
   members.text("id", what.id);

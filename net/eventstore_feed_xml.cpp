@@ -294,19 +294,12 @@ private:
   std::string uri_; // of the entry that is being written
 };
 
-std::size_t expected_atom_bytes(const feed& what, embed_level embed) {
-  std::size_t out = 2048 + what.entries.size() * atom_entry_bytes;
-  for (auto& entry : what.entries)
-    if (embed == embed_level::content && entry.shown != nullptr)
-      out += 2 * (entry.shown->data.size() + entry.shown->metadata.size());
-  return out;
-}
-
 } // namespace
 
 std::string feed_to_xml(const feed& what, embed_level embed) {
   std::string out;
-  out.reserve(expected_atom_bytes(what, embed));
+  out.reserve(
+    what.expected_bytes(atom_entry_bytes, embed == embed_level::content));
   atom_writer atom{out, {}};
   atom.declare("feed");
   atom.text("title", what.title);
