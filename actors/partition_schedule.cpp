@@ -98,16 +98,17 @@ caf::result<schedule_reply> partition_state::schedule(schedule_request& what) {
       return refuse(errc::too_large);
   }
   record todo;
+  std::vector<uuid> left_as_they_are; // known to the end: one may come twice
   for (auto& [event, when] : what.events) {
     auto due = *due_of(when);
     if (auto* known = agenda->find(event.id)) {
       reply.due = shown_due(known->message, wall_of(known->row.due));
-      agenda->let_go(event.id);
+      left_as_they_are.push_back(event.id);
       continue;
     }
     reply.due = wall_due(when, node->wall());
     if (heads->published(event.id, what.stream)) {
-      agenda->let_go(event.id);
+      left_as_they_are.push_back(event.id);
       continue;
     }
     auto key = event.id;
@@ -116,6 +117,8 @@ caf::result<schedule_reply> partition_state::schedule(schedule_request& what) {
       pack(scheduled_event{std::move(event), {}}), todo);
     reply.repeated = false;
   }
+  for (auto& of : left_as_they_are)
+    agenda->let_go(of);
   return scheduled(std::move(todo), reply);
 }
 

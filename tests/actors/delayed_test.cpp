@@ -153,6 +153,25 @@ TEST_CASE("a batch is one record; an event twice in it comes once") {
   CHECK(read(w) == ids{3, 2, 1});
 }
 
+TEST_CASE("a batch that has an event twice may be repeated, and mixed") {
+  world w;
+  w.next_id = 4;
+  REQUIRE(w.publish("orders").has_value());
+  schedule_request what{"orders", {}};
+  for (std::uint64_t n : {1, 2, 1, 4, 4})
+    what.events.emplace_back(event_of(n), in(10s));
+  auto ask = [&] {
+    return w.vt->ask<schedule_reply>(w.partition_of("orders"), schedule_atom_v,
+                                     what);
+  };
+  CHECK(!ask()->repeated);
+  CHECK(ask()->repeated);
+  w.vt->advance(20s);
+  CHECK(ask()->repeated);
+  CHECK(read(w) == ids{4, 1, 2});
+  CHECK(rows(w) == 0);
+}
+
 TEST_CASE("an id is scheduled for one stream only") {
   world w{0, 1};
   REQUIRE(schedule(w, 1, in(10s)).has_value());
