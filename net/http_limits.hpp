@@ -30,6 +30,10 @@ inline constexpr std::size_t header_count_max = 100;
 /// A larger body is not copied behind its answer's head, and counts as large.
 inline constexpr std::size_t body_copy_max = std::size_t{16} << 10;
 
+/// An answer up to this size leaves with the others of its turn. A larger one
+/// is sent while the processor's cache still has it.
+inline constexpr std::size_t answer_kept_max = std::size_t{4} << 10;
+
 refusal malformed(const std::string& why);
 refusal too_long_target(const http_limits& limits);
 refusal too_large_header(const http_limits& limits);

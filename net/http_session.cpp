@@ -1,6 +1,7 @@
 // The phases of a connection: input on one side, answers and time on the other.
 #include "net/http_session.hpp"
 
+#include "net/asio_coordinator.hpp"
 #include "net/h2_session.hpp"
 #include "net/h2_upgrade.hpp"
 
@@ -334,8 +335,13 @@ void http_session::answer(std::uint64_t number, http_answer answer,
   auto gone = std::exchange(gone_, nullptr);
   auto stopping = std::exchange(stopping_, nullptr);
   put(std::move(answer), header_block);
-  if (!serving_)
-    serve_held();
+  if (serving_)
+    return;
+  auto* worker = io_worker::current();
+  auto send = [self = shared_from_this()] { self->serve_held(); };
+  if (worker == nullptr || unwritten() > answer_kept_max
+      || !worker->after_actors(send))
+    send();
 }
 
 void http_session::on_gone(std::uint64_t number, std::function<void()> gone) {

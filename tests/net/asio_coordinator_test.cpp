@@ -79,4 +79,34 @@ TEST_CASE("what the end of a turn wakes comes before the next handler") {
   CHECK(order == "actor end actor handler");
 }
 
+TEST_CASE("answers leave when all actors had their turn, the last one first") {
+  two_workers config;
+  caf::actor_system sys{config};
+  auto& io = asio_coordinator::of(sys);
+  std::string order; // of one thread, until the promise is kept
+  std::promise<void> over;
+  auto behavior = [&](caf::event_based_actor* self, std::string name) {
+    return caf::behavior{[&order, &over, self, name](int) {
+      order += name + " ";
+      auto& worker = *io_worker::current();
+      worker.at_turn_end([&over, name] {
+        if (name == "group")
+          over.set_value();
+      });
+      CHECK(
+        worker.after_actors([&order, name] { order += "to-" + name + " "; }));
+      self->quit();
+    }};
+  };
+  auto partition = sys.spawn(behavior, "partition");
+  auto group = sys.spawn(behavior, "group");
+  boost::asio::post(io.context(0), [&] {
+    CHECK(!io_worker::current()->after_actors([&] { order += "never "; }));
+    caf::anon_send(partition, 1);
+    caf::anon_send(group, 1);
+  });
+  over.get_future().wait();
+  CHECK(order == "partition group to-group to-partition ");
+}
+
 } // namespace callboard::test::asio_coordinator_test
