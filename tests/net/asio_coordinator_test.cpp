@@ -20,6 +20,10 @@ struct two_workers : caf::actor_system_config {
   two_workers() { asio_coordinator::install(*this, 2); }
 };
 
+struct one_worker : caf::actor_system_config {
+  one_worker() { asio_coordinator::install(*this, 1); }
+};
+
 } // namespace
 
 TEST_CASE("an actor begins on its sender's thread, or where actors ran last") {
@@ -80,30 +84,33 @@ TEST_CASE("what the end of a turn wakes comes before the next handler") {
 }
 
 TEST_CASE("answers leave when all actors had their turn, the last one first") {
-  two_workers config;
+  one_worker config;
   caf::actor_system sys{config};
   auto& io = asio_coordinator::of(sys);
   std::string order; // of one thread, until the promise is kept
   std::promise<void> over;
-  auto behavior = [&](caf::event_based_actor* self, std::string name) {
-    return caf::behavior{[&order, &over, self, name](int) {
-      order += name + " ";
-      auto& worker = *io_worker::current();
-      worker.at_turn_end([&over, name] {
-        if (name == "group")
-          over.set_value();
-      });
-      CHECK(
-        worker.after_actors([&order, name] { order += "to-" + name + " "; }));
+  auto speak = [&](const std::string& name) {
+    order += name + " ";
+    CHECK(io_worker::current()->after_actors(
+      [&order, name] { order += "to-" + name + " "; }));
+  };
+  auto group = sys.spawn([&](caf::event_based_actor* self) {
+    return caf::behavior{[&, self](int) {
+      speak("group");
+      io_worker::current()->at_turn_end([&] { over.set_value(); });
       self->quit();
     }};
-  };
-  auto partition = sys.spawn(behavior, "partition");
-  auto group = sys.spawn(behavior, "group");
+  });
+  auto partition = sys.spawn([&](caf::event_based_actor* self) {
+    return caf::behavior{[&, self](int) {
+      speak("partition");
+      self->send(group, 1);
+      self->quit();
+    }};
+  });
   boost::asio::post(io.context(0), [&] {
     CHECK(!io_worker::current()->after_actors([&] { order += "never "; }));
     caf::anon_send(partition, 1);
-    caf::anon_send(group, 1);
   });
   over.get_future().wait();
   CHECK(order == "partition group to-group to-partition ");

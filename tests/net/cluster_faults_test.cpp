@@ -185,6 +185,7 @@ TEST_CASE("a node that dials again takes the place of its old connection") {
   CHECK(old.closed());
   CHECK(fresh.send(fresh.frame(3, "fresh")));
   REQUIRE(one.wait_frames(2));
+  std::lock_guard lock{one.mutex};
   CHECK(one.downs == 1);
   CHECK(one.up[2] == 1);
 }
