@@ -87,7 +87,7 @@ class Maker:
         headers["Accept"] = self.random.choice(self.types_of_success(operation) or ["*/*"])
         if self.odd(0.2):
             headers["Accept"] = self.random.choice(TYPES + self.documented_types(operation))
-        if self.odd(0.03) and method != "head":
+        if self.odd(0.03) and method != "head":  # whose refusal has no text to be known by
             query.append(self.random.choice(["", "=", "a", "a=%", "a=%zz", "embed", "embed=body&embed=none", "%00=1"]))
         return method.upper(), path + ("?" + "&".join(query) if query else ""), headers, body
 
