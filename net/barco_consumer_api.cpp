@@ -104,6 +104,7 @@ void poll_for(const consumer_ref& who, const barco_ptr& services,
           auto answer =
             poll_answer(services->node->placement, exchange.request(), *what);
           answer.unsent = leave;
+          answer.unsent_if_unknown = true; // better twice than never
           return answer;
         },
         leave);

@@ -148,9 +148,9 @@ void forwarded_requests::cancel(node_id from, const forwarded_key& key) {
 }
 
 void forwarded_requests::delivered(node_id from, const forwarding_note& note) {
-  auto found = undelivered_.extract({from, note.key});
+  auto found = unconfirmed_.extract({from, note.key});
   if (found && note.value == 0)
-    found.mapped()();
+    found.mapped().unsent();
 }
 
 void forwarded_requests::finish(node_id from, const forwarded_key& key) {
@@ -168,7 +168,7 @@ void forwarded_requests::peer_down(node_id node) {
   std::erase_if(numbers_, of_node);
   auto work =
     take_if(requests_, [node](auto& each) { return each.second.from == node; });
-  auto undelivered = take_if(undelivered_, of_node);
+  auto unknown = take_if(unconfirmed_, of_node);
   auto clients = take_if(clients_, of_node); // end when all is in order
   for (auto& each : work)
     bytes_ -= each.bytes;
@@ -176,15 +176,15 @@ void forwarded_requests::peer_down(node_id node) {
   for (auto& each : work)
     if (each.gone)
       each.gone();
-  for (auto& unsent : undelivered)
-    unsent();
+  for (auto& answer : unknown)
+    answer.give_up();
 }
 
 // --- this node --------------------------------------------------------------
 
 void forwarded_requests::stop_serving() {
   auto work = std::exchange(requests_, {});
-  auto undelivered = std::exchange(undelivered_, {});
+  auto unknown = std::exchange(unconfirmed_, {});
   auto clients = std::exchange(clients_, {});
   numbers_.clear();
   bytes_ = 0;
@@ -240,15 +240,15 @@ void forwarded_requests::send_answer(node_id to, const forwarded_key& key,
     return;
   if (!sent)
     return answer.unsent();
-  if (undelivered_.size() >= options_.undelivered_max)
-    forget_oldest_undelivered();
-  undelivered_.emplace(request_of_node{to, key}, std::move(answer.unsent));
+  if (unconfirmed_.size() >= options_.unconfirmed_max)
+    forget_oldest_unconfirmed();
+  unconfirmed_.try_emplace({to, key}, std::move(answer.unsent),
+                           answer.unsent_if_unknown);
 }
 
-/// Better twice than never.
-void forwarded_requests::forget_oldest_undelivered() {
-  auto oldest = undelivered_.extract(undelivered_.begin());
-  oldest.mapped()();
+void forwarded_requests::forget_oldest_unconfirmed() {
+  auto oldest = unconfirmed_.extract(unconfirmed_.begin());
+  oldest.mapped().give_up();
 }
 
 void forwarded_requests::on_gone(std::uint64_t number,

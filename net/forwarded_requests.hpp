@@ -35,7 +35,7 @@ struct forwarded_requests_options {
   std::size_t bytes_max = limits::forwarded_bytes_max;
   std::size_t message_bytes_max = limits::forwarded_message_bytes_max;
   std::size_t clients_max = limits::forwarded_clients_max;
-  std::size_t undelivered_max = limits::undelivered_answers_max;
+  std::size_t unconfirmed_max = limits::unconfirmed_answers_max;
 };
 
 /// Serves what one io thread gets of other nodes' clients; all calls on that
@@ -58,8 +58,8 @@ public:
   void received(node_id from, std::uint8_t kind, std::string_view bytes,
                 const std::shared_ptr<const served_listeners>& by);
 
-  /// No connection to the node any more: its clients count as gone, and its
-  /// answers as not delivered.
+  /// No connection to the node any more: its clients count as gone. Of answers
+  /// that it did not confirm nobody knows whether they were delivered.
   void peer_down(node_id node);
 
   /// This node leads no more: nothing in progress will be answered. The nodes
@@ -95,6 +95,16 @@ private:
     std::function<void()> stopping{};
   };
 
+  struct unconfirmed {
+    std::function<void()> unsent;
+    bool unsent_if_unknown;
+
+    void give_up() const {
+      if (unsent_if_unknown)
+        unsent();
+    }
+  };
+
   using thread_of_node = std::pair<node_id, std::uint32_t>;
   using request_of_node = std::pair<node_id, forwarded_key>;
 
@@ -110,7 +120,7 @@ private:
   bool send(node_id to, forwarding_frame kind, std::string bytes) const;
   void send_answer(node_id to, const forwarded_key& key, http_answer answer,
                    std::string_view header_block);
-  void forget_oldest_undelivered();
+  void forget_oldest_unconfirmed();
 
   forwarded_requests_options options_;
   std::uint64_t next_number_ = 0;
@@ -119,7 +129,7 @@ private:
   std::size_t bytes_ = 0;
   std::map<request_of_node, std::shared_ptr<connection_state>> clients_;
   std::map<thread_of_node, std::uint64_t> rounds_; // that were sent back
-  std::map<request_of_node, std::function<void()>> undelivered_;
+  std::map<request_of_node, unconfirmed> unconfirmed_;
 };
 
 } // namespace callboard

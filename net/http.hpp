@@ -190,6 +190,10 @@ struct http_answer {
   /// leave: there was no room for it (the client gets 503), or the connection
   /// ended before all of it was with the operating system.
   std::function<void()> unsent{};
+  /// Whether `unsent` is also called if another node carried this answer, and
+  /// was gone before it could say what became of it. Not for a lease: its
+  /// client may settle it, and else it ends by itself.
+  bool unsent_if_unknown = false;
 
   /// Appends `name: value`. Line breaks and other control characters in the
   /// value become spaces, so that no client can smuggle in a header.

@@ -110,7 +110,7 @@ inline constexpr std::size_t forwarded_clients_max = 50'000;
 
 /// Answers to other nodes that one io thread remembers until it hears whether
 /// they reached their clients.
-inline constexpr std::size_t undelivered_answers_max = 4'096;
+inline constexpr std::size_t unconfirmed_answers_max = 4'096;
 
 // --- the store of a leader for a node that lags -----------------------------
 

@@ -41,6 +41,18 @@ TEST_CASE("a poll may wait, and wakes at once") {
   }
 }
 
+TEST_CASE("what a poll's client may not have got comes again") {
+  consumer_fixture f;
+  produce(f.w, "t", 1, {"1"}).value();
+  f.join("consumerId=c1&topic=t&onNewGroup=startFromEarliest");
+  auto lost = f.poll_json();
+  REQUIRE(lost.answer.unsent);
+  CHECK(lost.answer.unsent_if_unknown);
+  lost.answer.unsent();
+  f.settle();
+  CHECK(f.poll_json().json()[0]["startOffset"] == "0");
+}
+
 TEST_CASE("status tells the port and is a sign of life") {
   consumer_fixture f;
   auto got = f.call(f.first, http_verb::get, "/status");

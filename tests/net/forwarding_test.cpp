@@ -265,21 +265,37 @@ TEST_CASE_METHOD(forwarding, "an answer that meets a broken link did not "
                              "leave") {
   auto client = connect();
   ask(*client, 2, "/x");
-  ask(*client, 2, "/x");
   deliver();
   int unsent = 0;
-  auto answer = [&](std::size_t which) {
-    http_answer out;
-    out.unsent = [&] { ++unsent; };
-    asked()[which].answer(std::move(out));
-    run();
-  };
-  answer(0); // lies in the queue
+  http_answer answer;
+  answer.unsent = [&] { ++unsent; };
   cuts.insert({1, 2});
-  answer(1); // is not sent
+  asked()[0].answer(std::move(answer));
+  run();
   CHECK(unsent == 1);
-  cut(1, 2);
-  CHECK(unsent == 2);
+}
+
+TEST_CASE_METHOD(forwarding, "of an answer that its node had when it was cut "
+                             "off nobody knows whether it left") {
+  auto client = connect();
+  auto at_leader = [&](bool unsent_if_unknown, int& unsent) {
+    auto number = ask(*client, 2, "/x");
+    deliver();
+    http_answer answer;
+    answer.unsent = [&] { ++unsent; };
+    answer.unsent_if_unknown = unsent_if_unknown;
+    this->answer(asked().size() - 1, std::move(answer));
+    return number;
+  };
+  int lease = 0;
+  auto leased = at_leader(false, lease);
+  int poll = 0;
+  auto polled = at_leader(true, poll);
+  CHECK(status_of(*client, leased) == 200); // it can be settled
+  CHECK(status_of(*client, polled) == 200);
+  cut(1, 2); // before the client's side confirms
+  CHECK(lease == 0);
+  CHECK(poll == 1);
 }
 
 // --- stopping ---------------------------------------------------------------

@@ -60,6 +60,7 @@ TEST_CASE("messages whose answer did not leave go back, as if never sent") {
   create(f);
   auto lost = f.get("/subscriptions/s/g/1", competing);
   REQUIRE(lost.answer.unsent);
+  CHECK_FALSE(lost.answer.unsent_if_unknown);
   lost.answer.unsent();
   CHECK(titles(f.fetch("/subscriptions/s/g/5")) == "0@s/0 1@s/0 ");
   CHECK(!f.get("/subscriptions/s/g/5", competing).answer.unsent);
