@@ -22,9 +22,19 @@ namespace fs = std::filesystem;
 
 namespace {
 
+/// Nobody else has what it has.
+bool is_only_voter(const member_state& state) {
+  auto known = decode_members(state.base.configuration);
+  return known && std::none_of(known->begin(), known->end(), [&](auto& one) {
+           return one.role == member_role::voter && one.id != state.self;
+         });
+}
+
 /// Out of the way, but not lost: an operator may want to look at it.
 bool put_aside(const fs::path& path) {
   std::error_code failed;
+  if (!fs::exists(path, failed) && !failed)
+    return true;
   for (int n = 1; n < 1000; ++n) {
     auto aside = path;
     aside += ".damaged-" + std::to_string(n);
@@ -127,7 +137,7 @@ std::unique_ptr<cluster_member> cluster_member::open(const options& settings,
     *state = new_member(settings, out->self_);
   std::string diagnosis;
   auto log = open_log(folder.wal(), **state, diagnosis);
-  if (!log && log.error() == errc::corrupt) {
+  if (!log && log.error() == errc::corrupt && !is_only_voter(**state)) {
     spdlog::error("the log is damaged: {}; this node gets it from the others",
                   diagnosis);
     // First on record: without the damage a later start would not know.
@@ -165,7 +175,7 @@ result<void> cluster_member::give_up_store(const data_folder& folder) {
   auto state = load_member(folder.member());
   if (!state)
     return state.error();
-  if (!*state)
+  if (!*state || is_only_voter(**state))
     return errc::not_found;
   spdlog::error("the store is damaged; this node gets it from the others");
   // First on record: without the damage a later start would not know.

@@ -52,7 +52,8 @@ server::failure explain(errc why, const std::string& data,
                    + ": the log needs 64 MiB files"};
     default:
       return {1, "callboard: cannot read or write " + data + " ("
-                   + std::string{to_string(why)} + ")"};
+                   + std::string{to_string(why)} + ")"
+                   + (diagnosis.empty() ? "" : ": " + diagnosis)};
   }
 }
 

@@ -6,19 +6,28 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 namespace callboard {
 
-mapped_file::mapped_file(const std::filesystem::path& path) {
+result<mapped_file> mapped_file::open(const std::filesystem::path& path) {
   int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return errno == ENOENT ? errc::not_found : errc::storage_failed;
+  mapped_file out;
   struct stat info{};
-  if (fd >= 0 && ::fstat(fd, &info) == 0 && info.st_size > 0) {
-    auto* at =
-      ::mmap(nullptr, std::size_t(info.st_size), PROT_READ, MAP_PRIVATE, fd, 0);
-    if (at != MAP_FAILED)
-      bytes_ = {static_cast<char*>(at), std::size_t(info.st_size)};
+  bool good = ::fstat(fd, &info) == 0;
+  if (good && info.st_size > 0) {
+    auto size = std::size_t(info.st_size);
+    auto* at = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    good = at != MAP_FAILED;
+    if (good)
+      out.bytes_ = {static_cast<char*>(at), size};
   }
-  if (fd >= 0)
-    ::close(fd);
+  ::close(fd);
+  if (!good)
+    return errc::storage_failed;
+  return out;
 }
 
 mapped_file::~mapped_file() {

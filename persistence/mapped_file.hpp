@@ -1,25 +1,36 @@
 // A whole file to read, without a copy.
 #pragma once
 
+#include "actors/core/error.hpp"
+
 #include <filesystem>
 #include <string_view>
+#include <utility>
 
 namespace callboard {
 
-/// Empty if there is no such file, or nothing in it. A page that the disk
-/// cannot give is a SIGBUS, as it is for LMDB.
+/// A page that the disk cannot give is a SIGBUS, as it is for LMDB. Move-only.
 class mapped_file {
 public:
-  explicit mapped_file(const std::filesystem::path& path);
+  /// Errors: not_found (there is no such file), storage_failed (it cannot be
+  /// read).
+  static result<mapped_file> open(const std::filesystem::path& path);
 
-  mapped_file(const mapped_file&) = delete;
-  mapped_file& operator=(const mapped_file&) = delete;
+  mapped_file(mapped_file&& other) noexcept
+      : bytes_(std::exchange(other.bytes_, {})) {}
+
+  mapped_file& operator=(mapped_file&& other) noexcept {
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
 
   ~mapped_file();
 
   std::string_view bytes() const noexcept { return bytes_; }
 
 private:
+  mapped_file() = default;
+
   std::string_view bytes_;
 };
 

@@ -362,10 +362,14 @@ std::optional<std::string>
 find_damaged_page(const std::filesystem::path& store_folder,
                   std::uintmax_t whole_up_to) {
   auto path = store_folder / "data.mdb";
-  mapped_file file{path};
-  if (file.bytes().empty())
+  auto file = mapped_file::open(path);
+  if (!file)
+    return file.error() == errc::not_found
+             ? std::nullopt
+             : std::optional{path.string() + " cannot be read"};
+  if (file->bytes().empty())
     return std::nullopt;
-  auto problem = page_walk{file.bytes(), whole_up_to}.run();
+  auto problem = page_walk{file->bytes(), whole_up_to}.run();
   if (problem.empty())
     return std::nullopt;
   return path.string() + ", " + problem;

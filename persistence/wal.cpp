@@ -44,14 +44,18 @@ std::optional<std::uint64_t> sequence_of(const fs::path& path) {
   return n;
 }
 
-std::vector<found_file> files_in(const fs::path& folder,
-                                 const char* extension) {
+/// None if there is no such folder. Errors: storage_failed.
+result<std::vector<found_file>> files_in(const fs::path& folder,
+                                         const char* extension) {
   std::vector<found_file> out;
-  std::error_code ignored;
-  for (auto& entry : fs::directory_iterator{folder, ignored})
-    if (auto n = sequence_of(entry.path());
-        n && entry.path().extension() == extension)
-      out.push_back({*n, entry.path(), std::nullopt});
+  std::error_code failed;
+  fs::directory_iterator at{folder, failed};
+  for (; !failed && at != fs::directory_iterator{}; at.increment(failed))
+    if (auto n = sequence_of(at->path());
+        n && at->path().extension() == extension)
+      out.push_back({*n, at->path(), std::nullopt});
+  if (failed && failed != std::errc::no_such_file_or_directory)
+    return errc::storage_failed;
   std::sort(out.begin(), out.end(),
             [](auto& x, auto& y) { return x.sequence < y.sequence; });
   return out;
@@ -60,16 +64,30 @@ std::vector<found_file> files_in(const fs::path& folder,
 /// Reads files in order; see `wal_format` for what is damage and what is not.
 class reader {
 public:
-  reader(const fs::path& folder, const wal::visitor& visit,
-         wal_sections* sections = nullptr)
-      : visit_(visit), sections_(sections), files(files_in(folder, ".wal")) {
-    for (auto& file : files)
-      if (auto frame =
-            read_frame(mapped_file{file.path}.bytes(), file.sequence, 0)) {
+  explicit reader(const wal::visitor& visit, wal_sections* sections = nullptr)
+      : visit_(visit), sections_(sections) {}
+
+  /// Finds the files, their salt, and where each begins.
+  result<void> begin(const fs::path& folder) {
+    seen.problem = folder.string() + " cannot be read";
+    auto found = files_in(folder, ".wal");
+    if (!found)
+      return found.error();
+    files = std::move(*found);
+    if (auto known = find_salt(folder); !known)
+      return known;
+    for (auto& file : files) {
+      auto bytes = open(file);
+      if (!bytes)
+        return bytes.error();
+      if (auto frame = read_frame(bytes->bytes(), life_of(file), 0)) {
         file.first = frame->number;
         if (next_frame == 0)
           next_frame = frame->number;
       }
+    }
+    seen.problem.clear();
+    return {};
   }
 
   /// The number from which on a later file has the frames of this one again.
@@ -83,17 +101,20 @@ public:
 
   result<void> read_file(std::size_t k,
                          std::map<partition_id, log_index>& last) {
-    mapped_file file{files[k].path};
+    auto file = open(files[k]);
+    if (!file)
+      return file.error();
+    auto bytes = file->bytes();
+    auto life = life_of(files[k]);
     auto end = void_from(k);
     std::size_t at = 0;
-    if (!files[k].first && find_frame(file.bytes(), files[k].sequence, at, 0))
+    if (!files[k].first && find_frame(bytes, life, at, 0))
       return damaged(k, at, "a bad frame");
     while (next_frame < end) {
-      auto frame = read_frame(file.bytes(), files[k].sequence, at);
+      auto frame = read_frame(bytes, life, at);
       if (!frame) {
         // A torn end, an unused rest: unless more comes behind it.
-        if (end == UINT64_MAX
-            && !find_frame(file.bytes(), files[k].sequence, at, next_frame))
+        if (end == UINT64_MAX && !find_frame(bytes, life, at, next_frame))
           return {};
         return damaged(k, at, "a bad frame");
       }
@@ -126,10 +147,35 @@ public:
   }
 
 private:
+  /// Without one the frames could not be told from other bytes, and all of them
+  /// would pass for a file's unused rest.
+  result<void> find_salt(const fs::path& folder) {
+    auto found = wal_salt::load(folder);
+    if (!found || (!*found && !files.empty())) {
+      seen.problem =
+        (folder / "salt").string() + (found ? " is missing" : " is damaged");
+      return found ? errc::corrupt : found.error();
+    }
+    salt = *found;
+    return {};
+  }
+
+  std::uint64_t life_of(const found_file& file) const {
+    return salt->of_file(file.sequence);
+  }
+
+  result<mapped_file> open(const found_file& file) {
+    auto out = mapped_file::open(file.path);
+    if (!out)
+      seen.problem = file.path.string() + " cannot be read";
+    return out ? std::move(out) : errc::storage_failed;
+  }
+
   const wal::visitor& visit_;
   wal_sections* sections_;
 
 public:
+  std::optional<wal_salt> salt; // none: there are no files either
   std::vector<found_file> files;
   std::uint64_t next_frame = 0;
   wal::findings seen;
@@ -149,7 +195,9 @@ fs::path wal::path_of(std::uint64_t sequence, const char* extension) const {
 }
 
 wal::findings wal::inspect(const fs::path& folder, const visitor& visit) {
-  reader from{folder, visit};
+  reader from{visit};
+  if (!from.begin(folder))
+    return from.seen;
   from.seen.files = from.files.size();
   std::map<partition_id, log_index> ignored;
   for (std::size_t k = 0; k < from.files.size(); ++k)
@@ -170,18 +218,28 @@ result<std::unique_ptr<wal>> wal::open(const wal_options& options,
   if (failed)
     return errc::storage_failed;
   std::unique_ptr<wal> out{new wal{options}};
-  reader from{options.folder, visit,
-              out->sections_ ? &*out->sections_ : nullptr};
+  reader from{visit, out->sections_ ? &*out->sections_ : nullptr};
+  if (auto begun = from.begin(options.folder); !begun) {
+    diagnosis = from.seen.problem;
+    return begun.error();
+  }
   for (std::size_t k = 0; k < from.files.size(); ++k) {
     out->files_.push_back({from.files[k].sequence, {}});
     if (auto done = from.read_file(k, out->files_.back().last); !done) {
       diagnosis = from.seen.problem;
       return done.error();
     }
+    if (auto done = sync_file(from.files[k].path); !done) {
+      diagnosis = from.files[k].path.string() + " cannot be flushed";
+      return done.error();
+    }
     out->next_sequence_ = from.files[k].sequence + 1;
   }
   out->next_frame_ = std::max<std::uint64_t>(from.next_frame, 1);
-  for (auto& spare : files_in(options.folder, ".spare")) {
+  auto spares = files_in(options.folder, ".spare");
+  if (!spares)
+    return spares.error();
+  for (auto& spare : *spares) {
     // A file whose making was cut short, or of another size, is of no use.
     if (fs::file_size(spare.path, failed) == options.file_bytes)
       out->spares_.push_back(spare.path);
@@ -191,6 +249,10 @@ result<std::unique_ptr<wal>> wal::open(const wal_options& options,
   }
   if (auto done = out->prepare(1); !done && from.files.empty())
     return done.error();
+  auto salt = from.salt ? *from.salt : wal_salt::make(options.folder);
+  if (!salt)
+    return salt.error();
+  out->salt_ = *salt;
   return out;
 }
 
@@ -206,7 +268,7 @@ result<void> wal::append(std::span<const journal_entry> entries) {
       if (auto begun = begin_file(); !begun)
         return begun;
     at = current_->at();
-    write_frame(frame_, current_sequence_, next_frame_, entries);
+    write_frame(frame_, salt_.of_file(current_sequence_), next_frame_, entries);
     auto written = current_->write(frame_);
     if (written)
       break;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "persistence/wal_file.hpp"
+#include "persistence/wal_salt.hpp"
 #include "persistence/wal_sections.hpp"
 
 #include <cstdint>
@@ -44,9 +45,11 @@ public:
   /// failed write, and in a cluster). An error ends the opening with it.
   using visitor = std::function<result<void>(const wal_format::entry_view&)>;
 
-  /// Reads what is there. `diagnosis` says where and what if it is corrupt. A
-  /// full disk only matters to a new log: an old one opens to be read.
-  /// Errors: corrupt, storage_full, storage_failed, those of `visit`.
+  /// Reads what is there, and makes sure that it is on the disk: a process that
+  /// was killed may have written what it never flushed. `diagnosis` says where
+  /// and what if it is corrupt, or cannot be read. A full disk only matters to
+  /// a new log: an old one opens to be read. Errors: corrupt, storage_full,
+  /// storage_failed, those of `visit`.
   static result<std::unique_ptr<wal>> open(const wal_options& options,
                                            const visitor& visit,
                                            std::string& diagnosis);
@@ -110,6 +113,7 @@ private:
                                 const char* extension) const;
 
   wal_options options_;
+  wal_salt salt_;
   std::string frame_; // reused
   std::uint64_t next_frame_ = 1;
   std::optional<wal_file> current_; // none: the next append begins one

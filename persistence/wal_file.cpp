@@ -70,7 +70,7 @@ void write_frame(std::string& out, std::uint64_t file, std::uint64_t number,
   store(out.data() + 8, std::uint32_t(out.size() - frame_head_bytes));
   store(out.data() + 12, std::uint32_t(file));
   store(out.data() + 16, number);
-  store(out.data() + 4, checksum(std::string_view{out}.substr(8), 0));
+  store(out.data() + 4, checksum(std::string_view{out}.substr(8), file));
 }
 
 std::optional<frame> read_frame(std::string_view bytes, std::uint64_t file,
@@ -84,7 +84,7 @@ std::optional<frame> read_frame(std::string_view bytes, std::uint64_t file,
       || length % 8 != 0 || length > bytes.size() - at - frame_head_bytes)
     return std::nullopt;
   auto covered = bytes.substr(at + 8, frame_head_bytes - 8 + length);
-  if (load<std::uint32_t>(head + 4) != checksum(covered, 0))
+  if (load<std::uint32_t>(head + 4) != checksum(covered, file))
     return std::nullopt;
   return frame{load<std::uint64_t>(head + 16),
                bytes.substr(at + frame_head_bytes, length),

@@ -27,8 +27,9 @@ namespace callboard {
 /// it. Frames are numbered without a gap over all files, and a frame is written
 /// only after the flush of the one before it: so a bad frame with a good, later
 /// one behind it is damage, and a bad frame without one is the torn end of a
-/// flush that nobody was told of. `file` is the file's sequence number: frames
-/// of its earlier lives are none. All integers little-endian.
+/// flush that nobody was told of. `file` is half of `wal_salt::of_file`, all of
+/// which seeds the checksum: frames of the file's earlier lives are none,
+/// nor is what a client would like to pass for one. All integers little-endian.
 namespace wal_format {
 
 inline constexpr std::uint32_t magic = 0x31574243; // "CBW1"
@@ -38,7 +39,8 @@ inline constexpr std::size_t entry_head_bytes = 24;
 /// Bytes of the frame of these entries.
 std::size_t frame_bytes(std::span<const journal_entry> entries) noexcept;
 
-/// Makes `out` the frame of these entries in file `file`.
+/// Makes `out` the frame of these entries. `file`, here and below: what
+/// `wal_salt::of_file` says.
 void write_frame(std::string& out, std::uint64_t file, std::uint64_t number,
                  std::span<const journal_entry> entries);
 

@@ -43,8 +43,9 @@ result<std::vector<journal_entry>> wal::read(log_index from) const {
     return errc::not_found;
   auto bytes =
     read_bytes(path_of(where->file, ".wal"), where->at, where->bytes);
-  auto out = bytes ? read_section(*bytes, *where, from)
-                   : result<std::vector<journal_entry>>{bytes.error()};
+  auto out = bytes
+               ? read_section(*bytes, salt_.of_file(where->file), *where, from)
+               : result<std::vector<journal_entry>>{bytes.error()};
   if (out)
     return out;
   // Its file may have been released, and be another one by now.

@@ -69,13 +69,15 @@ std::optional<log_index> wal_sections::first() const {
                            : sections_.front().first;
 }
 
-result<std::vector<journal_entry>>
-read_section(std::string_view bytes, const wal_section& where, log_index from) {
+result<std::vector<journal_entry>> read_section(std::string_view bytes,
+                                                std::uint64_t file,
+                                                const wal_section& where,
+                                                log_index from) {
   std::vector<journal_entry> out;
   auto next = where.first;
   auto skip = where.skip;
   for (std::size_t at = 0; next < where.end;) {
-    auto frame = wal_format::read_frame(bytes, where.file, at);
+    auto frame = wal_format::read_frame(bytes, file, at);
     auto entries =
       frame ? wal_format::read_entries(frame->entries)
             : result<std::vector<wal_format::entry_view>>{errc::corrupt};

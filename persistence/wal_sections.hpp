@@ -53,9 +53,12 @@ private:
   bool cut_ = false; // the last one does not go on with what comes
 };
 
-/// The entries of a section from `from` on. Errors: corrupt (they are not in
-/// `bytes`, which is what the file has there).
-result<std::vector<journal_entry>>
-read_section(std::string_view bytes, const wal_section& where, log_index from);
+/// The entries of a section from `from` on. `file`: its file's
+/// `wal_salt::of_file`. Errors: corrupt (they are not in `bytes`, which is what
+/// the file has there).
+result<std::vector<journal_entry>> read_section(std::string_view bytes,
+                                                std::uint64_t file,
+                                                const wal_section& where,
+                                                log_index from);
 
 } // namespace callboard

@@ -35,6 +35,21 @@ log_entry from_wal(std::uint64_t term, std::string_view body) {
 
 } // namespace
 
+std::vector<std::size_t>
+lasting_entries(const std::deque<log_disk::step>& steps) {
+  std::vector<std::size_t> out(steps.size());
+  entry_index end = UINT64_MAX;
+  for (auto i = steps.size(); i-- > 0;) {
+    auto& one = steps[i];
+    if (one.entries.empty())
+      continue;
+    end = std::min(end, one.first + one.entries.size());
+    out[i] = end > one.first ? std::size_t(end - one.first) : 0;
+    end = std::min(end, one.first);
+  }
+  return out;
+}
+
 result<void> take_entry(stored_member& into,
                         const wal_format::entry_view& entry) {
   auto base = into.state.base.index;
@@ -165,8 +180,12 @@ result<void> log_disk::write(const std::deque<step>& steps) {
     bytes = 0;
     return {};
   };
-  for (auto& one : steps)
-    for (std::size_t i = 0; i < one.entries.size(); ++i) {
+  // If one frame fails all are written again, and a crash in between must not
+  // bring back what was replaced.
+  auto counts = lasting_entries(steps);
+  for (std::size_t k = 0; k < steps.size(); ++k) {
+    auto& one = steps[k];
+    for (std::size_t i = 0; i < counts[k]; ++i) {
       auto size = one.entries[i].payload ? one.entries[i].payload->size() : 0;
       if (bytes + size > most)
         if (auto done = append(); !done)
@@ -174,6 +193,7 @@ result<void> log_disk::write(const std::deque<step>& steps) {
       some.push_back(to_wal(one.first + i, one.entries[i]));
       bytes += size;
     }
+  }
   auto done = append();
   flush_us_ +=
     std::uint64_t((std::chrono::steady_clock::now() - started) / 1us);

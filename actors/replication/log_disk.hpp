@@ -124,4 +124,8 @@ private:
   std::thread thread_;
 };
 
+/// How many entries of each step no later one replaces.
+std::vector<std::size_t>
+lasting_entries(const std::deque<log_disk::step>& steps);
+
 } // namespace callboard

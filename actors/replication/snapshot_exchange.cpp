@@ -266,8 +266,14 @@ result<void> install_snapshot(const snapshot_folders& folders,
     return {};
   auto copied = load_member(from / "member");
   auto own = load_member(member_file);
-  if (!copied || !*copied || !own || !*own)
+  if (!copied || !own)
+    return copied ? own.error() : copied.error();
+  if (!*own)
     return errc::corrupt;
+  if (!*copied) { // its end was reached before: what is left is to be removed
+    fs::remove_all(from, failed);
+    return failed ? result<void>{errc::storage_failed} : result<void>{};
+  }
   auto next = **own; // its vote above all
   next.base = (*copied)->base;
   next.recovering = true;

@@ -10,6 +10,7 @@
 #include <iterator>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace callboard;
@@ -79,13 +80,21 @@ std::vector<fs::path> wal_files(const fs::path& folder) {
 std::vector<std::size_t> frame_ends(const fs::path& path,
                                     const std::string& bytes) {
   std::vector<std::size_t> out;
-  auto file = std::stoull(path.stem().string());
+  auto file = wal_salt::load(path.parent_path())
+                .value()
+                .value()
+                .of_file(std::stoull(path.stem().string()));
   auto frame = wal_format::read_frame(bytes, file, 0);
   while (frame) {
     out.push_back(frame->end);
     frame = wal_format::read_frame(bytes, file, frame->end);
   }
   return out;
+}
+
+/// Another log's salt for files that are copied from it.
+void copy_salt(const fs::path& from, const fs::path& to) {
+  fs::copy_file(from / "salt", to / "salt");
 }
 
 /// Three frames in one file; returns its bytes and what they say.
@@ -167,6 +176,7 @@ TEST_CASE("a file cut short anywhere in its last frame gives what was before") {
     temporary_folder copy;
     auto torn = whole;
     std::fill(torn.begin() + std::ptrdiff_t(cut), torn.end(), '\0');
+    copy_salt(folder.path, copy.path);
     write_file(copy.path / path.filename(), torn);
     auto log = open_wal(copy.path);
     REQUIRE(log.log.has_value());
@@ -193,6 +203,7 @@ TEST_CASE(
       temporary_folder copy;
       auto flipped = whole;
       flipped[at] = char(flipped[at] ^ (1 << bit));
+      copy_salt(folder.path, copy.path);
       write_file(copy.path / path.filename(), flipped);
       auto log = open_wal(copy.path);
       INFO("byte " << at << " bit " << bit);
@@ -256,6 +267,7 @@ TEST_CASE("bytes lost or mixed up within the last frame are a torn end") {
       if (sector + 512 > begin && random() % 2 == 0)
         for (auto at = std::max(sector, begin); at < sector + 512; ++at)
           torn[at] = '\0';
+    copy_salt(folder.path, copy.path);
     write_file(copy.path / path.filename(), torn);
     auto log = open_wal(copy.path, 1 << 16);
     INFO("seed " << seed);
@@ -295,4 +307,65 @@ TEST_CASE("inspecting changes nothing and counts what is there") {
   CHECK(found.frames == 3);
   CHECK(found.entries == 4);
   CHECK(read_file(wal_files(folder.path).back()) == before);
+}
+
+TEST_CASE("what a client sends does not pass for a frame") {
+  temporary_folder folder;
+  std::string forged; // as if the salt were known to be 0, or none were there
+  std::string frame;
+  for (std::uint64_t file = 1; file <= 100; ++file)
+    for (auto guess : {file, wal_salt{0}.of_file(file)}) {
+      wal_format::write_frame(frame, guess, std::uint64_t{1} << 40, {});
+      forged += frame;
+    }
+  {
+    auto log = open_wal(folder.path, 1 << 16);
+    append(**log.log, {entry(1, "kept")});
+    append(**log.log, {entry(2, forged)});
+  }
+  auto path = wal_files(folder.path).back();
+  auto bytes = read_file(path);
+  bytes[frame_ends(path, bytes).front()] ^= 1; // its flush never ended
+  write_file(path, bytes);
+  auto log = open_wal(folder.path, 1 << 16);
+  REQUIRE(log.log.has_value());
+  CHECK(log.seen == entries{{0, 1, "kept"}});
+}
+
+TEST_CASE("a log whose salt is gone or damaged is refused, not empty") {
+  temporary_folder folder;
+  entries said;
+  three_frames(folder.path, said);
+  auto salt = folder.path / "salt";
+  auto bytes = read_file(salt);
+  SECTION("gone") {
+    fs::remove(salt);
+  }
+  SECTION("damaged") {
+    for (auto& byte : bytes) {
+      auto before = std::exchange(byte, char(byte ^ 4));
+      write_file(salt, bytes);
+      CHECK(open_wal(folder.path).log.error() == errc::corrupt);
+      byte = before;
+    }
+    write_file(salt, bytes.substr(1));
+  }
+  auto log = open_wal(folder.path);
+  CHECK(log.log.error() == errc::corrupt);
+  CHECK(log.diagnosis.starts_with(salt.string()));
+}
+
+TEST_CASE("a file of the log that cannot be read is not taken for empty") {
+  temporary_folder folder;
+  entries said;
+  three_frames(folder.path, said);
+  auto unreadable = folder.path / "000000000099.wal";
+  fs::create_directory(unreadable);
+  auto log = open_wal(folder.path);
+  CHECK(log.log.error() == errc::storage_failed);
+  CHECK(log.diagnosis == unreadable.string() + " cannot be read");
+  auto found = wal::inspect(
+    folder.path,
+    [](const wal_format::entry_view&) -> result<void> { return {}; });
+  CHECK(found.problem == log.diagnosis);
 }

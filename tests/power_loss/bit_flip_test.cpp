@@ -102,9 +102,11 @@ bool in_last_frame(const disk_image& image, const flip& where) {
   for (auto& [path, bytes] : image) {
     if (!path.starts_with("wal/") || !path.ends_with(".wal"))
       continue;
-    auto sequence = std::stoull(path.substr(4));
+    auto file = wal_salt::parse(image.at("wal/salt"))
+                  .value()
+                  .of_file(std::stoull(path.substr(4)));
     std::size_t at = 0;
-    while (auto frame = wal_format::read_frame(bytes, sequence, at)) {
+    while (auto frame = wal_format::read_frame(bytes, file, at)) {
       if (frame->number > last_number) {
         last_number = frame->number;
         last_path = path;

@@ -2,8 +2,10 @@
 """damage_test.py --binary callboard"""
 import os
 import re
+import time
 
 from process_case import ProcessCase, main
+from broker_process import free_port
 from client import STREAM_FEED, Client
 
 JSON = {"Content-Type": "application/json"}
@@ -57,6 +59,26 @@ class DamageTest(ProcessCase):
         self.flip(os.path.join(self.data, "node"), rb"\d(?=\ncluster)")  # how many partitions there are
         self.refused(1, "is damaged: what its file `node` says")
         self.assertEqual(self.run_to_end("check", "--data", self.data).returncode, 3)
+
+    def test_the_only_node_of_a_cluster_gives_nothing_up(self):
+        self.data = os.path.join(self.folder, "alone")
+        own = f"127.0.0.1:{free_port()}"
+        alone = ("--cluster", own, "--peers", f"1={own}")
+        broker = self.start(*alone)
+        client = Client(broker.port)
+        deadline = time.monotonic() + 20
+        for i in range(2):
+            event = {"eventId": f"00000000-0000-4000-8000-{i:012}", "eventType": "t", "data": "needle"}
+            while client.publish_one("s", event).status != 201:
+                self.assertLess(time.monotonic(), deadline)
+        client.close()
+        broker.kill()
+        wal = os.path.join(self.data, "wal")
+        for name in os.listdir(wal):
+            if name.endswith(".wal"):
+                self.flip(os.path.join(wal, name), NEEDLE)
+        self.refused(1, "is damaged: ", *alone)
+        self.assertEqual([name for name in os.listdir(self.data) if "damaged" in name], [])
 
     def test_a_page_that_cannot_be_read_ends_it_with_a_named_cause(self):
         broker = self.start()

@@ -244,3 +244,18 @@ TEST_CASE("a tail that the base replaced is no part of the log") {
   }
   CHECK(waited_disk(folder.path, state).found == "5C ");
 }
+
+TEST_CASE("of a batch nothing is written that its own later steps replace") {
+  auto step = [](entry_index first, std::size_t count) {
+    log_disk::step out;
+    out.first = first;
+    out.entries.resize(count);
+    return out;
+  };
+  using counts = std::vector<std::size_t>;
+  CHECK(lasting_entries({}).empty());
+  CHECK(lasting_entries({step(5, 3), step(8, 2)}) == counts{3, 2});
+  CHECK(lasting_entries({step(5, 3), {}, step(6, 1)}) == counts{1, 0, 1});
+  CHECK(lasting_entries({step(5, 3), step(8, 9), step(4, 1), step(5, 2)})
+        == counts{0, 0, 1, 2});
+}

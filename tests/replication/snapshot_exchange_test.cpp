@@ -145,6 +145,18 @@ TEST_CASE("an installation that was interrupted is done again") {
   CHECK(!std::filesystem::exists(installing));
 }
 
+TEST_CASE("an installation that was interrupted at its end is over") {
+  two_nodes nodes{[](auto) { return true; }};
+  nodes.lagging->fetch();
+  REQUIRE(eventually([&] { return nodes.complete.load(); }));
+  nodes.restart_with_copy();
+  auto installing = nodes.other.path / "installing";
+  std::filesystem::create_directory(installing); // all but its name was removed
+  nodes.install();
+  CHECK(nodes.users() == 2000);
+  CHECK(!std::filesystem::exists(installing));
+}
+
 TEST_CASE("a node is not sent an older copy than its own log") {
   two_nodes nodes{[](auto) { return true; }};
   nodes.lagging->fetch();
