@@ -8,6 +8,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 namespace callboard {
@@ -24,9 +25,13 @@ std::size_t share_of(std::size_t partitions) {
 
 } // namespace
 
-reader_id consumer_state::current_reader() const {
-  auto& who = tasks.front().poll.who;
+reader_id consumer_state::reader_of(const consumer_task& task) const {
+  auto& who = task.poll.who;
   return who.reader == reader_id{} ? latest : who.reader;
+}
+
+reader_id consumer_state::current_reader() const {
+  return reader_of(tasks.front());
 }
 
 caf::result<poll_reply_ptr> consumer_state::poll(poll_request& what) {
@@ -67,50 +72,53 @@ void consumer_state::run_next() {
     return;
   running = true;
   if (tasks.front().committed)
-    run_commit(current_reader());
-  else
-    begin_round(std::nullopt);
+    return run_commit(current_reader());
+  if (!tasks.front().early)
+    return begin_round(std::nullopt);
+  auto reply = std::make_shared<poll_reply>();
+  reply->outcome = poll_outcome::outdated;
+  finish(std::move(reply));
 }
 
 void consumer_state::run_commit(reader_id reader) {
-  auto promise = *std::exchange(tasks.front().committed, std::nullopt);
+  auto commit = std::make_shared<running_commit>();
+  commit->reader = reader;
+  commit->promise = *tasks.front().committed;
+  commit->beside_wait = waiting;
+  // Taken out before anybody is asked: a poll may be handed more meanwhile.
+  std::set<partition_id> asked;
+  if (!tasks.front().early)
+    if (auto before = handed.extract(reader))
+      asked = std::move(before.mapped());
   tasks.pop_front();
-
-  struct gathering {
-    std::size_t left = 1;
-    errc failed = errc::none;
-  };
-
-  auto all = std::make_shared<gathering>();
-  auto wait_goes_on = waiting;
-  auto one_less = [this, all, promise, reader, wait_goes_on]() mutable {
-    if (--all->left > 0)
-      return;
-    if (all->failed == errc::none) {
-      handed.erase(reader);
-      promise.deliver(true);
-    } else {
-      promise.deliver(caf::make_error(all->failed));
-    }
-    if (wait_goes_on)
-      return;
-    running = false;
-    run_next();
-  };
-  auto before = handed.find(reader);
-  for (auto& p :
-       before == handed.end() ? std::set<partition_id>{} : before->second) {
-    ++all->left;
+  commits.insert(commit);
+  for (auto p : asked) {
+    ++commit->left;
     self
       ->request(partitions[p.value], caf::infinite, commit_atom_v,
                 group_reader{group, reader})
-      .then([one_less](bool) mutable { one_less(); },
-            [all, one_less](const caf::error& why) mutable {
-              all->failed = to_errc(why);
-              one_less();
+      .then([this, commit](bool) { one_less(commit); },
+            [this, commit, p](const caf::error& why) {
+              commit->failed = to_errc(why);
+              remember_handed(commit->reader, p); // it may try again
+              one_less(commit);
             });
   }
-  one_less();
+  one_less(commit);
+}
+
+void consumer_state::one_less(const running_commit_ptr& commit) {
+  if (--commit->left > 0)
+    return;
+  commits.erase(commit);
+  if (commit->failed == errc::none)
+    commit->promise.deliver(true);
+  else
+    commit->promise.deliver(caf::make_error(commit->failed));
+  if (commit->beside_wait)
+    return;
+  running = false;
+  run_next();
 }
 
 void consumer_state::begin_round(std::optional<partition_id> whole_first) {
@@ -123,10 +131,14 @@ void consumer_state::begin_round(std::optional<partition_id> whole_first) {
   if (auto before = handed.find(reader); before != handed.end()) {
     asked.insert(before->second.begin(), before->second.end());
     handed.erase(before); // this poll commits it
+    last_answered = {};
   }
+  // Every partition has its turn before the next topic is first: else a
+  // partition would always have it with the same topic.
+  auto turns = std::max<std::size_t>(asked.size(), 1);
+  r->first = turn / turns;
   if (!whole_first && !asked.empty())
-    whole_first =
-      *std::next(asked.begin(), std::ptrdiff_t(turn++ % asked.size()));
+    whole_first = *std::next(asked.begin(), std::ptrdiff_t(turn++ % turns));
   r->left = asked.size() + 1;
   for (auto p : asked)
     ask_partition(r, p, share, p == whole_first);
@@ -140,7 +152,7 @@ void consumer_state::ask_partition(const std::shared_ptr<round>& r,
   // Lost, but what it was handed there can still be committed.
   auto mine = found == parts.end() ? std::make_shared<part>() : found->second;
   auto& streams = mine->streams;
-  auto first = streams.empty() ? 0 : turn % streams.size();
+  auto first = streams.empty() ? 0 : r->first % streams.size();
   slice_poll what{group, current_reader(), epoch, streams, share,
                   0,     whole_first};
   std::rotate(what.streams.begin(),
@@ -182,13 +194,8 @@ void consumer_state::one_less(const std::shared_ptr<round>& r) {
 
 void consumer_state::end_round(round& r) {
   auto& task = tasks.front();
-  if (!r.reply->chunks.empty()) {
-    if (task.abandoned)
-      give_back(current_reader());
-    for (auto& chunk : r.reply->chunks)
-      node->counts.records_polled += chunk.records.size();
-    return finish(std::move(r.reply));
-  }
+  if (!r.reply->chunks.empty())
+    return answer_with(r);
   if (r.failed != errc::none)
     return finish(r.failed);
   if (r.more && !task.abandoned)
@@ -197,8 +204,21 @@ void consumer_state::end_round(round& r) {
     r.reply->outcome = poll_outcome::outdated;
   else if (parts.empty())
     r.reply->outcome = poll_outcome::idle;
-  else if (!task.abandoned && node->now() < task.until)
-    return begin_wait();
+  else if (!task.abandoned && tasks.size() == 1 && node->now() < task.until)
+    return begin_wait(); // else others would wait behind it
+  finish(std::move(r.reply));
+}
+
+void consumer_state::answer_with(round& r) {
+  auto reader = current_reader();
+  last_answered = {tasks.front().poll.session, reader};
+  if (tasks.front().abandoned)
+    give_back(reader);
+  else
+    for (auto& task : tasks)
+      task.early = task.early || reader_of(task) == reader;
+  for (auto& chunk : r.reply->chunks)
+    node->counts.records_polled += chunk.records.size();
   finish(std::move(r.reply));
 }
 
@@ -248,7 +268,6 @@ void consumer_state::grown(std::uint64_t generation) {
 void consumer_state::finish(result<poll_reply_ptr> outcome) {
   if (waiting)
     end_wait();
-  last_answered = {tasks.front().poll.session, current_reader()};
   auto task = std::move(tasks.front());
   tasks.pop_front();
   running = false;
@@ -306,6 +325,8 @@ void consumer_state::failed(const caf::error& why) {
       task.committed->deliver(why);
     else
       task.polled.deliver(why);
+  for (auto& commit : std::exchange(commits, {}))
+    commit->promise.deliver(why);
   self->quit();
 }
 
@@ -324,6 +345,15 @@ consumer_behavior(consumer_actor::stateful_pointer<consumer_state> self,
                      error.what());
     state.failed(caf::make_error(errc::unavailable));
   };
+  // For what is done with others' answers: whoever waits gets one as well.
+  self->set_exception_handler([crashed](std::exception_ptr& thrown) {
+    try {
+      std::rethrow_exception(thrown);
+    } catch (const std::exception& error) {
+      crashed(error);
+    }
+    return caf::make_error(errc::unavailable);
+  });
   return {
     [&state, crashed](poll_atom, poll_request& what) {
       return guarded([&] { return state.poll(what); }, crashed);

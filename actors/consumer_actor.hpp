@@ -25,7 +25,19 @@ struct consumer_task {
   std::optional<caf::typed_response_promise<bool>> committed; // a commit
   wall_time until;        // a poll waits until then
   bool abandoned = false; // nobody wants the answer
+  bool early = false;     // its reader was answered with records after it came
 };
+
+/// A commit that the partitions were asked for.
+struct running_commit {
+  reader_id reader;
+  caf::typed_response_promise<bool> promise;
+  bool beside_wait = false; // a poll goes on waiting
+  std::size_t left = 1;     // partitions that have not answered; asking them
+  errc failed = errc::none;
+};
+
+using running_commit_ptr = std::shared_ptr<running_commit>;
 
 /// State of one consumer's actor.
 ///
@@ -33,6 +45,11 @@ struct consumer_task {
 ///       ^ │
 ///       │ └──nothing, and time is left──> waiting
 ///       └── a stream grew, other slices ───┘
+///
+/// While it waits nothing stands behind it: what comes ends the wait, or runs
+/// beside it (a commit). What came before an answer with records left does not
+/// know of it, so it commits nothing: a poll gets nothing, and is to come
+/// again.
 struct consumer_state {
   static inline const char* name = "consumer";
 
@@ -47,6 +64,7 @@ struct consumer_state {
     std::size_t left = 0; // partitions that have not answered
     std::shared_ptr<poll_reply> reply = std::make_shared<poll_reply>();
     std::optional<partition_id> more; // has what did not fit
+    std::uint64_t first = 0; // which topic, modulo those of the partition
     bool outdated = false;
     errc failed = errc::none;
   };
@@ -66,13 +84,16 @@ struct consumer_state {
                 slice_reply& reply);
   void one_less(const std::shared_ptr<round>& r);
   void end_round(round& r);
+  void answer_with(round& r);
   void give_back(reader_id reader);
   void begin_wait();
   void end_wait();
   void grown(std::uint64_t generation);
   void finish(result<poll_reply_ptr> outcome);
   void run_commit(reader_id reader);
+  void one_less(const running_commit_ptr& commit);
   void remember_handed(reader_id reader, partition_id p);
+  reader_id reader_of(const consumer_task& task) const;
   reader_id current_reader() const;
 
   consumer_actor::pointer self = nullptr;
@@ -91,7 +112,8 @@ struct consumer_state {
     reader_id reader;
   };
 
-  answered_poll last_answered;
+  answered_poll last_answered; // with records
+  std::set<running_commit_ptr> commits;
   std::deque<consumer_task> tasks; // the first one runs
   bool running = false;
   bool waiting = false;

@@ -104,8 +104,10 @@ caf::result<bool> consumer_group_state::commit(reader_id who) {
 void consumer_group_state::release(reader_id who) {
   if (ending != errc::none)
     return;
-  if (asked_reader)
-    released.insert(who); // it may be for this one that is being read
+  // Only who is being read for has to wait. Anybody else may poll again before
+  // the reader answers, and that would commit what he gives back.
+  if (asked_reader && reading.front()->what.reader == who)
+    released = true;
   else
     core->forget(who);
 }
@@ -138,10 +140,12 @@ caf::result<slice_reply_ptr> consumer_group_state::poll(slice_poll& what) {
 void consumer_group_state::answer_if_complete(const running_poll_ptr& poll) {
   if (!poll->read || !poll->recorded || !poll->promise.pending())
     return;
-  if (poll->failed != errc::none)
+  if (poll->failed != errc::none) {
+    release(poll->what.reader); // what could be read is dropped with the rest
     poll->promise.deliver(caf::make_error(poll->failed));
-  else
+  } else {
     poll->promise.deliver(std::move(poll->reply));
+  }
 }
 
 void consumer_group_state::read_next() {
@@ -174,6 +178,10 @@ bool consumer_group_state::read_stream(const running_poll_ptr& poll) {
     return true;
   }
   auto at = core->begin(stream, what.reader);
+  if (*row && (*row)->state == stream_state::tombstoned) {
+    poll->reply->waits_at[poll->next] = no_event;
+    return true;
+  }
   if (*row)
     at = std::max(at, first_readable(**row));
   poll->reply->waits_at[poll->next] = at;
@@ -189,7 +197,7 @@ bool consumer_group_state::read_stream(const running_poll_ptr& poll) {
     where, (*row)->id, at, count, what.bytes_max - poll->bytes, false};
   if (auto events =
         node->db->try_read(where, range.id, at, range.count, range.bytes_max)) {
-    take(*poll, **row, std::move(*events));
+    take(*poll, **row, at + count, std::move(*events));
     return true;
   }
   ask_reader(poll, **row, std::move(range));
@@ -200,24 +208,25 @@ void consumer_group_state::ask_reader(const running_poll_ptr& poll,
                                       const stream_row& row,
                                       range_request what) {
   asked_reader = true;
+  auto end = what.from + what.count;
   auto go_on = [this, poll] {
     asked_reader = false;
     ++poll->next;
-    for (auto who : std::exchange(released, {}))
-      core->forget(who);
+    if (std::exchange(released, false))
+      core->forget(poll->what.reader);
     if (ending == errc::none)
       read_next();
     end_if_done();
   };
   self->request(reader, caf::infinite, read_atom_v, std::move(what))
     .then(
-      [this, poll, row, go_on](resolved_events& found) {
+      [this, poll, row, end, go_on](resolved_events& found) {
         std::vector<event_ptr> events;
         events.reserve(found.size());
         for (auto& one : found)
           events.push_back(std::move(one.original));
         if (ending == errc::none)
-          take(*poll, row, std::move(events));
+          take(*poll, row, end, std::move(events));
         go_on();
       },
       [poll, go_on](const caf::error& why) {
@@ -227,13 +236,15 @@ void consumer_group_state::ask_reader(const running_poll_ptr& poll,
 }
 
 void consumer_group_state::take(running_poll& poll, const stream_row& row,
+                                event_number end,
                                 std::vector<event_ptr> events) {
   auto& stream = poll.what.streams[poll.next];
   auto& reply = *poll.reply;
   auto& at = reply.waits_at[poll.next];
-  if (events.empty()) { // all of it was erased meanwhile
-    core->hand_out(stream, poll.what.reader, row.next);
-    at = row.next;
+  if (events.empty()) { // all that was asked for was erased meanwhile
+    core->hand_out(stream, poll.what.reader, end);
+    at = end;
+    reply.more = reply.more || at < row.next;
     return;
   }
   std::size_t taken = 0;

@@ -12,7 +12,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 
 namespace callboard {
@@ -57,7 +56,9 @@ struct consumer_group_state {
   bool read_stream(const running_poll_ptr& poll);
   void ask_reader(const running_poll_ptr& poll, const stream_row& row,
                   range_request what);
-  void take(running_poll& poll, const stream_row& row,
+  /// What was found of the stream whose turn it is; `end`: everything before
+  /// that was asked for.
+  void take(running_poll& poll, const stream_row& row, event_number end,
             std::vector<event_ptr> events);
   void answer_if_complete(const running_poll_ptr& poll);
 
@@ -74,8 +75,8 @@ struct consumer_group_state {
   std::optional<reader_positions> core;
   std::deque<running_poll_ptr> reading;
   bool asked_reader = false;
-  std::set<reader_id> released; // while a reader is asked
-  std::size_t outstanding = 0;  // records on their way
+  bool released = false;       // by whom the reader is asked for
+  std::size_t outstanding = 0; // records on their way
   errc ending = errc::none;
 };
 

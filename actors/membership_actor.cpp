@@ -236,7 +236,33 @@ caf::result<poll_reply_ptr> membership_state::poll(poll_request& what) {
   auto actor = serving(what.who.key);
   if (!actor)
     return caf::make_error(core ? errc::not_found : errc::unavailable);
+  if (what.wait.count() > 0)
+    return begin_wait(actor, what);
   return self->delegate(actor, poll_atom_v, std::move(what));
+}
+
+caf::result<poll_reply_ptr>
+membership_state::begin_wait(const consumer_actor& actor, poll_request& what) {
+  auto asker = std::make_shared<caf::typed_response_promise<poll_reply_ptr>>(
+    self->make_response_promise<poll_reply_ptr>());
+  waiting.insert(asker);
+  core->begin_wait(what.who.key);
+  auto ended = [this, asker, key = what.who.key] {
+    waiting.erase(asker);
+    if (core)
+      core->end_wait(key, node->now());
+  };
+  self->request(actor, caf::infinite, poll_atom_v, std::move(what))
+    .then(
+      [asker, ended](poll_reply_ptr& reply) {
+        ended();
+        asker->deliver(std::move(reply));
+      },
+      [asker, ended](caf::error& why) {
+        ended();
+        asker->deliver(std::move(why));
+      });
+  return *asker;
 }
 
 caf::result<bool> membership_state::commit(const consumer_ref& who) {
@@ -306,6 +332,9 @@ void membership_state::count() {
 void membership_state::stop() {
   for (auto& [key, actor] : std::exchange(actors, {}))
     self->send(actor, failed_atom_v, caf::make_error(errc::unavailable));
+  // They would answer to nobody.
+  for (auto& asker : std::exchange(waiting, {}))
+    asker->deliver(caf::make_error(errc::unavailable));
   partitions.clear();
 }
 

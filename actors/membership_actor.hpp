@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,9 +22,14 @@ namespace callboard {
 /// The partitions, once they are there; empty when they are not any more.
 using partition_table = std::function<std::vector<partition_actor>()>;
 
+/// Who asked for a poll that may wait.
+using waiting_asker =
+  std::shared_ptr<caf::typed_response_promise<poll_reply_ptr>>;
+
 /// State of the membership actor. Changes of members are recorded one after the
-/// other; polls are handed on at once. When a change cannot be recorded it
-/// begins again from the rows.
+/// other; polls are handed on at once. It hears when one that may wait is
+/// answered, since until then its consumer is not silent. When a change cannot
+/// be recorded it begins again from the rows.
 struct membership_state {
   static inline const char* name = "membership";
 
@@ -31,6 +37,8 @@ struct membership_state {
   caf::result<bool> leave(consumer_ref& who, bool commit);
   caf::result<bool> fired(const delayed_message& message);
   caf::result<poll_reply_ptr> poll(poll_request& what);
+  caf::result<poll_reply_ptr> begin_wait(const consumer_actor& actor,
+                                         poll_request& what);
   caf::result<bool> commit(const consumer_ref& who);
   caf::result<bool> touch(const consumer_key& key);
   void cancel(const consumer_key& key, std::uint64_t session);
@@ -68,6 +76,7 @@ struct membership_state {
   std::map<consumer_key, consumer_actor> actors;
   member_epoch epoch;
   std::deque<std::function<void()>> changes; // the first one runs
+  std::set<waiting_asker> waiting;
 };
 
 membership_actor::behavior_type

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <optional>
 #include <utility>
 
 namespace callboard {
@@ -39,7 +40,9 @@ caf::result<event_number> partition_state::await(const std::string& stream,
   if (!row)
     return caf::make_error(row.error());
   auto next = next_of(stream);
-  bool gone = *row && (*row)->state == stream_state::tombstoned;
+  // Who asks for no event knows that it is gone: only the time is waited for.
+  bool gone =
+    *row && (*row)->state == stream_state::tombstoned && number != no_event;
   if (next > number || gone || wait_ms == 0)
     return next;
   auto& waiting = waiters[stream];
@@ -130,13 +133,15 @@ void partition_state::wake(std::uint64_t generation) {
   auto now = node->now();
   wall_time next;
   for (auto at = waiters.begin(); at != waiters.end();) {
-    auto end = next_of(at->first);
+    std::optional<event_number> end; // in the store: looked up if it is needed
     std::erase_if(at->second, [&](auto& waiter) {
       if (waiter.until > now) {
         next = next.value == 0 ? waiter.until : std::min(next, waiter.until);
         return false;
       }
-      waiter.promise.deliver(end);
+      if (!end)
+        end = next_of(at->first);
+      waiter.promise.deliver(*end);
       return true;
     });
     at = at->second.empty() ? waiters.erase(at) : std::next(at);

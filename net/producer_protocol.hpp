@@ -34,6 +34,8 @@ public:
   /// To be sent: whoever sends it takes it out.
   std::string& out() noexcept { return out_; }
 
+  const std::string& out() const noexcept { return out_; }
+
   bool started() const noexcept { return started_; }
 
   /// Nothing more is read: close when `out` is sent.

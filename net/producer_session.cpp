@@ -18,6 +18,8 @@ constexpr std::size_t turn_bytes_max = std::size_t{1} << 20;
 // A client with so many unread answers is not read from.
 constexpr std::size_t unread_bytes_max = std::size_t{256} << 10;
 
+constexpr auto never = std::chrono::steady_clock::time_point::max();
+
 } // namespace
 
 producer_session::producer_session(socket s,
@@ -66,12 +68,18 @@ bool producer_session::may_read() const noexcept {
   return open_ && !draining_ && !protocol_.closed()
          && frames_ < limits::producer_frames_max
          && bytes_ < limits::producer_bytes_max
-         && out_.size() - written_ < unread_bytes_max;
+         && out_.size() - written_ + protocol_.out().size() < unread_bytes_max;
 }
 
 void producer_session::wait_readable() {
-  if (waits_readable_ || !may_read())
+  if (waits_readable_)
     return;
+  if (!may_read()) {
+    paused_ = true;
+    return;
+  }
+  if (std::exchange(paused_, false) && read_deadline_ != never)
+    begin_frame(); // with the whole time
   waits_readable_ = true;
   socket_.async_wait(socket::wait_read,
                      [self = shared_from_this()](error_code ec) {
@@ -103,20 +111,29 @@ void producer_session::receive() {
   wait_readable();
 }
 
-/// What is not a whole frame yet is kept for the next time.
+/// What is not a whole frame yet is kept for the next time. Its time does not
+/// begin again with every byte: all connections together may keep so much only.
 void producer_session::take(std::string_view fresh) {
-  if (in_.empty()) {
-    fresh.remove_prefix(take_frames(fresh));
-    in_.assign(fresh);
+  auto begins = in_.empty();
+  std::size_t taken = 0;
+  if (begins) {
+    taken = take_frames(fresh);
+    in_.assign(fresh.substr(taken));
   } else {
     in_.append(fresh);
-    in_.erase(0, take_frames(in_));
+    taken = take_frames(in_);
+    in_.erase(0, taken);
   }
   if (in_.empty() && in_.capacity() > service_->input.size())
     in_.shrink_to_fit();
   if (!receiving_.resize(in_.size()))
     return close(); // too much of all connections together is incomplete
-  watch();
+  if (!protocol_.started())
+    return; // the first frame's time runs since the connection began
+  if (in_.empty())
+    read_deadline_ = never;
+  else if (begins || taken > 0)
+    begin_frame();
 }
 
 std::size_t producer_session::take_frames(std::string_view input) {
@@ -140,10 +157,7 @@ void producer_session::flush_soon() {
 void producer_session::flush() {
   if (!open_ || waits_writable_)
     return;
-  if (written_ == out_.size()) {
-    out_.clear();
-    written_ = 0;
-  }
+  out_.erase(0, std::exchange(written_, 0));
   if (out_.empty())
     std::swap(out_, protocol_.out());
   else
@@ -157,7 +171,7 @@ void producer_session::flush() {
     if (ec)
       return close();
   }
-  write_deadline_ = clock::time_point::max();
+  write_deadline_ = never;
 }
 
 void producer_session::wait_writable() {
@@ -203,18 +217,14 @@ void producer_session::close() {
     closed();
 }
 
-/// A frame that has begun has to go on; between two frames there is time.
-void producer_session::watch() {
-  read_deadline_ = protocol_.started() && in_.empty()
-                     ? clock::time_point::max()
-                     : clock::now() + service_->frame_wait_max;
+void producer_session::begin_frame() {
+  read_deadline_ = clock::now() + service_->frame_wait_max;
   wait();
 }
 
 void producer_session::wait() {
   auto deadline = std::min(read_deadline_, write_deadline_);
-  if (!open_ || deadline == clock::time_point::max()
-      || timer_.expiry() > clock::now())
+  if (!open_ || deadline == never || timer_.expiry() > clock::now())
     return; // it looks again when it fires
   timer_.expires_at(deadline);
   timer_.async_wait([self = shared_from_this()](error_code ec) {
@@ -226,7 +236,7 @@ void producer_session::wait() {
         || (now >= self->read_deadline_ && self->may_read()))
       self->close();
     else if (now >= self->read_deadline_)
-      self->watch();
+      self->begin_frame();
     else
       self->wait();
   });

@@ -41,8 +41,8 @@ struct producer_service {
 
 /// Serves one connection until it closes. Runs on one thread only. Reads no
 /// more while too much is being stored, or while the client does not take its
-/// answers. A producer may be silent for as long as it likes, but not in the
-/// middle of a frame.
+/// answers. A producer may be silent for as long as it likes, but a frame that
+/// has begun must be complete in time, as far as it is being read.
 class producer_session : public std::enable_shared_from_this<producer_session> {
 public:
   using socket =
@@ -80,7 +80,7 @@ private:
   void flush();
   void wait_writable();
   void close_if_done();
-  void watch();
+  void begin_frame();
   void wait();
 
   socket socket_;
@@ -96,6 +96,7 @@ private:
   std::size_t bytes_ = 0;
   bool open_ = true;
   bool draining_ = false;
+  bool paused_ = false; // it is us who do not read
   bool waits_readable_ = false;
   bool waits_writable_ = false;
   bool flush_posted_ = false;

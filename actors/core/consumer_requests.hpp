@@ -45,7 +45,8 @@ struct topic_chunk {
 enum class poll_outcome : std::uint8_t {
   delivered, // perhaps nothing
   idle,      // no partition is assigned to the consumer
-  outdated,  // the assignment has just changed: poll again
+  outdated,  // the assignment has just changed, or another answer was on its
+             // way: poll again
 };
 
 struct poll_reply {
@@ -84,7 +85,8 @@ struct slice_poll {
 };
 
 /// `chunks`: index of the stream in the request, and records. `waits_at`: for
-/// each stream the number that would come next. `more`: something did not fit.
+/// each stream the number that would come next, `no_event` if none ever will.
+/// `more`: something did not fit.
 /// `outdated`: a later assignment is in force here; nothing was done but the
 /// commit.
 struct slice_reply {

@@ -45,7 +45,7 @@ membership::decision membership::join(const join_request& what, wall_time now) {
     load(what.key, std::move(row), now);
     return out;
   }
-  auto& [row, seen] = found->second;
+  auto& [row, seen, waits] = found->second;
   if (row.group == what.group && row.topics == what.topics) {
     seen = now;
     return {join_outcome::already, {}};
@@ -85,7 +85,9 @@ membership::expiry membership::fire(const delayed_message& message,
   if (found == consumers_.end() || found->second.row.number != message.subject
       || found->second.row.silent_until != message.due)
     return out; // of one who left
-  auto& [row, seen] = found->second;
+  auto& [row, seen, waits] = found->second;
+  if (waits > 0)
+    seen = now;
   if (seen + silence_ms_ <= now) {
     out.changes.emplace_back(erase_consumer{found->first});
     out.group = row.group;
@@ -104,6 +106,20 @@ bool membership::touch(const consumer_key& key, wall_time now) {
     return false;
   found->second.seen = now;
   return true;
+}
+
+void membership::begin_wait(const consumer_key& key) {
+  if (auto found = consumers_.find(key); found != consumers_.end())
+    ++found->second.waits;
+}
+
+/// It may have begun before the consumer was loaded, or registered anew.
+void membership::end_wait(const consumer_key& key, wall_time now) {
+  auto found = consumers_.find(key);
+  if (found == consumers_.end() || found->second.waits == 0)
+    return;
+  --found->second.waits;
+  found->second.seen = now;
 }
 
 const consumer_row* membership::find(const consumer_key& key) const {

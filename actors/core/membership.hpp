@@ -5,6 +5,7 @@
 #include "actors/core/record.hpp"
 
 #include <chrono>
+#include <cstddef>
 #include <map>
 #include <set>
 #include <string>
@@ -38,7 +39,8 @@ enum class join_outcome : std::uint8_t {
 /// is a new connection of a program that was changed.
 /// Silence is measured with one delayed message a consumer: when it comes and
 /// there was a sign of life since, it is sent again for later. Signs of life
-/// are not stored; having been loaded is one.
+/// are not stored; having been loaded is one. Who waits for an answer is not
+/// silent.
 /// A decision changes the state at once; if its record cannot be recorded the
 /// shell drops this whole object. Deterministic: no I/O, no clock, no threads.
 class membership {
@@ -69,6 +71,11 @@ public:
   /// A sign of life. False: no such consumer.
   bool touch(const consumer_key& key, wall_time now);
 
+  /// A poll of the consumer begins to wait, or has ended; that is a sign of
+  /// life too. Nothing happens if there is no such consumer.
+  void begin_wait(const consumer_key& key);
+  void end_wait(const consumer_key& key, wall_time now);
+
   const consumer_row* find(const consumer_key& key) const;
 
   std::size_t size() const noexcept { return consumers_.size(); }
@@ -85,6 +92,7 @@ private:
   struct entry {
     consumer_row row;
     wall_time seen;
+    std::size_t waits = 0; // polls
   };
 
   using entries = std::map<consumer_key, entry>;

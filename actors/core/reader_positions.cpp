@@ -29,11 +29,15 @@ bool reader_positions::admit(member_epoch epoch) {
 
 std::vector<change> reader_positions::commit(reader_id reader) {
   std::vector<change> out;
-  for (auto& [stream, at] : streams_)
-    if (at.reader == reader && at.next < at.handed_end) {
-      at.next = at.handed_end;
-      out.emplace_back(put_position{group_, stream, at.next});
-    }
+  auto mine = handed_.extract(reader);
+  if (!mine)
+    return out;
+  for (auto& stream : mine.mapped()) {
+    auto& at = streams_.find(stream)->second;
+    assert(at.reader == reader && at.next < at.handed_end);
+    at.next = at.handed_end;
+    out.emplace_back(put_position{group_, stream, at.next});
+  }
   return out;
 }
 
@@ -43,6 +47,8 @@ event_number reader_positions::begin(const std::string& stream,
   assert(found != streams_.end());
   auto& at = found->second;
   if (at.reader != reader) {
+    if (at.next < at.handed_end)
+      take_from(handed_.find(at.reader), stream);
     at.handed_end = at.next;
     at.reader = reader;
   }
@@ -54,12 +60,26 @@ void reader_positions::hand_out(const std::string& stream, reader_id reader,
   auto& at = streams_.find(stream)->second;
   assert(at.reader == reader && end >= at.handed_end);
   at.handed_end = end;
+  if (at.next < end)
+    handed_[reader].insert(stream);
+}
+
+void reader_positions::take_from(handed_streams::iterator reader,
+                                 const std::string& stream) {
+  assert(reader != handed_.end());
+  reader->second.erase(stream);
+  if (reader->second.empty())
+    handed_.erase(reader);
 }
 
 void reader_positions::forget(reader_id reader) {
-  for (auto& [stream, at] : streams_)
-    if (at.reader == reader)
-      at = {at.next, at.next, {}};
+  auto mine = handed_.extract(reader);
+  if (!mine)
+    return;
+  for (auto& stream : mine.mapped()) {
+    auto& at = streams_.find(stream)->second;
+    at = {at.next, at.next, {}};
+  }
 }
 
 event_number reader_positions::committed(std::string_view stream) const {

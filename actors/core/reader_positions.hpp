@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,10 @@ namespace callboard {
 /// One registration of a consumer: whoever registers anew, even under the same
 /// name, is another reader and knows nothing of what was handed to the old one.
 using reader_id = strong_id<struct reader_tag>;
+
+/// No event has this number: a poll waits at it where nothing will ever come,
+/// that is, until its time is over.
+inline constexpr event_number no_event{UINT64_MAX};
 
 /// Counts the changes of a group's members: later assignments have more.
 using member_epoch = strong_id<struct epoch_tag>;
@@ -30,6 +35,7 @@ using member_epoch = strong_id<struct epoch_tag>;
 /// A commit changes the state at once and says what to record; if that cannot
 /// be recorded the shell drops this whole object. What is handed out is only
 /// in memory: after a restart it is handed out again.
+/// A call costs what concerns its reader, however many streams the group knows.
 /// Deterministic: no I/O, no clock, no threads; its actor serialises calls.
 class reader_positions {
 public:
@@ -72,8 +78,13 @@ private:
     reader_id reader;        // who was handed what lies between
   };
 
+  using handed_streams = std::map<reader_id, std::set<std::string>>;
+
+  void take_from(handed_streams::iterator reader, const std::string& stream);
+
   std::string group_;
   std::map<std::string, position, std::less<>> streams_;
+  handed_streams handed_; // where something lies in between; no empty sets
   member_epoch epoch_;
 };
 

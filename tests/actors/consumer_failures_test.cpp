@@ -48,4 +48,19 @@ TEST_CASE("a consumer whose actor failed is served again") {
   CHECK(got[0].data == "1");
 }
 
+TEST_CASE("a poll is answered though its actor fails when all have answered") {
+  world w;
+  join(w, "c1").value();
+  auto clock = w.node->now;
+  int asked = 0;
+  w.node->now = [&] {
+    if (++asked == 3) // whether there is time left to wait
+      throw std::runtime_error("planted");
+    return clock();
+  };
+  CHECK(poll(w, "c1").error() == errc::unavailable);
+  w.node->now = clock;
+  CHECK(poll(w, "c1").has_value());
+}
+
 } // namespace callboard::test::consumer_failures_test

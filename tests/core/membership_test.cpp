@@ -102,6 +102,23 @@ TEST_CASE("silence ends a registration, a sign of life puts it off") {
   CHECK_FALSE(all.touch({"c1", {}}, next.due));
 }
 
+TEST_CASE("who waits is not silent; that begins when the last wait ends") {
+  membership all{4, 2min};
+  auto end = later(all.join(by_id("c1"), start).changes);
+  all.begin_wait({"c1", {}});
+  all.begin_wait({"c1", {}});
+  all.end_wait({"c1", {}}, start + 1'000);
+  auto waits = all.fire(end, end.due);
+  CHECK(waits.group.empty());
+  auto next = later(waits.changes);
+  CHECK(next.due == end.due + 120'000);
+  all.end_wait({"c1", {}}, start + 150'000);
+  auto ended = later(all.fire(next, next.due).changes);
+  CHECK(ended.due == start + 270'000);
+  all.end_wait({"c1", {}}, ended.due); // of a poll that nobody knows
+  CHECK(all.fire(ended, ended.due).group == "g");
+}
+
 TEST_CASE("a message of an earlier registration ends nobody") {
   membership all{4, 2min};
   auto end = later(all.join(by_id("c1"), start).changes);

@@ -3,6 +3,9 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <chrono>
+#include <string>
+
 using namespace callboard;
 
 namespace {
@@ -62,4 +65,34 @@ TEST_CASE("streams are committed each for itself") {
   at.hand_out("y", b, {2});
   CHECK(at.commit(a) == std::vector<change>{put_position{"g", "x", {1}}});
   CHECK(at.committed("y") == event_number{0});
+}
+
+TEST_CASE("what another reader took over is neither committed nor given back") {
+  reader_positions at{"g"};
+  for (auto* stream : {"x", "y"}) {
+    at.load(stream, {0});
+    at.begin(stream, a);
+    at.hand_out(stream, a, {3});
+  }
+  at.begin("x", b);
+  at.hand_out("x", b, {2});
+  at.forget(a);
+  CHECK(at.begin("y", a) == event_number{0});
+  CHECK(at.commit(a).empty());
+  CHECK(at.commit(b) == std::vector<change>{put_position{"g", "x", {2}}});
+}
+
+TEST_CASE("a reader's calls cost what concerns it, not what its group knows") {
+  reader_positions at{"g"};
+  for (int i = 0; i < 100'000; ++i)
+    at.load("t" + std::to_string(i), {0});
+  auto begin = std::chrono::steady_clock::now();
+  for (std::uint64_t i = 1; i <= 20'000; ++i) {
+    at.begin("t7", a);
+    at.hand_out("t7", a, {i});
+    REQUIRE(at.commit(a).size() == 1);
+    at.forget(a);
+  }
+  // Milliseconds; to visit all streams took a minute.
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds{10});
 }

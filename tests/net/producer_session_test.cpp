@@ -8,6 +8,7 @@
 
 #include <deque>
 #include <future>
+#include <optional>
 #include <thread>
 
 namespace callboard::test::producer_session_test {
@@ -29,7 +30,7 @@ public:
       topics.emplace_back(frame.topic);
       waiting.push_back(std::move(done));
       if (at_once)
-        store(std::nullopt);
+        store(refused);
     };
     server_ = std::make_shared<producer_server>(
       std::move(listen({&context_}, {boost::asio::ip::address_v4::loopback(),
@@ -76,6 +77,7 @@ public:
   }
 
   bool at_once = true;
+  std::optional<producer_refusal> refused; // with `at_once`
   std::vector<std::string> topics;
   std::deque<then> waiting;
 
@@ -89,8 +91,21 @@ private:
 
 class client {
 public:
-  explicit client(std::uint16_t port) {
+  explicit client(std::uint16_t port, std::optional<int> unread_bytes = {}) {
+    socket_.open(tcp::v4());
+    if (unread_bytes)
+      socket_.set_option(tcp::socket::receive_buffer_size{*unread_bytes});
     socket_.connect({boost::asio::ip::address_v4::loopback(), port});
+  }
+
+  /// What there is room for now. Nothing: the connection has ended.
+  std::optional<std::size_t> send_some(std::string_view bytes) {
+    socket_.non_blocking(true);
+    boost::system::error_code ec;
+    auto sent = socket_.write_some(boost::asio::buffer(bytes), ec);
+    if (ec && ec != boost::asio::error::would_block)
+      return std::nullopt;
+    return sent;
   }
 
   void send(std::string_view bytes) {
@@ -219,6 +234,45 @@ TEST_CASE("who sends no more still gets the answers") {
   f.on_thread([] {}); // a turn in which the end can be read
   f.on_thread([&] { f.store(std::nullopt); });
   CHECK(c.rest() == plain(frame_opcode::produced, 9));
+}
+
+TEST_CASE("who does not take answers is read from no more") {
+  producer_fixture f;
+  f.on_thread([&] {
+    f.refused = producer_refusal{frame_error::server, std::string(500, 'x')};
+  });
+  constexpr std::size_t frames_max = 100'000; // 50 MB of answers
+  client c{f.port(), 64 << 10};
+  c.send(startup);
+  std::string many;
+  for (int i = 0; i < 1000; ++i)
+    many += frame;
+  std::size_t sent = 0;
+  std::size_t taken = 0;
+  for (int idle = 0; idle < 100 && taken < frames_max;) {
+    auto some = c.send_some(std::string_view{many}.substr(sent % many.size()));
+    sent += some.value();
+    auto now = f.on_thread([&] { return f.topics.size(); });
+    idle = now == taken ? idle + 1 : 0;
+    taken = now;
+  }
+  CHECK(taken < frames_max / 2); // the system's buffers took some
+}
+
+TEST_CASE("a frame's time does not begin again with every byte") {
+  producer_fixture f{50ms};
+  client c{f.port()};
+  // Of a produce frame with 15 MiB.
+  c.send(
+    startup
+    + std::string{"\x01\x00\x00\x09\x04\x00\xf0\x00\x00\x96\x39\x84\x35", 13});
+  auto give_up = std::chrono::steady_clock::now() + 10s;
+  bool open = true;
+  while (open && std::chrono::steady_clock::now() < give_up) {
+    open = c.send_some("x").has_value();
+    f.on_thread([] {});
+  }
+  CHECK_FALSE(open);
 }
 
 } // namespace callboard::test::producer_session_test
