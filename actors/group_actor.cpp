@@ -205,8 +205,8 @@ void group_state::lease_to(std::size_t poll, std::vector<loaded_event> events) {
     row.next = batch->events.front().lease;
     answers.put(served.settled, std::move(row), todo.changes);
   }
-  bool strict = core->row().settings.durability == lease_durability::strict;
-  record(std::move(todo), strict,
+  bool waits = !core->leaves_early(batch->events.front().lease);
+  record(std::move(todo), waits,
          [this, answer = std::move(served.answer),
           batch = std::move(batch)](errc why) {
            if (why == errc::none)
@@ -286,6 +286,13 @@ caf::result<group_info> group_state::command(const group_command& what) {
 
 void group_state::record(group_effects todo, bool wait,
                          std::function<void(errc)> then) {
+  // What is decided after its end would lie behind the record that erases the
+  // group, and bring it back.
+  if (ending != errc::none) {
+    if (then)
+      then(ending);
+    return;
+  }
   if (todo.nothing() && outstanding == 0) {
     if (then)
       then(errc::none);
@@ -307,11 +314,14 @@ void group_state::record(group_effects todo, bool wait,
   }
   what.notices = happened(todo);
   what.wait = wait;
+  // All that was decided so far is on disk once this is.
+  auto next_lease = wait ? core->row().next_lease : lease_id{};
   ++outstanding;
   self->request(partition, caf::infinite, propose_atom_v, std::move(what))
     .then(
-      [this, then, parks](log_index) {
+      [this, then, parks, next_lease](log_index) {
         --outstanding;
+        core->stored(next_lease);
         if (then)
           guard([&] { then(errc::none); });
         if (parks)

@@ -158,6 +158,8 @@ group_state::change_parked(const parked_command& what) {
   // What was parked just now can be read once it is recorded.
   record({}, true, [=, this](errc why) {
     if (why == errc::none)
+      why = ending; // it may have been removed meanwhile
+    if (why == errc::none)
       return work_on(job, done);
     parked_busy = false;
     done(why, {});

@@ -8,6 +8,18 @@
 
 namespace callboard {
 
+namespace {
+
+/// A number of 20 digits, `@`, and the name of a stream.
+constexpr std::size_t link_bytes_max = 21 + limits::key_bytes_max;
+
+/// `N@stream`. Who publishes an event may call it a link whatever it holds.
+bool names_an_event(const std::string& link) {
+  return link.size() <= link_bytes_max && parse_link(link).has_value();
+}
+
+} // namespace
+
 void group_state::published(event_number end, event_number first) {
   awaiting = false;
   if (ending != errc::none)
@@ -32,6 +44,8 @@ void group_state::learn(event_number end, event_number first) {
 
 /// While nobody waits, nobody tells this group of what is stored: it looks.
 void group_state::catch_up() {
+  if (ending != errc::none)
+    return;
   auto row = node->db->stream(where, key.stream);
   if (!row || !*row || (*row)->next <= core->end())
     return;
@@ -144,7 +158,8 @@ std::string group_state::target_text(const resolved_event& what,
                                      lane in) const {
   bool stands_for_another =
     is_link(*what.original)
-    && (in == lane::replay || core->row().settings.resolve_link_tos);
+    && (in == lane::replay || core->row().settings.resolve_link_tos)
+    && names_an_event(what.original->data);
   return stands_for_another ? what.original->data : std::string{};
 }
 
@@ -181,6 +196,8 @@ void group_state::load(position_range missing, std::size_t count) {
 
 void group_state::loaded(position_range asked, resolved_events& events) {
   loading = false;
+  if (ending != errc::none)
+    return;
   if (ahead_bytes > 2 * limits::read_ahead_bytes_max)
     ahead.clear(), ahead_bytes = 0; // was read, and then not asked for
   // What lies before the last event that came, and did not come, is gone; so is

@@ -66,6 +66,19 @@ std::uint64_t breaker_ms(std::chrono::milliseconds delay) {
     std::clamp<std::int64_t>(delay.count(), 0, limits::pause_max.count()));
 }
 
+/// A nack for the whole group gives its event back at once. One whose lease is
+/// over has no say in what becomes of the group.
+bool trips(const settle_batch& what,
+           const std::vector<settle_outcome>& outcomes) {
+  for (std::size_t i = 0; what.trip && i < what.items.size(); ++i) {
+    auto& one = what.items[i];
+    if (one.verb == settle_verb::retry && one.by == 0ms
+        && outcomes[i] == settle_outcome::applied)
+      return true;
+  }
+  return false;
+}
+
 } // namespace
 
 void group_state::settle_now(const settle_request& what,
@@ -74,11 +87,11 @@ void group_state::settle_now(const settle_request& what,
   if (what.delay)
     delay = std::uint64_t(what.delay->count());
   auto now = node->now();
-  bool trips = what.whole_group && what.action == settle_action::retry;
+  bool whole = what.whole_group && what.action == settle_action::retry;
   auto todo = core->settle(what.action, what.ids, what.reason,
-                           trips ? std::optional<std::uint64_t>{0} : delay, now,
+                           whole ? std::optional<std::uint64_t>{0} : delay, now,
                            node->random());
-  if (trips)
+  if (whole && todo.applied > 0)
     todo.add(
       core->trip(breaker_ms(what.delay.value_or(0ms)), what.reason, now));
   settle_reply reply{todo.applied};
@@ -125,7 +138,7 @@ void group_state::settle_all_now(
   if (auto* known = answers.find(repeatable, now))
     return answer_again(what, *known, work);
   auto todo = core->settle(what.items, now, node->random(), reply.items);
-  if (what.trip)
+  if (trips(what, reply.items))
     todo.add(core->trip(breaker_ms(what.trip->delay), what.trip->words, now));
   count_settled(todo);
   lease_id leased;
@@ -225,27 +238,36 @@ void group_state::read_again(
     return then(std::move(found));
   auto next = ranges.back();
   ranges.pop_back();
+  auto take = [=, this](errc why, resolved_events& events) mutable {
+    if (why != errc::none) // the rest is not readable now
+      return guard([&] { then(std::move(found)); });
+    for (auto& one : events)
+      if (one.original->number < next.numbers.end()
+          && (next.in == lane::source || one.resolved != nullptr))
+        found.push_back({{next.in, one.original->number}, one});
+    auto last =
+      events.empty() ? next.numbers.end() : events.back().original->number + 1;
+    if (last < next.numbers.end()) // cut short by its bytes
+      ranges.push_back(
+        {next.in, {last, next.numbers.end().value - last.value}});
+    guard([&] { read_again(std::move(ranges), std::move(found), then); });
+  };
+  if (next.in == lane::replay) // of some there is only a copy
+    return read_parked(next.numbers, take);
   ++outstanding; // the actor must not end before it has answered
   self
     ->request(reader, caf::infinite, read_atom_v,
               request_for(next.in, next.numbers.first, next.numbers.count))
     .then(
-      [=, this](resolved_events& events) mutable {
+      [this, take](resolved_events& events) mutable {
         --outstanding;
-        for (auto& one : events)
-          if (one.original->number < next.numbers.end())
-            found.push_back({{next.in, one.original->number}, one});
-        auto last = events.empty() ? next.numbers.end()
-                                   : events.back().original->number + 1;
-        if (last < next.numbers.end()) // cut short by its bytes
-          ranges.push_back(
-            {next.in, {last, next.numbers.end().value - last.value}});
-        guard([&] { read_again(std::move(ranges), std::move(found), then); });
+        take(errc::none, events);
         end_if_done();
       },
-      [=, this](const caf::error&) mutable {
+      [this, take](const caf::error& why) mutable {
         --outstanding;
-        guard([&] { then(std::move(found)); }); // the rest is not readable now
+        resolved_events nothing;
+        take(to_errc(why), nothing);
         end_if_done();
       });
 }

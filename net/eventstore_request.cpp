@@ -118,6 +118,11 @@ accepted<void> check_group_names(const group_key& key) {
     return bad("group is empty; a name is needed.");
   if (key.group.size() > limits::group_name_bytes_max)
     return too_long("group", key.group.size(), limits::group_name_bytes_max);
+  if (key.group.starts_with(':') || key.group.find("::") != std::string::npos)
+    return bad("group is " + quoted(std::string_view{key.group})
+               + "; allowed: names without \"::\" that do not begin with "
+                 "\":\", because its parked stream has the name "
+                 "$persistentsubscription-STREAM::GROUP-parked.");
   auto parked = parked_stream(key.stream, key.group).size();
   if (parked > derived_name_bytes_max) {
     auto names = key.stream.size() + key.group.size();

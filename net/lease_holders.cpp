@@ -4,6 +4,8 @@
 #include "actors/core/lease_note.hpp"
 #include "actors/core/limits.hpp"
 
+#include <algorithm>
+
 namespace callboard {
 
 lease_holder holder_of(const http_request& request) {
@@ -17,7 +19,12 @@ lease_holder holder_of(const http_request& request) {
 }
 
 std::string kept_words(std::string_view text) {
-  return clipped(text, limits::words_bytes_max);
+  auto out = clipped(text, limits::words_bytes_max);
+  // Words are stored in JSON, where each of these would be six bytes.
+  std::replace_if(
+    out.begin(), out.end(),
+    [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
+  return out;
 }
 
 } // namespace callboard

@@ -13,7 +13,8 @@ namespace callboard {
 lease_holder holder_of(const http_request& request);
 
 /// The beginning of what somebody says, as much as is kept
-/// (`limits::words_bytes_max`), whole characters.
+/// (`limits::words_bytes_max`), whole characters, with spaces in the place of
+/// control characters.
 std::string kept_words(std::string_view text);
 
 } // namespace callboard

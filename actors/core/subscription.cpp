@@ -32,6 +32,7 @@ subscription::subscription(group_key key, group_row row,
                            std::span<const run_row> stored, event_number end,
                            event_number parked_end)
     : key_(std::move(key)), row_(std::move(row)), stored_row_(row_),
+      next_lease_(row_.next_lease), stored_next_(row_.next_lease),
       parked_end_(parked_end) {
   auto& source = lane_of(lane::source);
   auto& replay = lane_of(lane::replay);

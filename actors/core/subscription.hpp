@@ -12,6 +12,7 @@
 #include "actors/core/record.hpp"
 #include "actors/core/requests.hpp"
 #include "actors/core/runs.hpp"
+#include "actors/core/subscription_parts.hpp"
 
 #include <array>
 #include <cstdint>
@@ -106,6 +107,12 @@ public:
   /// or its time is parked instead.
   group_effects lease(std::span<const leasable> events, wall_time now,
                       lease_holder who = {});
+
+  /// Whether a lease may leave before its record is on disk: the group is lazy,
+  /// and no other lease will ever have its number, whatever a crash takes.
+  bool leaves_early(lease_id ticket) const noexcept;
+  /// A row with this `next_lease` is on disk.
+  void stored(lease_id next_lease) noexcept;
 
   /// Takes a lease back that never reached its consumer: the attempts of its
   /// events are not counted.
@@ -273,49 +280,11 @@ private:
     std::uint64_t untouched() const noexcept; // ready and never delivered
   };
 
-  struct held_event {
-    uuid id;
-    std::string target;
-    wall_time give_up_at;
-    wall_time since; // 0: leased before a restart
-  };
-
   lane_state& lane_of(lane in) noexcept { return lanes_[std::size_t(in)]; }
 
   const lane_state& lane_of(lane in) const noexcept {
     return lanes_[std::size_t(in)];
   }
-
-  /// A lease, or what waits for one message, or (due 0) comes back together.
-  struct ticket_state {
-    wall_time due;
-    delayed_kind kind = delayed_kind::lease_end;
-    lease_note note;                    // of a lease
-    std::vector<position_range> covers; // what it was given for
-  };
-
-  /// How an event left its lease, until it is known which others did alike.
-  struct ended_event {
-    position at;
-    std::uint64_t count = 1;
-    std::uint32_t attempt = 0;
-    lease_id ticket; // 0: it was not leased
-    lease_outcome outcome = lease_outcome::acked;
-    std::uint64_t delay_ms = 0;
-    std::string words;
-    event_number parked_as;
-    wall_time ended;
-    wall_time until{}; // of the lease, at that time
-    std::uint32_t extensions = 0;
-  };
-
-  /// Why leased events are given back, and how.
-  struct return_plan {
-    std::optional<std::uint64_t> delay_ms; // nothing: by the retry schedule
-    lease_outcome outcome = lease_outcome::retried;
-    std::string_view words;
-    bool apart = false; // each is leased by itself from now on
-  };
 
   // subscription_lease.cpp
   lease_id open_ticket(delayed_kind kind, wall_time due, lease_note note,
@@ -323,7 +292,7 @@ private:
   void index(lease_id ticket, const ticket_state& is);
   delayed_message message_of(lease_id ticket, const ticket_state& is) const;
   void hold(const leasable& what, wall_time since);
-  held_event let_go(const position& at);
+  void let_go(lane in, const runs::run& leased);
   std::uint64_t holders_of(lease_id ticket) const;
   std::vector<position> positions_of(lease_id ticket) const;
   void close_tickets(group_effects& into);
@@ -356,8 +325,8 @@ private:
   std::optional<std::string> reason_to_park(const runs::state& is,
                                             wall_time give_up_at,
                                             wall_time now) const;
-  std::string target_of(const position& at) const;
-  void park(const position& at, const runs::state& was, std::string target,
+  held_event known_of(const position& at) const;
+  void park(const position& at, const runs::state& was, const held_event& what,
             std::string_view reason, std::string_view words, wall_time now,
             group_effects& into);
   group_effects end_pause(const delayed_message& message);
@@ -381,11 +350,13 @@ private:
   group_key key_;
   group_row row_;
   group_row stored_row_; // as it was recorded last
+  lease_id next_lease_;  // that of a lazy group's row is ahead of it
+  lease_id stored_next_; // of the row that is on disk
   std::array<lane_state, 2> lanes_;
   event_number parked_end_;
   bool replay_first_ = false;
   std::unordered_map<lease_id, ticket_state> tickets_;
-  std::unordered_map<std::string, std::set<lease_id>> by_holder_;
+  std::unordered_map<std::string, std::uint64_t> by_holder_; // leased events
   std::set<lease_id> apart_; // tickets whose events are leased apart
   std::unordered_map<position, held_event, position_hash> held_;
   std::unordered_multimap<uuid, position> by_id_;

@@ -89,9 +89,11 @@ void subscription::write_history(group_effects& into) {
   auto now = ended_.back().ended;
   std::stable_sort(ended_.begin(), ended_.end(),
                    [](auto& x, auto& y) { return x.at < y.at; });
+  // No row is longer than a fetch: so far back goes who looks for an event's.
   auto joins = [](const ended_event& x, const ended_event& y) {
     bool parked = x.outcome == lease_outcome::parked;
     return x.at.in == y.at.in && x.at.number + x.count == y.at.number
+           && x.count + y.count <= limits::fetch_count_max
            && x.attempt == y.attempt && x.ticket == y.ticket
            && x.extensions == y.extensions && x.outcome == y.outcome
            && x.delay_ms == y.delay_ms && x.words == y.words

@@ -9,6 +9,13 @@
 
 namespace callboard {
 
+namespace {
+
+/// So many numbers of leases a lazy group's row is ahead.
+constexpr std::uint64_t reserved_leases = 1000;
+
+} // namespace
+
 std::uint64_t subscription::allowance(const lease_holder& who,
                                       std::size_t credit) const {
   auto bound =
@@ -18,10 +25,8 @@ std::uint64_t subscription::allowance(const lease_holder& who,
   if (bound == 0 || who.name.empty())
     return UINT64_MAX;
   auto held = by_holder_.find(clipped(who.name, limits::holder_bytes_max));
-  if (held != by_holder_.end())
-    for (auto ticket : held->second)
-      bound -= std::min(bound, holders_of(ticket));
-  return bound;
+  return held == by_holder_.end() ? bound
+                                  : bound - std::min(bound, held->second);
 }
 
 wall_time subscription::lease_end(wall_time now) const {
@@ -51,8 +56,8 @@ group_effects subscription::lease(std::span<const leasable> events,
     }
     if (auto why = reason_to_park(was, what.give_up_at, now)) {
       was.ticket = {}; // it is not leased
-      park(what.at, was, what.target, *why, *why, now, out);
-      out.parked.back().id = what.id;
+      park(what.at, was, {what.id, what.target, what.give_up_at, {}}, *why,
+           *why, now, out);
       given_up.push_back(what.at);
     } else {
       hold(what, now);
@@ -79,6 +84,7 @@ group_effects subscription::lease(std::span<const leasable> events,
     for (auto& one : out.leased)
       one.lease = ticket;
     row_.delivered += out.leased.size();
+    index(ticket, tickets_.at(ticket));
     if (row_.breaker == breaker_state::half_open)
       row_.breaker_probe = ticket;
   }
@@ -110,9 +116,7 @@ void subscription::take_back(std::span<const position> at,
   for (auto& range : as_ranges(at)) {
     auto& from = lane_of(range.in);
     for (auto& run : from.states.within(range.numbers)) {
-      assert(run.is.what == run_state::leased);
-      for (auto n = run.first; n < run.end(); n = n + 1)
-        let_go({range.in, n});
+      let_go(range.in, run);
       maybe_done_.push_back(run.is.ticket);
       if (apart.value == 0 && tickets_.at(run.is.ticket).note.apart)
         apart =
@@ -203,7 +207,7 @@ void subscription::come_apart(std::vector<position> ended, wall_time now,
     auto why = reason_to_park(uncharged, held->second.give_up_at, now);
     if (!why)
       return false;
-    park(at, run->is, target_of(at), *why, *why, now, into);
+    park(at, run->is, known_of(at), *why, *why, now, into);
     given_up.push_back(at);
     return true;
   });
@@ -249,8 +253,14 @@ delayed_message subscription::message_of(lease_id ticket,
 
 lease_id subscription::open_ticket(delayed_kind kind, wall_time due,
                                    lease_note note, group_effects& into) {
-  auto ticket = row_.next_lease;
-  row_.next_lease = {ticket.value + 1};
+  auto ticket = next_lease_;
+  next_lease_ = {ticket.value + 1};
+  // Leases that a crash took may have left: what comes after it begins behind
+  // all that could have.
+  bool lazy = row_.settings.durability == lease_durability::lazy;
+  auto ahead = lazy ? reserved_leases : 0;
+  if (row_.next_lease.value < next_lease_.value + ahead / 2)
+    row_.next_lease = {next_lease_.value + ahead};
   note.who.name = clipped(note.who.name, limits::holder_bytes_max);
   note.who.address = clipped(note.who.address, limits::holder_bytes_max);
   auto& is = tickets_[ticket] = {due, kind, std::move(note), {}};
@@ -263,8 +273,19 @@ lease_id subscription::open_ticket(delayed_kind kind, wall_time due,
 void subscription::index(lease_id ticket, const ticket_state& is) {
   if (is.kind != delayed_kind::lease_end && is.note.apart)
     apart_.insert(ticket);
-  if (!is.note.who.name.empty())
-    by_holder_[is.note.who.name].insert(ticket);
+  if (is.note.who.name.empty())
+    return;
+  if (auto events = holders_of(ticket); events > 0) // it has them by now
+    by_holder_[is.note.who.name] += events;
+}
+
+bool subscription::leaves_early(lease_id ticket) const noexcept {
+  return row_.settings.durability == lease_durability::lazy
+         && ticket < stored_next_;
+}
+
+void subscription::stored(lease_id next_lease) noexcept {
+  stored_next_ = std::max(stored_next_, next_lease);
 }
 
 void subscription::close_tickets(group_effects& into) {
@@ -283,12 +304,6 @@ void subscription::close_tickets(group_effects& into) {
       continue;
     auto& is = found->second;
     erase(id, stored_due(id, is));
-    if (auto held = by_holder_.find(is.note.who.name);
-        held != by_holder_.end()) {
-      held->second.erase(id);
-      if (held->second.empty())
-        by_holder_.erase(held);
-    }
     apart_.erase(id);
     tickets_.erase(found);
   }
@@ -327,18 +342,26 @@ void subscription::hold(const leasable& what, wall_time since) {
   by_id_.emplace(what.id, what.at);
 }
 
-subscription::held_event subscription::let_go(const position& at) {
-  auto found = held_.find(at);
-  if (found == held_.end())
-    return {}; // leased before a restart and not identified since
-  auto out = std::move(found->second);
-  held_.erase(found);
-  auto [first, last] = by_id_.equal_range(out.id);
-  auto same =
-    std::find_if(first, last, [&](auto& entry) { return entry.second == at; });
-  assert(same != last);
-  by_id_.erase(same);
-  return out;
+void subscription::let_go(lane in, const runs::run& leased) {
+  assert(leased.is.what == run_state::leased);
+  auto& name = tickets_.at(leased.is.ticket).note.who.name;
+  if (auto all = by_holder_.find(name); all != by_holder_.end()) {
+    assert(all->second >= leased.count);
+    all->second -= leased.count;
+    if (all->second == 0)
+      by_holder_.erase(all);
+  }
+  for (auto n = leased.first; n < leased.end(); n = n + 1) {
+    auto held = held_.find({in, n});
+    if (held == held_.end())
+      continue; // leased before a restart and not identified since
+    auto [first, last] = by_id_.equal_range(held->second.id);
+    auto same = std::find_if(
+      first, last, [&](auto& entry) { return entry.second == held->first; });
+    assert(same != last);
+    by_id_.erase(same);
+    held_.erase(held);
+  }
 }
 
 } // namespace callboard

@@ -113,9 +113,9 @@ group_effects subscription::discard(std::span<const event_number> numbers,
   }
   out.applied = open.size();
   row_.settled += open.size();
-  for (auto& range : as_ranges(open))
-    note_end({{range.in, range.numbers.first},
-              range.numbers.count,
+  for (auto& at : open)
+    note_end({at,
+              1,
               0,
               {},
               lease_outcome::discarded,

@@ -107,21 +107,32 @@ std::optional<std::string> subscription::reason_to_park(const runs::state& is,
   return "Reached retry count of " + std::to_string(settings.max_retry_count);
 }
 
-std::string subscription::target_of(const position& at) const {
+held_event subscription::known_of(const position& at) const {
   auto held = held_.find(at);
-  if (held != held_.end() && !held->second.target.empty())
-    return held->second.target;
-  return std::to_string(at.number.value) + "@" + key_.stream;
+  return held == held_.end() ? held_event{} : held->second;
 }
 
 void subscription::park(const position& at, const runs::state& was,
-                        std::string target, std::string_view reason,
+                        const held_event& what, std::string_view reason,
                         std::string_view words, wall_time now,
                         group_effects& into) {
-  auto held = held_.find(at);
-  into.parked.push_back({at, std::move(target), std::string{reason},
-                         held == held_.end() ? uuid{} : held->second.id,
-                         was.attempt});
+  auto target = what.target;
+  if (target.empty() && at.in == lane::source)
+    target = std::to_string(at.number.value) + "@" + key_.stream;
+  if (target.empty()) { // its link cannot be read any more: nothing to keep
+    ++row_.settled;
+    return note_end({at,
+                     1,
+                     was.attempt,
+                     was.ticket,
+                     lease_outcome::skipped,
+                     0,
+                     "what was parked cannot be read any more",
+                     {},
+                     now});
+  }
+  into.parked.push_back(
+    {at, std::move(target), std::string{reason}, what.id, was.attempt});
   parked_again_ += at.in == lane::replay ? 1 : 0;
   note_end({at, 1, was.attempt, was.ticket, lease_outcome::parked, 0,
             clipped(words, limits::words_bytes_max), parked_end_, now});

@@ -89,7 +89,7 @@ void subscription::settle_taken(settle_action action,
       for (auto& at : taken) {
         auto was = lane_of(at.in).states.at(at.number)->is;
         judge(was.ticket, lease_outcome::parked, now);
-        park(at, was, target_of(at), plan.words, plan.words, now, into);
+        park(at, was, known_of(at), plan.words, plan.words, now, into);
       }
       settle_positions(std::move(taken), into);
       break;
@@ -201,8 +201,7 @@ group_effects subscription::cut(lane in, event_number first) {
     if (run.is.ticket.value != 0)
       maybe_done_.push_back(run.is.ticket);
     if (run.is.what == run_state::leased)
-      for (auto n = run.first; n < run.end(); n = n + 1)
-        let_go({in, n});
+      let_go(in, run);
   }
   auto lost = from.states.forget_below(first);
   from.checkpoint = first;
@@ -258,8 +257,7 @@ void subscription::settle_positions(std::vector<position> at,
       if (run.is.ticket.value != 0)
         maybe_done_.push_back(run.is.ticket);
       if (run.is.what == run_state::leased)
-        for (auto n = run.first; n < run.end(); n = n + 1)
-          let_go({range.in, n});
+        let_go(range.in, run);
     }
     states.assign(range.numbers, {run_state::settled, 0, {}, {}});
   }
@@ -284,7 +282,7 @@ void subscription::give_back(std::vector<position> failed,
         plan.outcome == lease_outcome::expired ? *why + " (its lease ended)"
         : plan.words.empty()                   ? *why
                              : *why + " (" + std::string{plan.words} + ")";
-      park(at, run->is, target_of(at), *why, words, now, into);
+      park(at, run->is, known_of(at), *why, words, now, into);
       given_up.push_back(at);
     } else
       alike[{run->is.attempt, run->is.first_lease}].push_back(at);
@@ -309,10 +307,8 @@ void subscription::return_as(std::span<const position> at,
   for (auto& range : as_ranges(at)) {
     auto& states = lane_of(range.in).states;
     for (auto& run : states.within(range.numbers)) {
-      assert(run.is.what == run_state::leased);
       maybe_done_.push_back(run.is.ticket);
-      for (auto n = run.first; n < run.end(); n = n + 1)
-        let_go({range.in, n});
+      let_go(range.in, run);
     }
     states.assign(range.numbers, next);
     if (next.ticket.value != 0)

@@ -193,7 +193,8 @@ TEST_CASE("nothing is delivered before its lease is on disk") {
 
 TEST_CASE("a lazy lease is delivered before it is on disk") {
   one_group g{settings([](auto& s) { s.durability = lease_durability::lazy; })};
-  REQUIRE(g.publish(stream).has_value());
+  REQUIRE(g.publish(stream, 2).has_value());
+  REQUIRE(g.next() == pairs{{0, 1}}); // numbers for more are on disk with it
   g.log->at_once = false;
   auto batch = g.try_fetch(stream, group);
   REQUIRE(batch);
@@ -249,6 +250,37 @@ TEST_CASE(
     [](caf::error& why) { CHECK(why == caf::make_error(errc::unavailable)); });
   g.log->at_once = true;
   CHECK(g.ack(0)->applied == 1); // the lease is still there
+}
+
+TEST_CASE("what a group decided on top of a lost record is not recorded") {
+  for (int turns = 0; turns < 10; ++turns) { // before the partition hears of it
+    INFO(turns);
+    one_group g;
+    for (int i = 0; i < 2; ++i)
+      REQUIRE(g.publish(stream).has_value());
+    REQUIRE(g.next(2).size() == 2);
+    g.log->at_once = false;
+    auto request = [&](settle_action action, std::uint64_t which) {
+      return settle_request{
+        {stream, group}, action, {world::id(which)}, {}, {}};
+    };
+    asked<settle_reply> park{*g.vt, g.partition_of(stream), settle_atom_v,
+                             request(settle_action::park, 0)};
+    REQUIRE(g.log->waiting() == 1);
+    caf::scoped_actor self{g.vt->sys};
+    auto ack = self->request(g.partition_of(stream), caf::infinite,
+                             settle_atom_v, request(settle_action::ack, 1));
+    for (int i = 0; i < turns; ++i)
+      g.vt->sched.try_run_once();
+    g.log->fail(errc::storage_full);
+    g.log->at_once = true;
+    g.vt->run();
+    CHECK(park.answer()->error() == errc::unavailable);
+    bool acked = false;
+    ack.receive([&](settle_reply&) { acked = true; }, [](caf::error&) {});
+    CHECK(g.ack(1)->applied == (acked ? 0 : 1));
+    CHECK(g.ack(0)->applied == 1); // neither parked nor lost
+  }
 }
 
 TEST_CASE("a lease that its client never saw goes back without an attempt") {

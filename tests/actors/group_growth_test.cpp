@@ -37,6 +37,16 @@ struct slow_disk : world {
       what.events.push_back({id(next_id++), type, "0@elsewhere", "", false});
     return {*vt, partition_of(stream), append_atom_v, std::move(what)};
   }
+
+  /// All that comes before is gone once this is on disk.
+  asked<append_reply> truncate_later(std::uint64_t before) {
+    append_request what;
+    what.stream = metadata_stream(stream);
+    what.events = {{id(999), "$metadata",
+                    R"({"$tb":)" + std::to_string(before) + "}", "", true}};
+    what.policy.emplace().truncate_before = before;
+    return {*vt, partition_of(stream), append_atom_v, std::move(what)};
+  }
 };
 
 pairs delivered(const std::optional<result<delivery_batch_ptr>>& to) {
@@ -108,13 +118,15 @@ TEST_CASE("where leases are not waited for, events are") {
   group_settings lazy;
   lazy.durability = lease_durability::lazy;
   slow_disk w{lazy};
+  REQUIRE(w.publish(stream).has_value());
+  REQUIRE(w.fetch(stream, group) == pairs{{0, 1}}); // reserves numbers
   auto waiting = w.wait_for(1);
   w.log->at_once = false;
   auto published = w.publish_later();
   CHECK(w.log->waiting() == 1);
   CHECK(!waiting.answer());
   w.log->flush(1);
-  CHECK(delivered(waiting.answer()) == pairs{{0, 1}});
+  CHECK(delivered(waiting.answer()) == pairs{{1, 1}});
 }
 
 TEST_CASE("what stands for another event is leased once it can be read") {
@@ -186,16 +198,33 @@ TEST_CASE("a group that nobody waits at is told of what is gone") {
   slow_disk w;
   REQUIRE(w.publish(stream, 5).has_value());
   REQUIRE(w.fetch(stream, group, 2).size() == 2);
-  append_request cut;
-  cut.stream = metadata_stream(stream);
-  cut.events = {{world::id(999), "$metadata", R"({"$tb":4})", "", true}};
-  cut.policy.emplace().truncate_before = 4;
-  REQUIRE(
-    w.vt
-      ->ask<append_reply>(w.partition_of(stream), append_atom_v, std::move(cut))
-      .has_value());
+  REQUIRE(w.truncate_later(4).answer()->has_value());
   CHECK(w.info(stream, group).in_flight == 0);
   CHECK(w.fetch(stream, group, 9) == pairs{{4, 1}});
+}
+
+TEST_CASE("a removed group does not come back with what its stream loses") {
+  slow_disk w;
+  REQUIRE(w.publish(stream, 5).has_value());
+  w.log->at_once = false;
+  {
+    asked<group_info> removed{
+      *w.vt, w.partition_of(stream), command_atom_v,
+      group_command{{stream, group}, group_verb::remove, {}, {}}};
+    auto cut = w.truncate_later(4);
+    w.log->flush(); // it is told of both at once
+    REQUIRE(removed.answer().has_value());
+    CHECK(removed.answer()->has_value());
+    CHECK(cut.answer()->has_value());
+  }
+  w.log->at_once = true;
+  w.log->flush();
+  auto known = [&] {
+    return w.command({{stream, group}, group_verb::resume, {}, {}});
+  };
+  CHECK(known().error() == errc::not_found);
+  w.crash();
+  CHECK(known().error() == errc::not_found);
 }
 
 } // namespace callboard::test::group_growth_test

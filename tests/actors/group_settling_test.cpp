@@ -294,6 +294,31 @@ TEST_CASE("a repeat waits for the first use of its key, and takes its `next` "
   CHECK(numbers(third.next) == pairs{{1, 1}}); // the same lease
 }
 
+TEST_CASE(
+  "the token of a lazy lease that a crash took is not given out again") {
+  group_settings lazy;
+  lazy.durability = lease_durability::lazy;
+  one_group g{lazy};
+  REQUIRE(g.publish(stream, 2).has_value());
+  g.log->at_once = false;
+  CHECK(!g.vt->try_ask<delivery_batch_ptr>(g.partition_of(stream), fetch_atom_v,
+                                           wants(1))); // nothing is reserved
+  g.crash();
+  auto first = g.lease(1);
+  g.log->at_once = false;
+  auto lost = g.lease(1);
+  CHECK(lost != first);
+  g.crash();
+  auto fresh = g.lease(1);
+  CHECK(g.settle_all({of_lease(settle_verb::ack, lost)}).items
+        == outcomes{settle_outcome::stale});
+  CHECK(g.now_info().in_flight == 2);
+  CHECK(g.settle_all({of_lease(settle_verb::ack, first),
+                      of_lease(settle_verb::ack, fresh)})
+          .items
+        == outcomes{applied, applied});
+}
+
 TEST_CASE("a poll that has all that it may does not hold up those behind it") {
   one_group g;
   REQUIRE(g.publish(stream).has_value());

@@ -5,6 +5,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <limits>
+
 using namespace callboard;
 using namespace std::chrono_literals;
 
@@ -29,6 +31,7 @@ TEST_CASE("after a restart with the clock set back, time goes on") {
 TEST_CASE("without a plan a retry comes at once") {
   CHECK(delay_ms({}, 1, 0) == 0);
   CHECK(delay_ms({}, 100, ~std::uint64_t{0}) == 0);
+  CHECK(delay_ms({}, 1'025, 0) == 0); // the factor's power is infinite
 }
 
 TEST_CASE("listed delays are used in order, the last one repeats") {
@@ -50,6 +53,8 @@ TEST_CASE("delays grow by their factor up to a maximum, without overflow") {
   CHECK(delay_ms(plan, 4, 0) == 2'700);
   CHECK(delay_ms(plan, 5, 0) == 5'000);
   CHECK(delay_ms(plan, 4'000'000'000U, 0) == 5'000);
+  plan.factor = std::numeric_limits<double>::quiet_NaN();
+  CHECK(delay_ms(plan, 2, 0) == 5'000);
 }
 
 TEST_CASE("jitter only shortens, by its share at most") {

@@ -229,6 +229,59 @@ TEST_CASE("no more is leased than the group's bound, and its consumers' own") {
   CHECK(g.deliver(10).size() == 1);
 }
 
+TEST_CASE("a consumer may have one more for each event that it has no more") {
+  group_settings settings;
+  settings.max_in_flight_per_consumer = 6;
+  one_subscription g{10, settings};
+  auto room = [&] { return g.core->allowance({"alice", ""}, 0); };
+  g.lease(3, {"alice", ""});
+  g.lease(3, {"alice", ""});
+  CHECK(room() == 0);
+  g.ack(0);
+  CHECK(room() == 1);
+  g.settle({item(settle_verb::retry, 1), item(settle_verb::park, 3)});
+  CHECK(room() == 3);
+  g.settle({item(settle_verb::release, 4)});
+  CHECK(room() == 4);
+  g.record(g.core->cut(lane::source, {3}));
+  CHECK(room() == 5);
+  g.restart();
+  CHECK(room() == 5);
+  g.now = g.now + 10'000;
+  g.fire_due();
+  CHECK(room() == 6);
+}
+
+TEST_CASE("a lazy lease leaves early only if its number is never used again") {
+  group_settings settings;
+  settings.durability = lease_durability::lazy;
+  one_subscription g{2'000, settings};
+  auto first = g.lease(1);
+  CHECK(!g.core->leaves_early(first.lease));
+  g.core->stored(g.row.next_lease);
+  lease_id last;
+  std::uint64_t lost = 0;
+  for (bool early = true; early; ++lost) { // none of them is recorded
+    leasable next{{lane::source, {1 + lost}}, event_id(1 + lost), {}, {}};
+    auto ticket = g.core->lease({&next, 1}, g.now).leased.at(0).lease;
+    early = g.core->leaves_early(ticket);
+    last = early ? ticket : last;
+  }
+  CHECK(lost > 900);
+  g.restart();
+  auto fresh = g.lease(1).lease;
+  CHECK(last < fresh);
+  CHECK(!g.core->leaves_early(fresh));
+}
+
+TEST_CASE("numbers of strict leases go on where they were") {
+  one_subscription g{2};
+  auto first = g.lease(1).lease;
+  CHECK(!g.core->leaves_early(first));
+  g.restart();
+  CHECK(g.lease(1).lease == lease_id{first.value + 1});
+}
+
 TEST_CASE("an event is not parked for its count before its time") {
   group_settings settings;
   settings.max_retry_count = 1;

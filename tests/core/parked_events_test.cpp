@@ -1,4 +1,5 @@
 // Single parked events: chosen for a replay, discarded, parked again.
+#include "actors/core/explaining.hpp"
 #include "actors/core/parked_job.hpp"
 #include "actors/core/subscription.hpp"
 
@@ -121,6 +122,63 @@ TEST_CASE("a discarded event is settled, and the parked stream is cut behind "
         == event_number{4});
   CHECK(g.core.parked() == 0);
   CHECK(g.runs.empty());
+}
+
+TEST_CASE("each of many that are discarded at once is told to be") {
+  parked_group g{250};
+  numbers all;
+  for (std::uint64_t n = 0; n < 250; ++n)
+    all.push_back({n});
+  std::vector<history_row> rows;
+  for (auto& change : g.core.discard(all, "why", start).changes)
+    if (auto* put = std::get_if<put_history>(&change))
+      rows.push_back(put->row);
+  CHECK(rows.size() == 3);
+  auto read = [&](lane in, event_number first, event_number end) {
+    std::vector<history_row> out;
+    for (auto& row : rows)
+      if (row.in == in && first <= row.first && row.first < end)
+        out.push_back(row);
+    return result<std::vector<history_row>>{std::move(out)};
+  };
+  for (std::uint64_t n : {0, 99, 100, 249}) {
+    explanation told;
+    follow(g.core, {lane::replay, {n}}, read, told);
+    CHECK(told.standing == event_standing::settled);
+    REQUIRE(told.history.size() == 1);
+    CHECK(told.history[0].outcome == lease_outcome::discarded);
+  }
+}
+
+TEST_CASE("an event is parked under its own name if it stands for no other") {
+  subscription core{{"stream", "group"},
+                    subscription::first_row({1}, {}, {0}, {0}),
+                    {},
+                    {1},
+                    {0}};
+  auto given_up = core.lease(
+    std::array{leasable{{lane::source, {0}}, id(1), {}, start}}, start);
+  REQUIRE(given_up.parked.size() == 1);
+  CHECK(given_up.parked[0].target == "0@stream");
+  CHECK(given_up.parked[0].id == id(1));
+}
+
+TEST_CASE("a replayed event whose link is gone is settled, not parked again") {
+  parked_group g{1};
+  g.keep(g.core.replay({}));
+  auto leased = g.keep(g.core.lease(std::array{parked_link(0)}, start)).leased;
+  REQUIRE(leased.size() == 1);
+  auto again = g.reloaded(); // what it leased cannot be identified
+  settle_item park;
+  park.verb = settle_verb::park;
+  park.lease = lease_token{{1}, leased[0].lease};
+  std::vector<settle_outcome> outcomes;
+  auto done = again.settle(std::array{park}, start, 0, outcomes);
+  CHECK(outcomes == std::vector{settle_outcome::applied});
+  CHECK(done.parked.empty());
+  CHECK(again.row().settled == 1);
+  CHECK(again.in_flight() == 0);
+  CHECK(again.parked() == 0);
 }
 
 TEST_CASE("an event that is parked again is one entry: its old link is "

@@ -63,6 +63,15 @@ TEST_CASE("names of groups fit beside those of their streams") {
        "are allowed.");
 }
 
+TEST_CASE("names of groups leave no doubt where that of the stream ends") {
+  for (auto group : {"b::c", ":b", "b::", "::"}) {
+    auto text = text_of(check_group_names({"s", group}));
+    CHECK(text.starts_with(std::string{"group is '"} + group + "'; allowed: "));
+  }
+  CHECK(check_group_names({"a::b", "c"}));
+  CHECK(check_group_names({"a:", "b:c:"}));
+}
+
 TEST_CASE("flags are true or false in any case") {
   CHECK(read_flag({}, "ResolveLinkTos", true).value());
   CHECK_FALSE(read_flag({}, "ResolveLinkTos", false).value());

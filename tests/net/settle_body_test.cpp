@@ -63,6 +63,12 @@ TEST_CASE("a settle with nothing in it, or with next alone, is whole") {
   CHECK((body.what.next->count == 1 && body.what.next->wait == 0ms));
 }
 
+TEST_CASE("reasons have spaces in the place of control characters") {
+  auto body = read(R"({"nack": [{"id": ")" + id_text
+                   + R"(", "reason": "a\u0001\n\tb\u00e4\"c"}]})");
+  CHECK(body.what.items[0].words == "a   b\xc3\xa4\"c");
+}
+
 TEST_CASE("a nack for the whole group trips its breaker") {
   auto body = read(R"({"nack": [{"id": ")" + id_text
                    + R"(", "scope": "group", "delay": "30s",

@@ -111,6 +111,43 @@ TEST_CASE("a token of a lease that is over changes nothing") {
   CHECK(f.get("/subscriptions/s/g/in-flight").json()["leases"].empty());
 }
 
+TEST_CASE("a nack for the whole group that has no effect stops nothing") {
+  settle_fixture f;
+  f.publish("s");
+  f.publish("s");
+  auto old = f.next(1)[0];
+  auto token = old["lease"].get<std::string>();
+  auto id = old["id"].get<std::string>();
+  f.settle_with({{"ack", {id}}});
+  auto plain =
+    "/subscriptions/s/g/nack/" + id + "?action=retry&delay=60s&scope=group";
+  json nack{{"id", id}, {"delay", "60s"}, {"scope", "group"}};
+  CHECK(f.post(plain, {json_body.front(), {"Lease", token}}).status() == 409);
+  CHECK(f.why()["delivers"] == true);
+  CHECK(f.post(plain, json_body).status() == 202);
+  CHECK(f.why()["delivers"] == true);
+  auto fenced = nack;
+  fenced["lease"] = token;
+  CHECK(f.settle_with({{"nack", {nack, fenced}}}).json()["nack"]
+        == json::parse(R"(["unknown", "stale"])"));
+  CHECK(f.why()["delivers"] == true);
+}
+
+TEST_CASE("a nack for the whole group with the lease that it has stops it, and "
+          "not its event besides") {
+  settle_fixture f;
+  f.publish("s");
+  auto got = f.next(1)[0];
+  auto nacked =
+    f.post("/subscriptions/s/g/nack/" + got["id"].get<std::string>()
+             + "?action=retry&delay=60s&scope=group",
+           {json_body.front(), {"Lease", got["lease"].get<std::string>()}});
+  CHECK(nacked.status() == 202);
+  CHECK(f.codes() == "breaker-open ");
+  f.advance(60s);
+  CHECK(f.next().size() == 1);
+}
+
 TEST_CASE("a lease that is extended ends later") {
   settle_fixture f;
   f.publish("s");
@@ -123,6 +160,12 @@ TEST_CASE("a lease that is extended ends later") {
   CHECK(f.get("/subscriptions/s/g/in-flight").json()["leases"].size() == 1);
   f.advance(2s);
   CHECK(f.get("/subscriptions/s/g/in-flight").json()["leases"].empty());
+}
+
+TEST_CASE("a lease that is no text is none") {
+  settle_fixture f;
+  CHECK(f.post("/subscriptions/s/g/extend", {{"Lease", "g1-l\xff"}}).status()
+        == 400);
 }
 
 TEST_CASE("an event that is given back was not delivered") {
