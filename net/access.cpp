@@ -237,11 +237,13 @@ void access_control::check_stream(const principal* who, access_rule rule,
                                   const http_executor& executor,
                                   verdict_then then) {
   auto asked = question_about(stream, rule);
+  // All names of a stream are one to who decides.
+  auto name = canonical_stream(sources_.placement, asked.stream);
+  asked.stream = name;
   if (auto decided = decided_without_acl(who, asked))
     return then(granted_if(*decided));
   if (who == nullptr && !options_.anonymous_streams)
     return then(verdict::denied);
-  auto name = canonical_stream(sources_.placement, asked.stream);
   auto* acl = known_acl_of(name);
   auto* defaults = known_default_acls();
   if (acl != nullptr && defaults != nullptr)

@@ -4,6 +4,7 @@
 #include "net/event_filters.hpp"
 #include "net/eventstore_formats.hpp"
 #include "net/eventstore_request.hpp"
+#include "net/link_targets.hpp"
 #include "net/stream_reading.hpp"
 #include "net/waiting.hpp"
 

@@ -32,8 +32,9 @@ void register_consumer(const barco_ptr& services, http_request& request,
       auto known = reader != reader_id{};
       // Its client may not ask again: the next call tries anew.
       auto later = answer.status == http_status::service_unavailable;
-      if ((known || later) && !what.key.bound_group.empty())
-        exchange.request().connection->bound = std::make_shared<bound_consumer>(
+      auto& connection = exchange.request().connection;
+      if ((known || later) && !what.key.bound_group.empty() && connection)
+        connection->bound = std::make_shared<bound_consumer>(
           bound_consumer{what, known ? services : nullptr, reader});
       exchange.answer(std::move(answer));
     });

@@ -36,11 +36,30 @@ accepted<void> add_kinds(std::string_view text,
       return bad("kind", text.substr(0, comma),
                  "publish, recurring, retry, lease-end, session-end, "
                  "retention, resume, replay, announce, bulk, forget");
-    into.push_back(*kind);
+    if (std::find(into.begin(), into.end(), *kind) == into.end())
+      into.push_back(*kind); // so there are only so many for a job's row
     if (comma == std::string_view::npos)
       return {};
     text.remove_prefix(comma + 1);
   }
+}
+
+/// Both become part of a row if the filter is that of a job.
+accepted<void> read_names(const services_ptr& services,
+                          const http_request& request, delayed_filter& into) {
+  auto stream = request.query("stream").value_or("");
+  auto group = request.query("group").value_or("");
+  if (!stream.empty()) {
+    if (auto ok = check_readable_name(stream); !ok)
+      return ok;
+    into.stream = canonical_stream(services->placement, stream);
+  }
+  if (group.size() > limits::group_name_bytes_max)
+    return refusal{
+      400, "group has " + std::to_string(group.size()) + " bytes; at most "
+             + std::to_string(limits::group_name_bytes_max) + " are allowed."};
+  into.group = group;
+  return {};
 }
 
 accepted<void> read_bound(const http_request& request, std::string_view name,
@@ -63,9 +82,8 @@ accepted<delayed_filter> read_delayed_filter(const services_ptr& services,
   for (auto text : request.query_list("kind"))
     if (auto ok = add_kinds(text, out.kinds); !ok)
       return ok.error();
-  if (auto stream = request.query("stream"))
-    out.stream = canonical_stream(services->placement, *stream);
-  out.group = request.query("group").value_or("");
+  if (auto ok = read_names(services, request, out); !ok)
+    return ok.error();
   if (auto ok = read_bound(request, "from", out.from); !ok)
     return ok.error();
   if (auto ok = read_bound(request, "to", out.to); !ok)

@@ -13,7 +13,8 @@
 namespace callboard {
 
 /// `kind=` (several with commas, or again), `stream=`, `group=`, `from=`,
-/// `to=`.
+/// `to=`. Each kind is there once, and the names are no longer than those of
+/// streams and groups.
 accepted<delayed_filter> read_delayed_filter(const services_ptr& services,
                                              const http_request& request);
 

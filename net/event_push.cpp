@@ -65,11 +65,22 @@ private:
 
 /// What is said of the first request alone, not of those in its place.
 bool is_of_one_request(std::string_view name) {
-  constexpr std::array all{
-    "accept"sv,         "accept-encoding"sv,   "connection"sv,
-    "content-length"sv, "content-type"sv,      "consumer-name"sv,
-    "expect"sv,         "http2-settings"sv,    "idempotency-key"sv,
-    "last-event-id"sv,  "transfer-encoding"sv, "upgrade"sv};
+  constexpr std::array all{"accept"sv,
+                           "accept-encoding"sv,
+                           "connection"sv,
+                           "content-length"sv,
+                           "content-type"sv,
+                           "consumer-name"sv,
+                           "es-requireleader"sv,
+                           "es-requiremaster"sv,
+                           "expect"sv,
+                           "http2-settings"sv,
+                           "idempotency-key"sv,
+                           "kurrent-requireleader"sv,
+                           "kurrent-requiremaster"sv,
+                           "last-event-id"sv,
+                           "transfer-encoding"sv,
+                           "upgrade"sv};
   return std::any_of(all.begin(), all.end(),
                      [name](auto one) { return iequals(name, one); });
 }

@@ -3,6 +3,7 @@
 
 #include "net/try_again.hpp"
 
+#include <boost/asio/post.hpp>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -253,8 +254,10 @@ void forwarded_requests::forget_oldest_unconfirmed() {
 
 void forwarded_requests::on_gone(std::uint64_t number,
                                  std::function<void()> gone) {
-  if (auto found = requests_.find(number); found != requests_.end())
-    found->second.gone = std::move(gone);
+  auto found = requests_.find(number);
+  if (found == requests_.end()) // while it was not served yet
+    return boost::asio::post(executor(), std::move(gone));
+  found->second.gone = std::move(gone);
 }
 
 void forwarded_requests::on_stopping(std::uint64_t number,

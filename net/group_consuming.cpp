@@ -7,6 +7,7 @@
 #include "net/eventstore_settings.hpp"
 #include "net/group_routes.hpp"
 #include "net/lease_holders.hpp"
+#include "net/link_targets.hpp"
 #include "net/subscription_routes.hpp"
 #include "net/waiting.hpp"
 
@@ -32,17 +33,10 @@ void add_preference(http_answer& answer, const http_request& request,
                       "wait=" + std::to_string(wait.count()));
 }
 
-void answer_fetch(const services_ptr& services, const http_exchange& exchange,
-                  const fetch_request& what,
-                  const result<delivery_batch_ptr>& fetched) {
+void answer_batch(const services_ptr& services, const http_exchange& exchange,
+                  const fetch_request& what, const delivery_batch_ptr& batch) {
   auto& request = exchange.request();
-  if (!fetched)
-    return exchange.answer(
-      fetched.error() == errc::not_found
-        ? text_answer(request, http_status::not_found, "Not found.")
-        : error_answer(fetched.error()));
   auto& type = *request.response_type;
-  auto& batch = *fetched;
   http_answer answer{.content_type = type.content_type};
   answer.add_header("Cache-Control", "no-store");
   if (auto& events = batch->events; !events.empty()) {
@@ -65,6 +59,22 @@ void answer_fetch(const services_ptr& services, const http_exchange& exchange,
       return std::move(answer);
     },
     [&] { group_routes::give_back(services, what.key, *batch); });
+}
+
+void answer_fetch(const services_ptr& services, const http_exchange& exchange,
+                  const fetch_request& what,
+                  const result<delivery_batch_ptr>& fetched) {
+  if (!fetched)
+    return exchange.answer(
+      fetched.error() == errc::not_found
+        ? text_answer(exchange.request(), http_status::not_found, "Not found.")
+        : error_answer(fetched.error()));
+  if (!leads_elsewhere(what.key, **fetched))
+    return answer_batch(services, exchange, what, *fetched);
+  hide_targets(services, exchange, what.key, *fetched,
+               [=](const delivery_batch_ptr& shown) {
+                 answer_batch(services, exchange, what, shown);
+               });
 }
 
 /// Fetches through a session that can be taken back. What came after its client
@@ -134,11 +144,13 @@ void settle_fenced(const services_ptr& services, const http_exchange& exchange,
                    settle_request&& what, const lease_token& lease) {
   settle_batch fenced;
   fenced.key = what.key;
-  for (auto& id : what.ids)
-    fenced.items.push_back(
-      {verb_of(what.action), id, lease, what.delay, what.reason});
-  if (what.whole_group)
+  auto by = what.delay;
+  if (what.whole_group) { // it waits, not its events
     fenced.trip = {*what.delay, what.reason};
+    by = std::chrono::milliseconds{0};
+  }
+  for (auto& id : what.ids)
+    fenced.items.push_back({verb_of(what.action), id, lease, by, what.reason});
   ask_for<settle_batch_reply_ptr>(
     services, exchange, services->home_of(what.key.stream),
     [=](const result<settle_batch_reply_ptr>& done) {

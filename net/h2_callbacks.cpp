@@ -130,9 +130,12 @@ struct h2_protocol::callbacks {
     auto id = frame->hd.stream_id;
     bool answers =
       frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
-    if (answers && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0
-        && nghttp2_session_get_stream_remote_close(session, id) == 0)
-      owner.reset(id, NGHTTP2_NO_ERROR); // the rest of it is not wanted
+    if (answers && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
+      if (auto* of = find(owner, id))
+        owner.on_produced(*of);
+      if (nghttp2_session_get_stream_remote_close(session, id) == 0)
+        owner.reset(id, NGHTTP2_NO_ERROR); // the rest of it is not wanted
+    }
     // To make us reset streams costs as much as to reset them.
     if (frame->hd.type == NGHTTP2_RST_STREAM
         && frame->rst_stream.error_code != NGHTTP2_NO_ERROR)

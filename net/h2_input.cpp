@@ -15,6 +15,13 @@ constexpr std::size_t request_line_bytes = 12;
 // Header fields that go on beyond their bound are no mistake.
 constexpr std::size_t header_excess_max = 4;
 
+refusal too_much_header_text(const h2_limits& limits) {
+  return {503, "The headers of a connection's requests that are not answered "
+               "yet are limited to "
+                 + std::to_string(limits.header_text_bytes_max)
+                 + " bytes together"};
+}
+
 std::optional<std::uint64_t> content_length(const http_request& request) {
   auto text = request.header(http_field::content_length);
   std::uint64_t out = 0;
@@ -65,6 +72,8 @@ void h2_protocol::on_header(stream& to, std::string_view name,
     return fail(NGHTTP2_ENHANCE_YOUR_CALM);
   if (to.refused)
     return;
+  if (to.at == phase::header && !count_header(to, name.size() + value.size()))
+    return refuse(to, too_much_header_text(options_.h2));
   if (name.starts_with(':'))
     return on_pseudo_header(to, name, value);
   if (to.header_bytes > sizes.header_bytes_max
@@ -73,6 +82,14 @@ void h2_protocol::on_header(stream& to, std::string_view name,
   // A trailer comes after everything was decided by the header: not for us.
   if (to.at == phase::header)
     to.request.add_header(name, value);
+}
+
+bool h2_protocol::count_header(stream& of, std::size_t bytes) {
+  if (bytes > options_.h2.header_text_bytes_max - header_text_)
+    return false;
+  header_text_ += bytes;
+  of.counted.header += bytes;
+  return true;
 }
 
 /// nghttp2 sees to it that they come first, once, and that none is missing.
@@ -118,13 +135,14 @@ void h2_protocol::on_header_end(stream& of, bool complete) {
 
 std::optional<refusal> h2_protocol::check_header(stream& of) {
   auto& request = of.request;
+  auto authority = std::move(of.authority); // nobody else needs it
   if (!of.has_target)
     return refusal{400, "The request target must begin with a slash"};
   of.head_only = request.method == http_verb::head;
   auto host = request.header(http_field::host);
   if (!host)
-    request.add_header(http_field::host, "host", of.authority);
-  else if (!of.authority.empty() && !iequals(*host, of.authority))
+    request.add_header(http_field::host, "host", authority);
+  else if (!authority.empty() && !iequals(*host, authority))
     return malformed("the host of the target is not that of the Host header");
   auto length = content_length(request);
   if (length && *length > options_.sizes.body_bytes_max)
@@ -165,27 +183,28 @@ void h2_protocol::hand_out(stream& complete) {
 void h2_protocol::count_bodies() {
   std::vector<std::uint64_t> growing;
   for (auto& each : streams_)
-    if (each->at == phase::body && each->body.size() > each->counted)
+    if (each->at == phase::body && each->body.size() > each->counted.body)
       growing.push_back(std::uint64_t(each->id));
   for (auto number : growing) {
     auto& each = *find(number);
-    auto more = each.body.size() - each.counted;
+    auto more = each.body.size() - each.counted.body;
     if (!receiving_.resize(counted_ + more)) {
       refuse(each, too_many_bodies());
       continue;
     }
     counted_ += more;
-    each.counted += more;
+    each.counted.body += more;
   }
 }
 
 void h2_protocol::uncount(stream& which) {
-  uncount(std::exchange(which.counted, 0));
+  uncount(std::exchange(which.counted, {}));
 }
 
-void h2_protocol::uncount(std::size_t bytes) {
-  if (bytes > 0)
-    receiving_.resize(counted_ -= bytes);
+void h2_protocol::uncount(held_bytes bytes) {
+  header_text_ -= bytes.header;
+  if (bytes.body > 0)
+    receiving_.resize(counted_ -= bytes.body);
 }
 
 void h2_protocol::refuse(stream& which, refusal why) {

@@ -97,7 +97,10 @@ void h2_protocol::answer(std::uint64_t number, http_answer answer,
 void h2_protocol::respond_refused(stream& to) {
   auto& why = *to.refused;
   to.asked = now_;
-  to.body = {};
+  // What came goes with its memory, which a string that is emptied keeps.
+  auto request = std::exchange(to.request, {});
+  auto body = std::exchange(to.body, {});
+  auto authority = std::exchange(to.authority, {});
   respond(to, answer_to(why), options_.header_block);
 }
 
@@ -165,7 +168,8 @@ bool h2_protocol::begin_stream(std::uint64_t number, const http_answer& head,
   auto* to = find_answering(number);
   if (to == nullptr || to->head_only || !may_have_body(head.status))
     return false;
-  uncount(*to);
+  // The request may stay for as long as the answer goes on.
+  uncount({.body = std::exchange(to->counted.body, 0)});
   to->open = true;
   submit(*to, head, header_block);
   options_.counts->answered(static_cast<unsigned>(head.status),
@@ -241,6 +245,10 @@ void h2_protocol::produce(std::string& out, std::size_t bytes_max) {
   out += std::exchange(farewell_, {});
 }
 
+std::vector<h2_protocol::produced_answer> h2_protocol::take_produced() {
+  return std::exchange(produced_, {});
+}
+
 /// A DATA frame. False: not now.
 bool h2_protocol::send_data(stream& of, std::string_view head,
                             std::size_t size) {
@@ -252,6 +260,12 @@ bool h2_protocol::send_data(stream& of, std::string_view head,
   all_sent_ += size;
   unsent_ -= size;
   return true;
+}
+
+/// Its last frame.
+void h2_protocol::on_produced(stream& of) {
+  if (of.unsent)
+    produced_.push_back({out_->size(), std::exchange(of.unsent, nullptr)});
 }
 
 } // namespace callboard

@@ -52,6 +52,8 @@ void h2_protocol::upgrade(http_request request, std::string_view settings) {
   auto& first = add_stream(1);
   nghttp2_session_set_stream_user_data(session_.get(), 1, &first);
   first.head_only = request.method == http_verb::head;
+  first.counted.body = request.body.size();
+  receiving_.resize_anyway(counted_ += first.counted.body); // it is here
   first.request = std::move(request);
   hand_out(first);
 }
@@ -104,13 +106,13 @@ h2_protocol::stream& h2_protocol::add_stream(std::int32_t id) {
 void h2_protocol::remove(stream& which) {
   if (which.at == phase::answering) {
     // Its handler is at work and may have the body.
-    orphans_.emplace(which.id, std::exchange(which.counted, 0));
+    orphans_.emplace(which.id, std::exchange(which.counted, {}));
     if (which.gone)
       callbacks_.push_back(std::move(which.gone));
   }
   if (which.at == phase::streaming && which.gone)
     callbacks_.push_back(std::move(which.gone));
-  if (which.unsent && which.sent < which.out.size())
+  if (which.unsent)
     callbacks_.push_back(std::move(which.unsent));
   uncount(which);
   unsent_ -= which.out.size() - which.sent;

@@ -61,6 +61,13 @@ public:
     http_request request;
   };
 
+  /// An answer whose last byte was produced, and who is to hear if that does
+  /// not leave.
+  struct produced_answer {
+    std::size_t end; // in what `produce` appended to
+    std::function<void()> unsent;
+  };
+
   /// What its owner knows, and it does not.
   struct moment {
     time_point now;
@@ -90,6 +97,11 @@ public:
   /// Appends frames to `out` until it holds `bytes_max` or there are none left.
   /// May go beyond it by one frame.
   void produce(std::string& out, std::size_t bytes_max);
+
+  /// In the order of their ends; to be taken before anything else is produced.
+  /// Of answers that somebody asks after, see `http_answer::unsent`. What was
+  /// not produced wholly when its stream ended tells it by `next_callback`.
+  std::vector<produced_answer> take_produced();
 
   /// Nothing more will be read, and all was produced: close the connection.
   bool over() const;
@@ -140,6 +152,12 @@ private:
   struct stream;
   struct callbacks; // what nghttp2 calls
 
+  /// Of a request, until it is answered.
+  struct held_bytes {
+    std::size_t header = 0; // in `header_text_`
+    std::size_t body = 0;   // in the budget
+  };
+
   struct delete_session {
     void operator()(nghttp2_session* session) const;
   };
@@ -159,6 +177,7 @@ private:
 
   // input
   void on_header(stream& to, std::string_view name, std::string_view value);
+  bool count_header(stream& of, std::size_t bytes);
   void on_pseudo_header(stream& to, std::string_view name,
                         std::string_view value);
   void on_bad_header(stream& to);
@@ -172,7 +191,7 @@ private:
   void refuse(stream& which, refusal why);
   void count_bodies();
   void uncount(stream& which);
-  void uncount(std::size_t bytes);
+  void uncount(held_bytes bytes);
 
   // output
   void respond(stream& to, http_answer answer, std::string_view header_block);
@@ -181,6 +200,7 @@ private:
               std::string_view header_block);
   void submit_continue(stream& to);
   bool send_data(stream& of, std::string_view head, std::size_t size);
+  void on_produced(stream& of);
 
   // time
   void enter(stream& which, phase next, std::chrono::milliseconds wait_max);
@@ -206,15 +226,17 @@ private:
   std::size_t complete_at_ = 0;         // ... from here on
   std::vector<std::function<void()>> callbacks_;
   /// Streams that have ended before their handlers were done, with what their
-  /// bodies take of the budget.
-  std::unordered_map<std::uint64_t, std::size_t> orphans_;
+  /// requests hold.
+  std::unordered_map<std::uint64_t, held_bytes> orphans_;
 
   budget_share receiving_; // bodies that did not come whole
   std::size_t counted_ = 0;
+  std::size_t header_text_ = 0;
   bool grown_ = false; // one of them has, in this turn
 
   std::string* out_ = nullptr; // within produce()
   std::size_t out_bytes_max_ = 0;
+  std::vector<produced_answer> produced_;
   std::size_t unsent_ = 0;
   std::uint64_t all_sent_ = 0; // bytes of bodies
 

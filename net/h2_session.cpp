@@ -59,6 +59,9 @@ void h2_session::close() {
   auto state = std::move(state_); // ends after all callbacks
   protocol_.abandon();
   run_callbacks();
+  drop_written();
+  for (auto& each : std::exchange(ends_, {}))
+    each.unsent();
   if (auto closed = std::exchange(closed_, nullptr))
     closed();
 }
@@ -148,10 +151,10 @@ void h2_session::turn_soon() {
 /// False if the connection is closed now.
 bool h2_session::flush() {
   std::size_t progress = 0;
-  out_.erase(0, std::exchange(written_, 0));
+  drop_written();
   for (;;) {
     if (phase_ == phase::open)
-      protocol_.produce(out_, written_ + limits::unwritten_bytes_max);
+      produce();
     if (waits_writable_ || unwritten() == 0)
       break;
     if (progress >= turn_bytes_max) {
@@ -171,13 +174,25 @@ bool h2_session::flush() {
       close();
       return false;
     }
-    if (unwritten() == 0) {
-      out_.clear();
-      written_ = 0;
-    }
+    if (unwritten() == 0)
+      drop_written();
   }
   on_flushed(progress);
   return true;
+}
+
+void h2_session::produce() {
+  protocol_.produce(out_, written_ + limits::unwritten_bytes_max);
+  for (auto& each : protocol_.take_produced())
+    ends_.push_back({left_ + each.end, std::move(each.unsent)});
+}
+
+void h2_session::drop_written() {
+  left_ += written_;
+  out_.erase(0, std::exchange(written_, 0));
+  auto waiting = std::find_if(ends_.begin(), ends_.end(),
+                              [this](auto& each) { return each.at > left_; });
+  ends_.erase(ends_.begin(), waiting);
 }
 
 void h2_session::on_flushed(std::size_t progress) {

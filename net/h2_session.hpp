@@ -4,8 +4,11 @@
 #include "net/h2_protocol.hpp"
 #include "net/http_session.hpp"
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace callboard {
 
@@ -69,6 +72,12 @@ private:
 
   enum class phase : std::uint8_t { open, finishing, lingering, closed };
 
+  /// Where an answer ends, and who hears if that does not leave.
+  struct answer_end {
+    std::uint64_t at; // of all bytes of the connection
+    std::function<void()> unsent;
+  };
+
   // input
   void wait_readable();
   void receive();
@@ -82,6 +91,8 @@ private:
   bool flush();
   void on_flushed(std::size_t progress);
   void wait_writable();
+  void produce();
+  void drop_written();
   void finish();
 
   std::size_t unwritten() const noexcept { return out_.size() - written_; }
@@ -110,6 +121,8 @@ private:
   bool turn_posted_ = false;
   std::string out_; // frames on their way
   std::size_t written_ = 0;
+  std::uint64_t left_ = 0;        // bytes before those in `out_`
+  std::vector<answer_end> ends_;  // of those that somebody asks after
   std::size_t waiting_bytes_ = 0; // in `sending_`
   clock::time_point write_deadline_ = clock::time_point::max();
   clock::time_point linger_deadline_ = clock::time_point::max();

@@ -21,7 +21,7 @@ struct h2_protocol::stream {
   std::size_t header_bytes = 0;
   std::size_t header_count = 0;
   std::optional<refusal> refused{};
-  std::size_t counted = 0; // bytes of the budget
+  held_bytes counted{};
   bool has_target = false;
   bool head_only = false;
 

@@ -23,6 +23,9 @@ struct h2_limits {
   std::size_t resets_per_second = limits::h2_resets_per_second;
   std::size_t small_frames_max = limits::h2_small_frames_max;
   std::size_t small_frames_per_second = limits::h2_small_frames_per_second;
+  /// Of requests that are not answered yet, together: HPACK lets a client name
+  /// kilobytes with a byte.
+  std::size_t header_text_bytes_max = std::size_t{256} << 10;
 };
 
 inline constexpr std::size_t header_count_max = 100;

@@ -91,8 +91,9 @@ void http_session::close() {
   auto state = std::move(state_); // what is bound ends when all is in order
   if (gone && answering)
     gone();
-  for (auto& unsent : std::exchange(unsent_, {}))
-    unsent();
+  for (auto& each : std::exchange(ends_, {}))
+    if (each.at > written_)
+      each.unsent();
   if (auto closed = std::exchange(closed_, nullptr))
     closed();
 }
@@ -238,8 +239,8 @@ void http_session::hand_out() {
   reader_.reset();
   keep_alive_ = request.keep_alive;
   head_only_ = request.method == http_verb::head;
-  if (upgrade(request))
-    return;
+  if (upgrade(request) || phase_ == phase::closed)
+    return; // writing the answers before it found that the client is gone
   request.remote_address = remote_address_;
   request.connection = state_;
   ++number_;
@@ -290,6 +291,7 @@ bool http_session::upgrade(http_request& request) {
 std::shared_ptr<h2_session> http_session::hand_over() {
   phase_ = phase::handed_over;
   timer_.cancel();
+  receiving_.resize(0); // the other counts what it has of a body
   auto out = std::make_shared<h2_session>(
     std::move(stream_), std::move(remote_address_), service_, std::move(state_),
     [self = shared_from_this()] {

@@ -110,6 +110,12 @@ private:
     handshake,   // TLS
   };
 
+  /// Where an answer ends, and who hears if that does not leave.
+  struct answer_end {
+    std::size_t at; // in `out_` and `out_body_`
+    std::function<void()> unsent;
+  };
+
   // input
   void wait_readable();
   bool shake_hands();
@@ -187,10 +193,10 @@ private:
   std::function<void()> gone_;
   std::function<void()> stopping_;
 
-  std::string out_;                           // answers
-  std::string out_body_;                      // a large body that follows them
-  std::vector<std::function<void()>> unsent_; // who hears if they do not leave
-  std::size_t written_ = 0;                   // of both together
+  std::string out_;              // answers
+  std::string out_body_;         // a large body that follows them
+  std::vector<answer_end> ends_; // of those that somebody asks after
+  std::size_t written_ = 0;      // of both together
   clock::time_point deadline_ = clock::time_point::max();
   clock::time_point write_deadline_ = clock::time_point::max();
 };

@@ -17,8 +17,7 @@ void http_session::put(http_answer answer, std::string_view header_block) {
       answer.unsent();
     answer = too_many_answers();
   }
-  if (answer.unsent)
-    unsent_.push_back(std::move(answer.unsent));
+  auto unsent = std::move(answer.unsent);
   auto status = static_cast<unsigned>(answer.status);
   bool keep = keep_alive_ && !answer.close && !draining_;
   append_head(out_, answer,
@@ -32,6 +31,8 @@ void http_session::put(http_answer answer, std::string_view header_block) {
     out_ += answer.body;
   else
     out_body_ = std::move(answer.body);
+  if (unsent)
+    ends_.push_back({out_.size() + out_body_.size(), std::move(unsent)});
   auto now = keep ? enter(phase::idle, options.idle_wait_max)
                   : enter(phase::finishing, options.write_wait_max);
   options.counts->answered(status, now - asked_);
@@ -144,7 +145,7 @@ void http_session::flush() {
   if (unwritten() == 0) {
     shrink(out_);
     shrink(out_body_);
-    unsent_.clear();
+    ends_.clear();
     sending_.resize(0);
     written_ = 0;
     bool waited = write_deadline_ != clock::time_point::max();

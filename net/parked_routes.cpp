@@ -1,7 +1,9 @@
 // The parked workbench: what is parked and why, replayed or discarded by
 // choice.
 #include "actors/core/limits.hpp"
+#include "actors/core/names.hpp"
 #include "actors/core/time_text.hpp"
+#include "actors/core/topics.hpp"
 #include "net/eventstore_request.hpp"
 #include "net/explanation_text.hpp"
 #include "net/group_routes.hpp"
@@ -9,11 +11,13 @@
 #include "net/json_text.hpp"
 #include "net/lean_events.hpp"
 #include "net/lease_holders.hpp"
+#include "net/link_targets.hpp"
 #include "net/problem.hpp"
 #include "net/subscription_routes.hpp"
 
 #include <nlohmann/json.hpp>
 
+#include <set>
 #include <string>
 #include <utility>
 
@@ -114,6 +118,44 @@ std::string page_text(const parked_page& page) {
   return out += "}\n";
 }
 
+/// The stream of a parked event.
+std::string source_of(const services_ptr& services, const parked_item& parked) {
+  auto link = parse_link(parked.target);
+  return link ? canonical_stream(services->placement, link->second)
+              : std::string{};
+}
+
+void answer_page(const http_exchange& exchange, const parked_page& page) {
+  http_answer answer{.content_type = media::json.content_type,
+                     .body = page_text(page)};
+  answer.add_header("Cache-Control", "no-store");
+  exchange.answer(std::move(answer));
+}
+
+/// Without the events of streams that the client may not read: a group that
+/// resolves links parks those too.
+void show_page(const services_ptr& services, const http_exchange& exchange,
+               const group_key& key, const parked_page_ptr& page) {
+  std::set<std::string> others;
+  for (auto& one : page->items)
+    if (auto source = source_of(services, one);
+        one.what != nullptr && source != key.stream)
+      others.insert(std::move(source));
+  find_unreadable(services, exchange, others,
+                  [=](const result<std::set<std::string>>& unreadable) {
+                    if (!unreadable)
+                      return exchange.answer(
+                        problem(unreadable.error(), describe(key)));
+                    if (unreadable->empty())
+                      return answer_page(exchange, *page);
+                    auto shown = *page;
+                    for (auto& one : shown.items)
+                      if (unreadable->count(source_of(services, one)) > 0)
+                        one.what = nullptr;
+                    answer_page(exchange, shown);
+                  });
+}
+
 } // namespace
 
 void list_parked(const services_ptr& services, http_request& request,
@@ -128,10 +170,7 @@ void list_parked(const services_ptr& services, http_request& request,
     [=](const result<parked_page_ptr>& found) {
       if (!found)
         return exchange.answer(problem(found.error(), describe(key)));
-      http_answer answer{.content_type = media::json.content_type,
-                         .body = page_text(**found)};
-      answer.add_header("Cache-Control", "no-store");
-      exchange.answer(std::move(answer));
+      show_page(services, exchange, key, *found);
     },
     parked_atom_v, std::move(*query));
 }

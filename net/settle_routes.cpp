@@ -4,6 +4,7 @@
 #include "net/group_routes.hpp"
 #include "net/json_body.hpp"
 #include "net/lease_holders.hpp"
+#include "net/link_targets.hpp"
 #include "net/problem.hpp"
 #include "net/settle_body.hpp"
 #include "net/subscription_routes.hpp"
@@ -25,19 +26,17 @@ http_answer invalid(const refusal& why) {
                  why.status == 413 ? "too-large" : "invalid-request", why.text);
 }
 
-void answer_settle(const services_ptr& services, const http_exchange& exchange,
-                   const std::shared_ptr<const settle_body>& asked,
-                   const result<settle_batch_reply_ptr>& done) {
-  if (!done)
-    return exchange.answer(problem(done.error(), describe(asked->what.key)));
-  auto& reply = **done;
-  if (reply.error == errc::already_exists)
-    return exchange.answer(
-      problem(http_status::conflict, "idempotency-key-reused",
-              "The Idempotency-Key was used for another settle of this group: "
-              "give each settle a key of its own."));
-  if (reply.error != errc::none)
-    return exchange.answer(problem(reply.error, describe(asked->what.key)));
+settle_batch_reply_ptr with_next(const settle_batch_reply& reply,
+                                 delivery_batch_ptr next) {
+  auto out = std::make_shared<settle_batch_reply>(reply);
+  out->next = std::move(next);
+  return out;
+}
+
+void answer_done(const services_ptr& services, const http_exchange& exchange,
+                 const std::shared_ptr<const settle_body>& asked,
+                 const settle_batch_reply_ptr& done) {
+  auto& reply = *done;
   http_answer answer{.content_type = media::json.content_type};
   answer.add_header("Cache-Control", "no-store");
   bool leased = reply.next != nullptr && !reply.next->events.empty();
@@ -57,14 +56,37 @@ void answer_settle(const services_ptr& services, const http_exchange& exchange,
     answer = promised(*services, std::move(answer));
   answer_with(
     services, exchange, leased ? layout_bytes(*reply.next) : 0,
-    [asked, reply = *done, answer = std::move(answer)]() mutable {
-      answer.body = settle_answer(*asked, *reply);
+    [asked, done, answer = std::move(answer)]() mutable {
+      answer.body = settle_answer(*asked, *done);
       return std::move(answer);
     },
     [&] {
       if (leased)
         give_back(services, asked->what.key, *reply.next);
     });
+}
+
+void answer_settle(const services_ptr& services, const http_exchange& exchange,
+                   const std::shared_ptr<const settle_body>& asked,
+                   const result<settle_batch_reply_ptr>& done) {
+  auto& key = asked->what.key;
+  if (!done)
+    return exchange.answer(problem(done.error(), describe(key)));
+  auto& reply = **done;
+  if (reply.error == errc::already_exists)
+    return exchange.answer(
+      problem(http_status::conflict, "idempotency-key-reused",
+              "The Idempotency-Key was used for another settle of this group: "
+              "give each settle a key of its own."));
+  if (reply.error != errc::none)
+    return exchange.answer(problem(reply.error, describe(key)));
+  if (reply.next == nullptr || !leads_elsewhere(key, *reply.next))
+    return answer_done(services, exchange, asked, *done);
+  hide_targets(services, exchange, key, reply.next,
+               [=, done = *done](const delivery_batch_ptr& shown) {
+                 answer_done(services, exchange, asked,
+                             with_next(*done, shown));
+               });
 }
 
 /// Names a waiter for `cancel_atom`; sessions have the ids of actors, which are
@@ -101,10 +123,14 @@ void ask_settle(const services_ptr& services, const http_exchange& exchange,
   ask_for<settle_batch_reply_ptr>(
     services, exchange, services->home_of(asked->what.key.stream),
     [=](const result<settle_batch_reply_ptr>& done) {
-      // What came after the client had left was leased to nobody.
-      if (*left && done && (*done)->next != nullptr)
-        give_back(services, asked->what.key, *(*done)->next);
-      answer_settle(services, exchange, asked, done);
+      if (!*left || !done || (*done)->next == nullptr)
+        return answer_settle(services, exchange, asked, done);
+      // What came after the client had left was leased to nobody. If it is the
+      // server that stops, somebody reads the answer still.
+      give_back(services, asked->what.key, *(*done)->next);
+      answer_settle(
+        services, exchange, asked,
+        with_next(**done, std::make_shared<const delivery_batch>()));
     },
     settle_atom_v, asked->what);
 }
@@ -195,7 +221,9 @@ accepted<settle_item> read_extension(const http_request& request) {
     what["lease"] = *lease;
   nlohmann::json body;
   body["extend"] = nlohmann::json::array({std::move(what)});
-  auto read = read_settle_body(body.dump());
+  // A header or a query may be no UTF-8, and then it is no lease either.
+  auto read = read_settle_body(
+    body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   if (!read)
     return read.error();
   return std::move(read->what.items.front());

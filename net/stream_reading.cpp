@@ -5,13 +5,13 @@
 #include "net/eventstore_feed_json.hpp"
 #include "net/eventstore_formats.hpp"
 #include "net/eventstore_request.hpp"
+#include "net/link_targets.hpp"
 #include "net/negotiation.hpp"
 #include "net/waiting.hpp"
 
 #include <functional>
 #include <set>
 #include <string_view>
-#include <vector>
 
 namespace callboard {
 
@@ -37,7 +37,7 @@ http_answer gone() {
 }
 
 /// 404 of a single event (spec 6.3).
-http_answer no_event(const media_type& type) {
+http_answer missing_event(const media_type& type) {
   http_answer out{.status = http_status::not_found,
                   .content_type = media::text.content_type};
   if (type.is_json())
@@ -103,7 +103,7 @@ void answer_event(const services_ptr& services, const http_exchange& exchange,
   auto& request = exchange.request();
   auto& type = *request.response_type;
   if (page->events.empty() || page->events.front().resolved == nullptr)
-    return exchange.answer(no_event(type));
+    return exchange.answer(missing_event(type));
   http_answer answer{.content_type = type.content_type};
   add_caching(answer, query->what.from && !query->changes,
               head.policy.cache_control_seconds,
@@ -117,40 +117,6 @@ void answer_event(const services_ptr& services, const http_exchange& exchange,
                 return std::move(answer);
               });
 }
-
-using names = std::shared_ptr<const std::vector<std::string>>;
-
-/// Goes on once the client may read all these streams; else 401.
-void check_targets(const services_ptr& services, const http_exchange& exchange,
-                   const names& targets, std::size_t next,
-                   const std::function<void()>& then) {
-  if (next == targets->size())
-    return then();
-  services->access->check_stream(
-    exchange.request().user.get(), access_rule::read_stream, (*targets)[next],
-    exchange.executor(), [=](verdict v) {
-      if (v == verdict::granted)
-        return check_targets(services, exchange, targets, next + 1, then);
-      exchange.answer(v == verdict::denied ? denied_answer()
-                                           : error_answer(errc::unavailable));
-    });
-}
-
-} // namespace
-
-void after_checking_targets(const services_ptr& services,
-                            const http_exchange& exchange,
-                            const std::set<std::string>& targets,
-                            const std::function<void()>& then) {
-  if (targets.empty())
-    return then();
-  check_targets(services, exchange,
-                std::make_shared<const std::vector<std::string>>(
-                  targets.begin(), targets.end()),
-                0, then);
-}
-
-namespace {
 
 void after_checking_links(const services_ptr& services,
                           const http_exchange& exchange,
@@ -207,7 +173,7 @@ void answer_no_metadata(const services_ptr& services,
       if (is_tombstoned(found->head))
         return exchange.answer(gone());
       if (readable(found->head) == nullptr)
-        return exchange.answer(no_event(type));
+        return exchange.answer(missing_event(type));
       http_answer answer{.content_type = type.content_type};
       answer.add_header("Vary", "Accept");
       answer.add_header("Cache-Control", not_at_all);
@@ -248,7 +214,7 @@ void read_event(const services_ptr& services, const http_exchange& exchange,
       answer_event(services, exchange, query, page, head);
     },
     [=](event_number) {
-      exchange.answer(no_event(*exchange.request().response_type));
+      exchange.answer(missing_event(*exchange.request().response_type));
     });
 }
 

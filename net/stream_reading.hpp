@@ -4,9 +4,7 @@
 #include "net/eventstore_services.hpp"
 
 #include <chrono>
-#include <functional>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 
@@ -25,13 +23,6 @@ using query_ptr = std::shared_ptr<const read_query>;
 /// tag if it may change (spec 6.5).
 void add_caching(http_answer& answer, bool for_good, std::uint64_t seconds,
                  std::string_view e_tag);
-
-/// Who reads links needs the right to read the streams that they lead to (spec
-/// 6.7): goes on with it, else 401.
-void after_checking_targets(const services_ptr& services,
-                            const http_exchange& exchange,
-                            const std::set<std::string>& targets,
-                            const std::function<void()>& then);
 
 /// Answers with a feed (spec 6.4), 304, 404, 410; waits as spec 6.6 says.
 void read_page(const services_ptr& services, const http_exchange& exchange,

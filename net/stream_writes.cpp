@@ -5,6 +5,7 @@
 #include "net/eventstore_batch.hpp"
 #include "net/eventstore_feed.hpp"
 #include "net/eventstore_request.hpp"
+#include "net/json_body.hpp"
 #include "net/random_uuid.hpp"
 #include "net/stream_names.hpp"
 #include "net/stream_policy.hpp"
@@ -103,6 +104,18 @@ accepted<event_batch> single_event(http_request& request, uuid id,
   return out;
 }
 
+/// What is read as a document has the bounds of one.
+accepted<void> check_metadata(const new_event& e) {
+  if (!e.is_json)
+    return {};
+  if (e.data.size() > document_bytes_max)
+    return refusal{413, "The metadata have " + std::to_string(e.data.size())
+                          + " bytes; at most "
+                          + std::to_string(document_bytes_max)
+                          + " are allowed."};
+  return check_json_depth(e.data);
+}
+
 /// What a metadata stream will say, if this is one.
 accepted<std::optional<stream_policy>>
 policy_after(std::string_view stream, const std::vector<new_event>& events) {
@@ -110,6 +123,8 @@ policy_after(std::string_view stream, const std::vector<new_event>& events) {
   constexpr std::size_t acl_bytes_max = 3000;
   if (!stream.starts_with("$$"))
     return std::optional<stream_policy>{};
+  if (auto ok = check_metadata(events.back()); !ok)
+    return ok.error();
   auto policy = parse_stream_policy(events.back());
   if (policy.acl.size() > acl_bytes_max)
     return refusal{400, "$acl has " + std::to_string(policy.acl.size())

@@ -125,6 +125,20 @@ TEST_CASE("nobody writes to $all over HTTP, and its metadata is admins'") {
         == 401);
 }
 
+TEST_CASE("$all is not written by another of its names either") {
+  dialect_fixture f;
+  auto home = f.w.node->placement.home_of("$all").value;
+  auto name = "/streams/%24all%40" + std::to_string(home);
+  CHECK(f.post(name,
+               {{"Content-Type", "application/json"},
+                {"ES-EventType", "t"},
+                {"ES-EventId", to_string(world::id(1))}},
+               "{}")
+          .status()
+        == 401);
+  CHECK(f.call(http_verb::delete_, name).status() == 401);
+}
+
 TEST_CASE("who reads a link needs the right to read its target") {
   dialect_fixture f;
   f.publish("secret");

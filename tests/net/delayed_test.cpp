@@ -92,6 +92,35 @@ TEST_CASE("a job whose partitions do not all begin says how to go on") {
   CHECK(job["changed"] == 1);
 }
 
+TEST_CASE("a job about names that no stream or group can have is refused") {
+  dialect_fixture f;
+  std::string longest = "/delayed?stream=" + std::string(495, 's')
+                        + "&group=" + std::string(90, 'g');
+  for (auto verb : {http_verb::delete_, http_verb::patch}) {
+    auto body = verb == http_verb::patch ? R"({"delay":0})" : "";
+    auto refused = [&](const std::string& target, std::string_view cause) {
+      auto got = send(f, verb, target, body);
+      CHECK(got.status() == 400);
+      CHECK(got.json()["detail"].get<std::string>().find(cause)
+            != std::string::npos);
+    };
+    refused("/delayed?stream=" + std::string(5'000, 's'), "stream has 5000");
+    refused("/delayed?stream=" + std::string(496, 's'), "at most 495");
+    refused("/delayed?stream=s&group=" + std::string(91, 'g'), "group has 91");
+    CHECK(send(f, verb, longest, body).status() == 202);
+  }
+  std::string retries = "retry";
+  for (int i = 0; i < 5'000; ++i) // as many as a target has room for
+    retries += ",retry";
+  CHECK(send(f, http_verb::patch, "/delayed?stream=s&kind=" + retries,
+             R"({"delay":0})")
+          .status()
+        == 202);
+  f.advance(1min);
+  f.w.flush_store(); // each row has its place in a page
+  CHECK(f.get("/delayed?stream=s&kind=bulk").json()["items"].size() == 1);
+}
+
 TEST_CASE("what recurs goes on until it is taken away") {
   dialect_fixture f;
   auto made = send(f, http_verb::post, "/delayed",

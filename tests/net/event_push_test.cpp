@@ -169,6 +169,19 @@ TEST_CASE("what is leased in the client's place is pushed") {
   until(s.client, event_text(3));
 }
 
+TEST_CASE("who wants the leader is not sent to the settle in its place") {
+  pushing_server s;
+  s.client.send_request("GET", path,
+                        "ES-RequireLeader: true\r\n"
+                        "ES-RequireMaster: true\r\n"
+                        "Kurrent-RequireLeader: true\r\n"
+                        "Kurrent-RequireMaster: true\r\n");
+  auto& asked = s.settle(0).exchange.request();
+  for (auto* name : {"ES-RequireLeader", "ES-RequireMaster",
+                     "Kurrent-RequireLeader", "Kurrent-RequireMaster"})
+    CHECK_FALSE(asked.header(name));
+}
+
 TEST_CASE("other requests go on, also those that look alike") {
   pushing_server s;
   std::size_t count = 0;

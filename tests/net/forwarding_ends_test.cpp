@@ -29,6 +29,22 @@ TEST_CASE("a node that is gone leaves nothing behind at the leader") {
   CHECK(bound.use_count() == 1);
 }
 
+TEST_CASE("who asks the leader after a client that has gone is told") {
+  forwarding_fixture all;
+  all.lead(1);
+  all.announce(1);
+  auto client = all.connect();
+  all.ask(*client, 2, "/x");
+  all.deliver();
+  client->go();
+  all.deliver();
+  REQUIRE(all.at(1).requests->in_progress() == 0);
+  int gone = 0;
+  all.at(1).asked[0].on_gone([&] { ++gone; });
+  all.run();
+  CHECK(gone == 1);
+}
+
 TEST_CASE("a leader that leads no more forgets the clients of others") {
   forwarding_fixture all;
   all.lead(1);

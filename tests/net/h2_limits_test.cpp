@@ -164,6 +164,34 @@ TEST_CASE("a body that the client gave up counts until its handler is done") {
   CHECK(pair.options.budgets->receiving.used() == 0);
 }
 
+TEST_CASE("the headers of requests that are not answered have a bound") {
+  h2_pair pair;
+  h2_peer::header_list much;
+  for (int i = 0; i < 10; ++i) // a byte each, but the first
+    much.emplace_back("a", x(3000));
+  auto begin = [&] {
+    auto id = pair.client.request("POST", "/", much, {}, false);
+    pair.run();
+    return id;
+  };
+  auto first = begin();
+  auto fit = pair.options.h2.header_text_bytes_max / 30'100;
+  for (std::size_t i = 1; i < fit; ++i)
+    CHECK(pair.client[begin()].status().empty());
+  auto refused = begin();
+  CHECK(pair.client[refused].status() == "503");
+  CHECK(pair.client[refused].header("retry-after") == "1");
+  CHECK(pair.get("/small").body == "/small");
+  // It counts until its handler is done, even without its client.
+  pair.client.send(first, "x", true);
+  pair.run();
+  CHECK(pair.has(first));
+  pair.client.reset(first);
+  CHECK(pair.client[begin()].status() == "503");
+  pair.answer(first, {});
+  CHECK(pair.client[begin()].status().empty());
+}
+
 // --- floods -----------------------------------------------------------------
 
 TEST_CASE("requests that are reset at once never reach a handler, and too many "

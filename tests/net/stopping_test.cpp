@@ -42,6 +42,24 @@ TEST_CASE("a stop answers who begins to wait while it is under way") {
   CHECK(f.w.vt->sys.registry().running() == running);
 }
 
+TEST_CASE("what a stop gives back is not sent to who waited for it") {
+  dialect_fixture f;
+  headers json_body{{"Content-Type", "application/json"}};
+  auto* settle = "/subscriptions/s/g/settle";
+  f.call(http_verb::put, "/subscriptions/s/g", json_body, "{}");
+  auto waiting = f.begin_as("admin; $admins", http_verb::post, settle,
+                            json_body, R"({"next":{"count":5,"wait":"20s"}})");
+  f.w.publish("s", 1).value();
+  f.w.vt->run(); // what it brings is on its way to the client's thread
+  f.client->stop();
+  f.settle();
+  REQUIRE(f.answer_to(waiting));
+  CHECK(f.answer_to(waiting)->json()["events"].empty());
+  auto next = f.post(settle, json_body, R"({"next":{"count":5}})").json();
+  REQUIRE(next["events"].size() == 1);
+  CHECK(next["events"][0]["attempt"] == 1);
+}
+
 TEST_CASE(
   "a stop answers a consumer that begins to poll while it is under way") {
   consumer_fixture f;

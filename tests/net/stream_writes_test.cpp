@@ -198,6 +198,24 @@ TEST_CASE("an ACL that would not fit is refused, not forgotten") {
   CHECK(got.body() == "$acl has 4009 bytes; at most 3000 are allowed.");
 }
 
+TEST_CASE("metadata are one document, with the bounds of one") {
+  dialect_fixture f;
+  auto write = [&](const std::string& body) {
+    return f.post(
+      "/streams/s/metadata",
+      {{"Content-Type", "application/json"}, {"ES-EventId", some_id}}, body);
+  };
+  auto of_size = [](std::size_t bytes) {
+    return R"({"a":")" + std::string(bytes - 8, 'x') + "\"}";
+  };
+  auto large = write(of_size(document_bytes_max + 1));
+  CHECK(large.status() == 413);
+  CHECK(large.body()
+        == "The metadata have 65537 bytes; at most 65536 are allowed.");
+  CHECK(write(std::string(65, '[')).status() == 400);
+  CHECK(write(of_size(document_bytes_max)).status() == 201);
+}
+
 TEST_CASE("a slash at the end leads to the URL without it") {
   dialect_fixture f;
   auto got = f.call_as("", http_verb::get, "/streams/s/?embed=body");

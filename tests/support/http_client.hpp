@@ -122,6 +122,12 @@ public:
 
   void close() { socket_.close(); }
 
+  /// At once: what the server writes from now on fails.
+  void reset() {
+    socket_.set_option(boost::asio::socket_base::linger{true, 0});
+    socket_.close();
+  }
+
   boost::asio::ip::tcp::socket& socket() noexcept { return socket_; }
 
 private:
