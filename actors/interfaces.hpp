@@ -31,6 +31,7 @@ using partition_actor = caf::typed_actor<
   // many milliseconds are over; replies with its next number. The session can
   // be cancelled. The stream `$all` here is this partition's part of it, and
   // its event numbers are the times of the records that append events.
+  // `no_event` waits for the time alone.
   caf::replies_to<await_atom, std::string, event_number, std::uint64_t,
                   std::uint64_t>::with<event_number>,
   // Replies once everything that was decided up to that time, which must be

@@ -14,13 +14,6 @@
 
 namespace callboard {
 
-namespace {
-
-/// Bytes that a batch of stored ids may need for one comparison.
-constexpr std::size_t compared_bytes_max = limits::append_bytes_max;
-
-} // namespace
-
 errc partition_state::refusal(effort what) const noexcept {
   if (rebuilding)
     return errc::unavailable;
@@ -55,14 +48,17 @@ void partition_state::record_or_wait(record what, record_pipeline::done then) {
   if (what.empty())
     return pipeline->after_all(std::move(then));
   what.at = node->now();
-  offer(what);
-  pipeline->propose(std::move(what), std::move(then));
+  if (auto* queued = pipeline->propose(std::move(what), std::move(then)))
+    offer(*queued);
+  else
+    rebuild(); // memory has what was decided, and will never be recorded
 }
 
 caf::result<append_reply> partition_state::append(append_request& what) {
   auto effort_of = what.policy ? effort::making_room : effort::publishing;
   if (auto why = refusal(effort_of); why != errc::none)
     return caf::make_error(why);
+  bound_heads();
   if (auto why = load_heads(heads->needs(what)); why != errc::none)
     return caf::make_error(why);
   auto decided = heads->append(what, node->wall());
@@ -70,7 +66,7 @@ caf::result<append_reply> partition_state::append(append_request& what) {
     // Repeats beyond the window of remembered ids are rare: read and compare.
     auto* head = heads->find(what.stream);
     auto stored = node->db->read(id, head->id, decided.compare_from,
-                                 what.events.size(), compared_bytes_max);
+                                 what.events.size(), limits::append_bytes_max);
     if (!stored)
       return caf::make_error(stored.error());
     decided = heads->append_checked(what, *stored, node->wall());
@@ -84,6 +80,7 @@ caf::result<append_reply> partition_state::append(append_request& what) {
 caf::result<append_reply> partition_state::remove(const delete_request& what) {
   if (auto why = refusal(effort::making_room); why != errc::none)
     return caf::make_error(why);
+  bound_heads();
   if (auto why = load_heads({what.stream, metadata_stream(what.stream)});
       why != errc::none)
     return caf::make_error(why);
@@ -134,8 +131,7 @@ partition_state::describe(const std::string& stream) {
 void partition_state::flushed(log_index index) {
   pipeline->flushed(index, [this](const record& what) { applied(what); });
   tell_streams();
-  if (pipeline->idle() && heads->heads() > limits::stream_heads_max)
-    heads->forget_heads();
+  bound_heads();
   if (rebuilding && pipeline->idle())
     rebuild();
 }
@@ -158,6 +154,7 @@ void partition_state::applied(const record& what) {
     else if (auto* gone = std::get_if<erase_group>(&one))
       group_erased({gone->stream, gone->group});
     agenda->applied(one);
+    note_job(one, what.at);
     pending.applied(one);
   }
   tell_pending(counted);
@@ -197,8 +194,10 @@ void partition_state::rebuild() {
     ++node->counts.rebuilds;
   for (auto& [stream, on_it] : groups)
     for (auto& [group, entry] : on_it)
-      if (auto actor = std::exchange(entry.actor, group_actor{}))
+      if (auto actor = std::exchange(entry.actor, group_actor{})) {
+        let_go_of.insert(actor.id());
         self->send(actor, failed_atom_v, caf::make_error(errc::unavailable));
+      }
   end_consumer_groups();
   consumer_groups.clear();
   if (pipeline && !pipeline->idle())
@@ -222,6 +221,7 @@ errc partition_state::begin() {
   agenda.emplace(used->schedules);
   held_back.clear();
   retry_steps.clear();
+  unfinished_jobs.reset();
   for (auto& one : *ids)
     heads->remember(one.id, one.stream, one.number);
   pipeline.emplace(node, id);

@@ -1,6 +1,7 @@
 // Shell of core/stream_heads: one partition's order, its groups, its waiters.
 #pragma once
 
+#include "actors/core/limits.hpp"
 #include "actors/core/pending_counts.hpp"
 #include "actors/core/schedules.hpp"
 #include "actors/core/stream_heads.hpp"
@@ -131,6 +132,7 @@ struct partition_state {
   caf::result<group_infos> groups_of(const std::string& stream, bool measures);
   caf::result<bool> restart_groups();
   void group_ended(caf::actor_id who);
+  bool comes_of_the_let_go() const;
 
   // partition_consumers.cpp
   caf::result<bool> open(open_readers& what);
@@ -156,7 +158,8 @@ struct partition_state {
   errc load_scheduled(const uuid& of);
   bool takes_effect(const uuid& of, const delayed_message& message);
   /// What a due message is about, with all that deciding needs in memory;
-  /// nothing: it has no effect any more. An error: not now.
+  /// nothing: it has no effect any more. An error: not now; what has to keep
+  /// its turn is held.
   result<std::optional<scheduled_body>>
   due_body(const delayed_message& message);
   result<scheduled_event> event_of(const delayed_message& message,
@@ -164,7 +167,8 @@ struct partition_state {
   caf::result<bool> fired_in_vain(const delayed_message& message);
   /// Why this one cannot be published now, or none; order is kept.
   errc hold_back(const delayed_message& message);
-  caf::result<bool> hold(const delayed_message& message, errc why);
+  /// Returns `why`.
+  errc hold(const delayed_message& message, const uuid& of, errc why);
   caf::result<bool> fired_for_good(const delayed_message& message, record todo);
 
   // partition_recurring.cpp
@@ -176,6 +180,11 @@ struct partition_state {
   caf::result<bool> fire_bulk(const delayed_message& message);
   bool change_in_bulk(const bulk_job& job, delayed_id by,
                       const delayed_message& row, record& into);
+  /// One job at a time: the oldest that is not finished. Errors: overloaded;
+  /// those of reading.
+  errc await_turn(delayed_id job);
+  /// What was applied, in a record of `now`.
+  void note_job(const change& what, wall_time now);
   /// Says how far the job is by now, and when its next step comes.
   void end_bulk_step(bulk_job& job, const uuid& of,
                      const delayed_message& message,
@@ -214,6 +223,16 @@ struct partition_state {
   errc refusal(effort what) const noexcept;
   errc begin();
   errc load_heads(const std::vector<std::string>& names);
+
+  /// What refused requests have loaded goes too: no record follows them. Call
+  /// it before a decision begins: it would forget what that has loaded.
+  void bound_heads() {
+    if (pipeline->idle() && heads->heads() > limits::stream_heads_max)
+      heads->forget_heads();
+  }
+
+  /// The last thing that a handler does: what cannot be recorded is forgotten
+  /// at once, by a rebuild.
   void record_or_wait(record what, record_pipeline::done then);
   caf::result<log_index> recorded(record what);
   record_pipeline::done deliver(caf::typed_response_promise<append_reply> to,
@@ -237,6 +256,8 @@ struct partition_state {
   std::unordered_map<std::string, watched_stream> watched;
   std::set<group_key> being_created;
   std::unordered_map<caf::actor_id, group_key> group_of_actor;
+  /// Told to end: what they decide may stand on what was never recorded.
+  std::set<caf::actor_id> let_go_of;
   std::unordered_map<std::string, consumer_group_entry> consumer_groups;
   std::unordered_map<caf::actor_id, std::string> consumer_group_of_actor;
   std::vector<group_restart> restarts;
@@ -256,6 +277,8 @@ struct partition_state {
   std::set<std::pair<wall_time, delayed_id>> held_back;
   std::unordered_map<std::string, wall_time> sweeps; // $maxAge, when next
   std::map<delayed_id, retries_step> retry_steps;    // by the job's message
+  // By their messages; nothing: no job has had a step since the last rebuild.
+  std::optional<std::set<delayed_id>> unfinished_jobs;
 
   wall_time armed; // 0: no wake-up is armed
   std::uint64_t armed_generation = 0;

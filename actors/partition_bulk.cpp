@@ -88,13 +88,21 @@ caf::result<bool> partition_state::fire_bulk(const delayed_message& message) {
     agenda->erase(body->id, todo);
     return fired_for_good(message, std::move(todo));
   }
+  auto why = bytes ? errc::corrupt : bytes.error();
+  if (job)
+    why = await_turn(message.id);
+  else if (unfinished_jobs)
+    unfinished_jobs->erase(message.id); // nobody waits for what is damaged
+  if (why != errc::none) {
+    agenda->let_go(body->id);
+    return caf::make_error(why);
+  }
+  wall_time last{std::max<std::uint64_t>(job->to_due.value, 1) - 1};
   auto rows =
-    job ? node->db->delayed(id, job->due, job->id, {job->to_due.value - 1},
-                            limits::bulk_step_rows)
-        : errc::corrupt;
+    node->db->delayed(id, job->due, job->id, last, limits::bulk_step_rows);
   if (!rows) {
     agenda->let_go(body->id);
-    return caf::make_error(bytes ? rows.error() : bytes.error());
+    return caf::make_error(rows.error());
   }
   if (moves_retries(job->what))
     return ask_groups(message, body->id, std::move(*job), *rows);
@@ -104,6 +112,42 @@ caf::result<bool> partition_state::fire_bulk(const delayed_message& message) {
       ++job->progress.changed;
   end_bulk_step(*job, body->id, message, *rows, todo);
   return fired_for_good(message, std::move(todo));
+}
+
+/// Two jobs that move would meet what the other one has moved ahead of them
+/// again and again.
+errc partition_state::await_turn(delayed_id job) {
+  if (!unfinished_jobs) { // not looked for since the start
+    std::set<delayed_id> found;
+    std::pair<wall_time, delayed_id> last;
+    for (bool more = true; more;) {
+      auto rows = node->db->delayed(id, last.first, last.second, node->now(),
+                                    limits::counted_rows);
+      if (!rows)
+        return rows.error();
+      for (auto& row : *rows) {
+        last = {row.due, row.id};
+        if (row.kind == delayed_kind::bulk)
+          found.insert(row.id);
+      }
+      more = rows->size() == limits::counted_rows;
+    }
+    unfinished_jobs = std::move(found);
+  }
+  bool waits = !unfinished_jobs->empty() && *unfinished_jobs->begin() < job;
+  return waits ? errc::overloaded : errc::none;
+}
+
+/// One that is finished is due when it need not be told of any more.
+void partition_state::note_job(const change& what, wall_time now) {
+  if (!unfinished_jobs)
+    return;
+  auto* put = std::get_if<put_delayed>(&what);
+  if (put != nullptr && put->message.kind == delayed_kind::bulk
+      && put->message.due <= now)
+    unfinished_jobs->insert(put->message.id);
+  else if (auto* gone = std::get_if<erase_delayed>(&what))
+    unfinished_jobs->erase(gone->id);
 }
 
 void partition_state::end_bulk_step(bulk_job& job, const uuid& of,

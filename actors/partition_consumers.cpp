@@ -59,12 +59,15 @@ void partition_state::release(const group_reader& who) {
 /// They come back from their rows when they are needed.
 void partition_state::end_consumer_groups() {
   for (auto& [group, entry] : consumer_groups)
-    if (entry.actor)
+    if (entry.actor) {
+      let_go_of.insert(entry.actor.id());
       self->send(entry.actor, failed_atom_v,
                  caf::make_error(errc::unavailable));
+    }
 }
 
 void partition_state::consumer_group_ended(caf::actor_id who) {
+  let_go_of.erase(who);
   auto group = consumer_group_of_actor.extract(who).mapped();
   auto found = consumer_groups.find(group);
   if (found == consumer_groups.end() || !found->second.actor

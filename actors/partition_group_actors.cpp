@@ -72,7 +72,13 @@ caf::result<bool> partition_state::restart_groups() {
   return promise;
 }
 
+bool partition_state::comes_of_the_let_go() const {
+  auto& sender = self->current_sender();
+  return !let_go_of.empty() && sender && let_go_of.contains(sender->id());
+}
+
 void partition_state::group_ended(caf::actor_id who) {
+  let_go_of.erase(who);
   auto key = group_of_actor.extract(who).mapped();
   auto* entry = find(key);
   if (entry != nullptr && entry->actor && entry->actor.id() == who) {

@@ -144,7 +144,7 @@ void partition_state::release(const group_key& key, lease_id lease) {
 
 caf::result<log_index> partition_state::propose(proposal& what) {
   // Not `refusal()`: settling goes on while publishers are held back.
-  if (rebuilding)
+  if (rebuilding || comes_of_the_let_go())
     return caf::make_error(errc::unavailable);
   record todo;
   todo.changes = std::move(what.changes);

@@ -23,6 +23,7 @@ delayed_message with_count(delayed_message message, std::uint64_t fired) {
 caf::result<schedule_reply> partition_state::schedule(recurring_request& what) {
   if (auto why = refusal(effort::publishing); why != errc::none)
     return caf::make_error(why);
+  bound_heads();
   if (auto why = load_heads({what.stream}); why != errc::none)
     return caf::make_error(why);
   auto key = what.event.id;
@@ -67,18 +68,20 @@ caf::result<bool>
 partition_state::fire_recurring(const delayed_message& message) {
   auto found = due_body(message);
   if (!found)
-    return hold(message, found.error());
+    return caf::make_error(found.error());
   auto& body = *found;
   if (!body)
     return fired_in_vain(message);
   auto what = event_of(message, body->pieces);
-  auto zone = what ? find_time_zone(what->rule->zone) : std::nullopt;
-  if (!what || !zone) {
+  if (!what)
+    return caf::make_error(hold(message, body->id, what.error()));
+  auto zone = find_time_zone(what->rule->zone);
+  if (!zone) { // that is about this schedule alone: nothing waits for it
     agenda->let_go(body->id);
-    if (what)
-      spdlog::error("a schedule waits: there is no time zone {} stream={}",
-                    what->rule->zone, message.stream);
-    return hold(message, what ? errc::unavailable : what.error());
+    held_back.erase({message.due, message.id});
+    spdlog::error("a schedule waits: there is no time zone {} stream={}",
+                  what->rule->zone, message.stream);
+    return caf::make_error(errc::unavailable);
   }
   wall_time at{message.subject};
   auto now = node->wall();

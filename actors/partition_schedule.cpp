@@ -73,6 +73,7 @@ caf::result<schedule_reply> partition_state::scheduled(record todo,
 caf::result<schedule_reply> partition_state::schedule(schedule_request& what) {
   if (auto why = refusal(effort::publishing); why != errc::none)
     return caf::make_error(why);
+  bound_heads();
   if (auto why = load_heads({what.stream}); why != errc::none)
     return caf::make_error(why);
   schedule_reply reply{.partition = id, .repeated = true};
@@ -165,10 +166,21 @@ bool partition_state::takes_effect(const uuid& of,
   return false;
 }
 
+/// Who moved it or took it away has erased its row, or a record on its way
+/// does: only a row that nothing is scheduled for is left to be erased.
 caf::result<bool>
 partition_state::fired_in_vain(const delayed_message& message) {
+  if (auto why = refusal(effort::making_room); why != errc::none)
+    return caf::make_error(why);
   record todo;
-  todo.changes.emplace_back(erase_delayed{message.due, message.id});
+  if (auto body = unpack_body(message.body); body && !agenda->knows(body->id)) {
+    auto row = node->db->delayed(id, message.due, {message.id.value - 1},
+                                 message.due, 1);
+    if (!row)
+      return caf::make_error(row.error());
+    if (!row->empty() && row->front().id == message.id)
+      todo.changes.emplace_back(erase_delayed{message.due, message.id});
+  }
   return fired_for_good(message, std::move(todo));
 }
 
@@ -187,11 +199,11 @@ errc partition_state::hold_back(const delayed_message& message) {
 }
 
 /// The timer offers it again; what is due after it must not come before it.
-caf::result<bool> partition_state::hold(const delayed_message& message,
-                                        errc why) {
-  if (!rebuilding)
-    held_back.emplace(message.due, message.id);
-  return caf::make_error(why);
+errc partition_state::hold(const delayed_message& message, const uuid& of,
+                           errc why) {
+  agenda->let_go(of);
+  held_back.emplace(message.due, message.id);
+  return why;
 }
 
 result<scheduled_event>
@@ -208,17 +220,25 @@ partition_state::event_of(const delayed_message& message,
 
 result<std::optional<scheduled_body>>
 partition_state::due_body(const delayed_message& message) {
-  if (auto why = hold_back(message); why != errc::none)
-    return why;
+  if (rebuilding)
+    return errc::unavailable;
+  // What is held is current: who moves it or takes it away lets it go.
+  if (held_back.contains({message.due, message.id}))
+    if (auto why = hold_back(message); why != errc::none)
+      return why;
   auto body = unpack_body(message.body);
   if (!body)
     return errc::corrupt;
-  if (auto why = load_heads({message.stream}); why != errc::none)
-    return why;
   if (auto why = load_scheduled(body->id); why != errc::none)
     return why;
+  // Nobody offers again what was moved or taken away: it must not be held.
   if (!takes_effect(body->id, message))
-    body.reset();
+    return std::optional<scheduled_body>{};
+  auto why = hold_back(message);
+  if (why == errc::none)
+    why = load_heads({message.stream});
+  if (why != errc::none)
+    return hold(message, body->id, why);
   return body;
 }
 
@@ -226,15 +246,13 @@ caf::result<bool>
 partition_state::fire_publish(const delayed_message& message) {
   auto due = due_body(message);
   if (!due)
-    return hold(message, due.error());
+    return caf::make_error(due.error());
   auto& body = *due;
   if (!body)
     return fired_in_vain(message);
   auto what = event_of(message, body->pieces);
-  if (!what) {
-    agenda->let_go(body->id);
-    return hold(message, what.error());
-  }
+  if (!what)
+    return caf::make_error(hold(message, body->id, what.error()));
   append_request append{message.stream, expected_version::any, {}, {}};
   append.events.push_back(std::move(what->event));
   auto decided = heads->append(append, node->wall());

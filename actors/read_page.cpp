@@ -2,10 +2,10 @@
 #include "actors/read_page.hpp"
 
 #include "actors/core/limits.hpp"
+#include "actors/core/names.hpp"
 #include "actors/core/topics.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 namespace callboard {
 
@@ -60,12 +60,20 @@ result<std::optional<resolved_event>> resolve(const reading& from,
   return std::optional{std::move(out)};
 }
 
+/// What links stand for counts too: ends at `bytes_max`, behind one event at
+/// least. False: not all of it is in memory.
 result<bool> resolve_all(const reading& from,
                          const std::vector<event_ptr>& events,
-                         bool resolve_links, read_from where,
-                         resolved_events& into) {
+                         bool resolve_links, std::size_t bytes_max,
+                         read_from where, resolved_events& into) {
   into.reserve(events.size());
+  std::size_t bytes = 0;
   for (auto& e : events) {
+    if (!into.empty()) {
+      bytes += memory_bytes(into.back());
+      if (resolve_links && bytes >= bytes_max)
+        break;
+    }
     if (!resolve_links || !is_link(*e)) {
       into.push_back({e, e, {}});
       continue;
@@ -129,27 +137,50 @@ bool misses_some(const reading& from, partition_id p, const std::string& stream,
          && (*head)->first_live <= all.first;
 }
 
+/// Events [first, end); only the first ones, if a page has no room for all.
+events_or_none fetch_piece(const reading& from, partition_id p, stream_id id,
+                           std::uint64_t first, std::uint64_t end,
+                           read_from where) {
+  std::vector<event_ptr> out;
+  std::size_t bytes = 0;
+  for (auto at = first; at < end && bytes < limits::page_bytes_max;) {
+    auto some =
+      fetch(from, p, id, {at}, end - at, limits::page_bytes_max - bytes, where);
+    if (!some || !*some)
+      return some;
+    std::erase_if(**some, [&](auto& e) { return e->number.value >= end; });
+    if ((*some)->empty())
+      break;
+    at = (*some)->back()->number.value + 1;
+    bytes += bytes_of(**some);
+    out.insert(out.end(), (*some)->begin(), (*some)->end());
+  }
+  return std::optional{std::move(out)};
+}
+
 /// The newest events of a range: read from its end in pieces, so that a bound
 /// in bytes cuts off the oldest ones.
 events_or_none fetch_newest(const reading& from, partition_id p, stream_id id,
                             window all, read_from where) {
-  constexpr std::size_t piece_events = 128;
+  constexpr std::uint64_t piece_events_max = 128;
+  auto piece_events = piece_events_max;
   std::vector<event_ptr> out;
   std::size_t bytes = 0;
   for (auto end = all.first.value + all.count;
        end > all.first.value && bytes < limits::page_bytes_max;) {
     auto first = std::max(all.first.value, end - std::min(end, piece_events));
-    for (auto at = first; at < end;) {
-      auto piece = fetch(from, p, id, {at}, end - at, SIZE_MAX, where);
-      if (!piece || !*piece)
-        return piece;
-      std::erase_if(**piece, [&](auto& e) { return e->number.value >= end; });
-      if ((*piece)->empty())
-        break;
-      at = (*piece)->back()->number.value + 1;
-      bytes += bytes_of(**piece);
-      out.insert(out.end(), (*piece)->begin(), (*piece)->end());
+    auto piece = fetch_piece(from, p, id, first, end, where);
+    if (!piece || !*piece)
+      return piece;
+    auto size = bytes_of(**piece);
+    if (size >= limits::page_bytes_max
+        && (*piece)->back()->number.value + 1 < end) {
+      piece_events = (*piece)->size(); // large: the newest are not among them
+      continue;
     }
+    piece_events = std::min(2 * piece_events, piece_events_max);
+    bytes += size;
+    out.insert(out.end(), (*piece)->begin(), (*piece)->end());
     end = first;
   }
   std::sort(out.begin(), out.end(),
@@ -165,6 +196,14 @@ std::uint64_t asked_last(const stream_row& head, const read_request& what) {
   return what.from.value_or(event_number{head.next.value - 1}).value;
 }
 
+/// What follows this event in reading order is left to the next page.
+void end_at(event_page& page, event_number last, const read_request& what) {
+  page.covered = what.towards == direction::forward
+                   ? last.value + 1 - asked_first(what)
+                   : asked_last(*page.head, what) + 1 - last.value;
+  page.end_of_stream = false;
+}
+
 bool ends_stream(const stream_row& head, const read_request& what) {
   if (what.towards == direction::forward)
     return what.from.value_or(event_number{0}).value + what.count
@@ -174,19 +213,6 @@ bool ends_stream(const stream_row& head, const read_request& what) {
 }
 
 } // namespace
-
-std::optional<std::pair<event_number, std::string>>
-parse_link(std::string_view text) {
-  auto at = text.find('@');
-  if (at == std::string_view::npos || at + 1 == text.size())
-    return std::nullopt;
-  event_number number;
-  auto [end, failed] =
-    std::from_chars(text.data(), text.data() + at, number.value);
-  if (failed != std::errc{} || end != text.data() + at)
-    return std::nullopt;
-  return std::pair{number, std::string{text.substr(at + 1)}};
-}
 
 result<resolved_event> resolve_link(const reading& from,
                                     const event_ptr& link) {
@@ -232,13 +258,11 @@ result<std::optional<event_page>> read_page(const reading& from, partition_id p,
     return errc::corrupt;
   page.covered = what.count;
   page.end_of_stream = ends_stream(*page.head, what);
-  if (!events.empty() && is_cut_short(events, all)) {
-    page.covered =
-      what.towards == direction::forward
-        ? events.back()->number.value + 1 - asked_first(what)
-        : asked_last(*page.head, what) + 1 - events.front()->number.value;
-    page.end_of_stream = false;
-  }
+  if (!events.empty() && is_cut_short(events, all))
+    end_at(page,
+           what.towards == direction::forward ? events.back()->number
+                                              : events.front()->number,
+           what);
   auto oldest = oldest_visible(page.head->policy, from.wall);
   std::erase_if(events, [&](auto& e) {
     return e->created < oldest || e->number < first
@@ -246,12 +270,14 @@ result<std::optional<event_page>> read_page(const reading& from, partition_id p,
   });
   if (what.towards == direction::backward)
     std::reverse(events.begin(), events.end());
-  auto whole =
-    resolve_all(from, events, what.resolve_links, where, page.events);
+  auto whole = resolve_all(from, events, what.resolve_links,
+                           limits::page_bytes_max, where, page.events);
   if (!whole)
     return whole.error();
   if (!*whole)
     return std::optional<event_page>{};
+  if (page.events.size() < events.size())
+    end_at(page, page.events.back().original->number, what);
   return std::optional{std::move(page)};
 }
 
@@ -276,7 +302,8 @@ read_range(const reading& from, const range_request& what, read_from where) {
   if (!*found)
     return std::optional<resolved_events>{};
   resolved_events out;
-  auto whole = resolve_all(from, **found, what.resolve_links, where, out);
+  auto whole =
+    resolve_all(from, **found, what.resolve_links, what.bytes_max, where, out);
   if (!whole)
     return whole.error();
   if (!*whole)

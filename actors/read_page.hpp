@@ -32,7 +32,9 @@ result<std::optional<event_page>> read_page(const reading& from, partition_id p,
 event_page page_of_one(const stream_row& head, const event_ptr& only,
                        const read_request& what);
 
-/// The events of a range that can be read; gaps are left out.
+/// The events of a range that can be read; gaps are left out. What links stand
+/// for counts as bytes too. What lies behind the last one that comes, if any
+/// does, is not read yet: it may be there.
 result<std::optional<resolved_events>>
 read_range(const reading& from, const range_request& what, read_from where);
 
@@ -44,9 +46,5 @@ event_number first_readable(const stream_row& row) noexcept;
 
 /// The oldest time of creation that `$maxAge` lets be seen, or 0.
 wall_time oldest_visible(const stream_policy& policy, wall_time wall) noexcept;
-
-/// `N@stream` as a number and a name; nothing if it is not that.
-std::optional<std::pair<event_number, std::string>>
-parse_link(std::string_view text);
 
 } // namespace callboard

@@ -26,8 +26,12 @@ public:
   /// longer: it takes little, and what is settled makes room.
   errc refusal() const noexcept;
 
-  /// Queues a record that is not empty.
-  void propose(record what, done then);
+  /// Queues a record that is not empty; returns it as it waits, for the moment.
+  /// Null: it is larger than `limits::record_bytes_max`, or has a row that the
+  /// store would not take, now and again at every start. Then nothing is
+  /// queued, `then` is told `too_large`, and who decided it begins again from
+  /// the rows.
+  const record* propose(record what, done then);
 
   /// Calls `then` once everything proposed so far has ended: at once if nothing
   /// is on its way.

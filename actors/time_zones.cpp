@@ -29,8 +29,14 @@ std::optional<time_zone> find_time_zone(const std::string& name) {
     auto same = [](std::int64_t x) { return x; };
     return time_zone{same, same};
   }
+  // Newer databases have tables ("zonenow.tab") that the library takes for
+  // zones, and then aborts. No zone has a dot.
+  if (name.find('.') != std::string::npos)
+    return std::nullopt;
   try {
     auto* zone = date::locate_zone(name);
+    // It reads the file when it is first asked, and throws if it cannot.
+    [[maybe_unused]] auto read = zone->get_info(date::sys_seconds{});
     return time_zone{
       [zone](std::int64_t utc) { return local_of(*zone, utc); },
       [zone](std::int64_t local) { return utc_of(*zone, local); }};

@@ -2,6 +2,7 @@
 #include "actors/timer_actor.hpp"
 
 #include "actors/core/limits.hpp"
+#include "actors/core/pending_counts.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -12,18 +13,37 @@ namespace callboard {
 
 using namespace std::chrono_literals;
 
+namespace {
+
+constexpr auto window_ms = std::uint64_t(limits::timer_window.count());
+
+/// Whether it is refused while nothing can be published.
+bool is_published(delayed_id id) noexcept {
+  auto kind = class_of(id);
+  return kind == delayed_class::publish || kind == delayed_class::recurring
+         || kind == delayed_class::notice;
+}
+
+} // namespace
+
+timer_state::lane& timer_state::lane_of(partition_id where, delayed_id id) {
+  return lanes[2 * where.value + (is_published(id) ? 1 : 0)];
+}
+
 void timer_state::add(partition_id where, delayed_message&& what) {
-  auto& read = cursors[where.value];
-  if (std::tie(what.due, what.id) > std::tie(read.due, read.id))
+  auto& in = lane_of(where, what.id);
+  place at{what.due, what.id};
+  if (at > in.read)
     return; // it is read when its turn comes
-  order key{what.due, where, what.id};
-  window.try_emplace(key, waiting_message{where, std::move(what)});
-  if (window.size() <= limits::timer_window_max)
+  in.window.try_emplace(at, std::move(what));
+  if (in.window.size() + in.refused.size() <= messages_max)
     return;
   // The latest one goes back to LMDB alone.
-  auto [due, partition_of_last, id] = std::prev(window.end())->first;
-  cursors[partition_of_last.value] = {due, {id.value - 1}, false};
-  window.erase(std::prev(window.end()));
+  auto last = std::prev(in.window.end());
+  auto [due, id] = last->first;
+  in.read = {due, {id.value - 1}};
+  in.at_horizon = false;
+  in.window.erase(last);
 }
 
 void timer_state::changed(delayed_changes& what) {
@@ -32,38 +52,37 @@ void timer_state::changed(delayed_changes& what) {
       add(what.partition, std::move(*put));
       continue;
     }
-    order key{due, what.partition, id};
-    window.erase(key);
-    fired.erase(key);
+    auto& in = lane_of(what.partition, id);
+    in.window.erase({due, id});
+    in.fired.erase({due, id});
   }
   arm();
 }
 
-bool timer_state::must_read_on() const {
-  if (window.size() > limits::timer_window_max / 2)
-    return false;
-  // Half of the time ahead is gone, or there was no room for all of it.
-  auto soon = node->now() + std::uint64_t(limits::timer_window.count()) / 2;
-  return horizon <= soon
-         || std::any_of(cursors.begin(), cursors.end(),
-                        [](auto& read) { return !read.at_horizon; });
+bool timer_state::has_room(const lane& in) const {
+  return in.window.size() + in.refused.size() <= messages_max / 2;
 }
 
-errc timer_state::read_on() {
-  horizon = node->now() + std::uint64_t(limits::timer_window.count());
-  auto room = limits::timer_window_max / 2 / cursors.size();
-  for (std::size_t p = 0; p < cursors.size(); ++p) {
-    auto& read = cursors[p];
-    auto rows = node->db->delayed({p}, read.due, read.id, horizon, room);
-    if (!rows)
-      return rows.error();
-    if (rows->size() < room)
-      read = {horizon, {UINT64_MAX}, true};
-    else
-      read = {rows->back().due, rows->back().id, false};
-    for (auto& row : *rows)
-      window.try_emplace(order{row.due, {p}, row.id},
-                         waiting_message{{p}, std::move(row)});
+bool timer_state::must_read_on(const lane& in) const {
+  // Half of the time ahead is gone, or there was no room for all of it.
+  return has_room(in)
+         && (!in.at_horizon || in.read.first <= node->now() + window_ms / 2);
+}
+
+errc timer_state::read_on(lane& in) {
+  auto horizon = node->now() + window_ms;
+  auto room = std::max<std::size_t>(messages_max / 2, 1);
+  auto [due, id] = in.read;
+  auto rows = node->db->delayed(in.partition, due, id, horizon, room);
+  if (!rows)
+    return rows.error();
+  in.at_horizon = rows->size() < room;
+  in.read = in.at_horizon ? place{horizon, {UINT64_MAX}}
+                          : place{rows->back().due, rows->back().id};
+  for (auto& row : *rows) {
+    place at{row.due, row.id};
+    if (is_published(row.id) == in.publishes && !in.fired.contains(at))
+      in.window.try_emplace(at, std::move(row));
   }
   return errc::none;
 }
@@ -72,51 +91,84 @@ void timer_state::wake(std::uint64_t generation) {
   if (generation != armed_generation)
     return; // an earlier wake-up replaced this one
   armed = {};
-  auto now = node->now();
-  if (must_read_on())
-    if (auto why = read_on(); why != errc::none) {
-      spdlog::error("timer cannot read delayed messages error={}",
-                    to_string(why));
-      return arm_in(limits::refused_delay);
-    }
-  while (!window.empty() && std::get<0>(window.begin()->first) <= now) {
-    auto next = window.extract(window.begin());
-    fired.insert(next.key());
-    fire(next.mapped());
-  }
+  for (auto& in : lanes)
+    fire_due(in);
+  for (auto& in : lanes)
+    if (must_read_on(in))
+      if (auto why = read_on(in); why != errc::none) {
+        spdlog::error("timer cannot read delayed messages error={}",
+                      to_string(why));
+        return arm_in(limits::refused_delay);
+      }
   arm();
 }
 
-void timer_state::fire(const waiting_message& message) {
-  auto [where, what] = message;
+void timer_state::fire_due(lane& in) {
+  auto now = node->now();
+  for (; !in.refused.empty() && in.refused.front().again <= now;
+       in.refused.pop_front()) {
+    auto& what = in.refused.front().what;
+    place at{what.due, what.id};
+    if (in.fired.erase(at) > 0) // else a record has erased it meanwhile
+      in.window.try_emplace(at, std::move(what));
+  }
+  while (in.unanswered < unanswered_max && !in.window.empty()
+         && in.window.begin()->first.first <= now) {
+    auto next = in.window.extract(in.window.begin());
+    in.fired.insert(next.key());
+    fire(in, next.mapped());
+  }
+}
+
+void timer_state::count_late(const delayed_message& what) const {
   auto late = node->now().value - std::min(node->now().value, what.due.value);
   ++node->counts.delayed_fired;
   node->counts.delayed_late_ms_total += late;
   auto& bounds = counters::late_bounds_ms;
   auto bucket = std::lower_bound(bounds.begin(), bounds.end(), late);
   ++node->counts.delayed_late[std::size_t(bucket - bounds.begin())];
-  order key{what.due, where, what.id};
-  self->request(partition(where), caf::infinite, fired_atom_v, what)
-    .then([](bool) {}, // the record that took it over has erased it
-          [this, key, message](const caf::error&) {
-            // Offered again: it comes back with the rows, or right here.
-            if (fired.erase(key) > 0)
-              self->delayed_send(
-                self, limits::refused_delay, delayed_atom_v,
-                delayed_changes{
-                  message.partition,
-                  {{message.what.due, message.what.id, message.what}}});
+}
+
+void timer_state::fire(lane& in, const delayed_message& what) {
+  count_late(what);
+  ++in.unanswered;
+  self->request(partition(in.partition), caf::infinite, fired_atom_v, what)
+    .then([this, &in](bool) { answered(in); }, // its record erases it here
+          [this, &in, what](const caf::error&) {
+            if (in.fired.contains({what.due, what.id})) {
+              auto wait = std::uint64_t(limits::refused_delay.count());
+              in.refused.push_back({node->now() + wait, what});
+              arm_in(limits::refused_delay);
+            }
+            answered(in);
           });
+}
+
+/// A lane that had to stop goes on with many at a time.
+void timer_state::answered(lane& in) {
+  if (--in.unanswered == unanswered_max / 2)
+    arm();
+}
+
+wall_time timer_state::next_in(const lane& in) const {
+  if (must_read_on(in))
+    return node->now();
+  wall_time next{UINT64_MAX};
+  if (in.at_horizon && has_room(in))
+    next = {in.read.first.value - window_ms / 2};
+  if (!in.refused.empty())
+    next = std::min(next, in.refused.front().again);
+  if (!in.window.empty() && in.unanswered < unanswered_max)
+    next = std::min(next, in.window.begin()->first.first);
+  return next;
 }
 
 void timer_state::arm() {
   auto now = node->now();
-  auto half = std::uint64_t(limits::timer_window.count()) / 2;
-  auto next = must_read_on() ? now : wall_time{horizon.value - half};
-  if (!window.empty())
-    next = std::min(next, std::get<0>(window.begin()->first));
-  auto wait = next > now ? next.value - now.value : 0;
-  arm_in(std::min(std::chrono::milliseconds{wait}, limits::sleep_max));
+  auto next = now + std::uint64_t(limits::sleep_max.count());
+  for (auto& in : lanes)
+    next = std::min(next, next_in(in));
+  arm_in(std::chrono::milliseconds{next > now ? next.value - now.value : 0});
 }
 
 void timer_state::arm_in(std::chrono::milliseconds wait) {
@@ -133,7 +185,15 @@ timer_behavior(timer_actor::stateful_pointer<timer_state> self, node_ptr node,
   auto& state = self->state;
   state.self = self;
   state.node = std::move(node);
-  state.cursors.resize(partitions);
+  state.lanes.resize(2 * partitions);
+  for (std::size_t i = 0; i < state.lanes.size(); ++i) {
+    state.lanes[i].partition = {i / 2};
+    state.lanes[i].publishes = i % 2 != 0;
+  }
+  auto shares = state.lanes.size();
+  state.messages_max = limits::timer_window_max / shares;
+  state.unanswered_max =
+    std::max<std::size_t>(limits::timer_unanswered_max / shares, 1);
   state.partition = std::move(partition);
   return {
     [&](delayed_atom, delayed_changes& what) { state.changed(what); },

@@ -1,5 +1,7 @@
-// GUID text.
+// GUID text, and the key that ids are hashed with.
 #include "actors/core/ids.hpp"
+
+#include <random>
 
 namespace callboard {
 
@@ -72,7 +74,21 @@ std::optional<uuid> parse_struct(std::string_view text) {
   return parse_digits(digits, false);
 }
 
+/// Of what the system has that nobody can guess.
+hash_key random_key() {
+  std::random_device bits;
+  auto number = [&bits] {
+    hash_key::number out = 0;
+    for (int i = 0; i < 4; ++i)
+      out = out << 32 | bits();
+    return out;
+  };
+  return {number(), number(), number()};
+}
+
 } // namespace
+
+const hash_key uuid_hash_key = random_key();
 
 std::string to_string(const uuid& id) {
   constexpr std::string_view hex = "0123456789abcdef";

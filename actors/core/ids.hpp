@@ -74,6 +74,17 @@ struct uuid {
   bool is_zero() const noexcept { return *this == uuid{}; }
 };
 
+/// What ids are hashed with, drawn anew by each process: nothing may depend on
+/// a hash, nor on the order of a table that is made with it.
+struct hash_key {
+  __extension__ using number = unsigned __int128;
+  number sum = 0;
+  number low = 0;
+  number high = 0;
+};
+
+extern const hash_key uuid_hash_key;
+
 /// `8-4-4-4-12` lower-case hex digits.
 std::string to_string(const uuid& id);
 
@@ -94,13 +105,16 @@ struct std::hash<callboard::strong_id<Tag>> {
 
 template <>
 struct std::hash<callboard::uuid> {
-  // Ids are mostly random, but a client may count: mix both halves.
+  // Clients choose ids, so they must not know which ones collide. Multilinear
+  // hashing (Lemire and Kaser, "Strongly universal string hashing is fast",
+  // 2014): of any two ids that were chosen without the key, with a chance of
+  // 2^-64.
   std::size_t operator()(const callboard::uuid& id) const noexcept {
     std::uint64_t low = 0;
     std::uint64_t high = 0;
     std::memcpy(&low, id.bytes.data(), 8);
     std::memcpy(&high, id.bytes.data() + 8, 8);
-    auto mixed = (low ^ (high >> 29)) * 0x9e3779b97f4a7c15U + high;
-    return mixed ^ (mixed >> 32);
+    auto& key = callboard::uuid_hash_key;
+    return std::size_t((key.sum + key.low * low + key.high * high) >> 64);
   }
 };

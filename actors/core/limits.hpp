@@ -59,6 +59,15 @@ inline constexpr std::size_t key_bytes_max = 511;
 inline constexpr std::size_t wal_group_bytes_max = std::size_t{32} << 20;
 inline constexpr std::size_t wal_file_bytes = std::size_t{64} << 20;
 
+/// One record, and the events in it (`log_position` counts them): more than the
+/// largest append that is scheduled takes with its rows. It is a frame of a wal
+/// file, and of a link between the nodes of a cluster, which lets as much wait
+/// as such a file has.
+inline constexpr std::size_t record_bytes_max = std::size_t{40} << 20;
+inline constexpr std::size_t record_events_max = std::size_t{1} << 14;
+static_assert(record_bytes_max < wal_file_bytes
+              && record_events_max > append_events_max);
+
 /// Spare files kept ready: one to go on with, one in reserve, so that there is
 /// room for settling and deleting when the disk is full.
 inline constexpr std::size_t wal_spares = 2;
@@ -92,6 +101,10 @@ inline constexpr std::size_t sweep_blocks_max = 32;
 /// Delayed messages that the timer keeps in memory, and how far it looks ahead.
 inline constexpr std::size_t timer_window_max = 100'000;
 inline constexpr std::chrono::milliseconds timer_window = 1min;
+
+/// Messages that the timer has sent to partitions and that are not answered
+/// yet: each answer is looked for among all of them.
+inline constexpr std::size_t timer_unanswered_max = 2'000;
 
 /// The farthest that anything can be put off.
 inline constexpr std::chrono::milliseconds delay_max = 24h * 36'525;

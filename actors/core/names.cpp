@@ -75,4 +75,17 @@ std::optional<marked_name> read_mark(std::string_view name,
   return marked_name{name.substr(0, at), partition};
 }
 
+std::optional<std::pair<event_number, std::string>>
+parse_link(std::string_view text) {
+  auto at = text.find('@');
+  if (at == std::string_view::npos || at + 1 == text.size())
+    return std::nullopt;
+  event_number number;
+  auto [end, failed] =
+    std::from_chars(text.data(), text.data() + at, number.value);
+  if (failed != std::errc{} || end != text.data() + at)
+    return std::nullopt;
+  return std::pair{number, std::string{text.substr(at + 1)}};
+}
+
 } // namespace callboard

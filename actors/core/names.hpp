@@ -1,6 +1,8 @@
 // The names of streams that belong to other streams.
 #pragma once
 
+#include "actors/core/event.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -50,5 +52,9 @@ struct marked_name {
 /// `partitions`. Nothing for other names.
 std::optional<marked_name> read_mark(std::string_view name,
                                      std::size_t partitions) noexcept;
+
+/// `N@stream` as a number and a name; nothing if it is not that.
+std::optional<std::pair<event_number, std::string>>
+parse_link(std::string_view text);
 
 } // namespace callboard

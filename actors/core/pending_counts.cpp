@@ -1,6 +1,7 @@
 // The first three bits of an id tell the class, and two more a kind.
 #include "actors/core/pending_counts.hpp"
 
+#include <algorithm>
 #include <tuple>
 
 namespace callboard {
@@ -53,8 +54,10 @@ void pending_counts::applied(const change& what) {
 }
 
 void pending_counts::add(wall_time due, delayed_id id, std::int64_t n) {
-  if (complete_ || std::tie(due, id) <= std::tie(due_, id_))
-    counts_[std::size_t(class_of(id))] += n;
+  if (!complete_ && std::tie(due, id) > std::tie(due_, id_))
+    return;
+  auto& count = counts_[std::size_t(class_of(id))];
+  count = std::max<std::int64_t>(count + n, 0);
 }
 
 } // namespace callboard

@@ -32,7 +32,9 @@ std::uint64_t scheduled_number(std::uint64_t sequence,
                                delayed_kind kind) noexcept;
 
 /// Counts what is stored a slice after the other, while changes go on: those
-/// of rows that were counted count, the others are still to be seen.
+/// of rows that were counted count, the others are still to be seen. A record
+/// may erase a row that another one has erased, so counts are what is there or
+/// less; never below 0.
 class pending_counts {
 public:
   using counts = std::array<std::int64_t, delayed_classes>;

@@ -6,6 +6,7 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
+#include <cassert>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -24,38 +25,49 @@ struct remembered_id {
 
 /// Remembers the last `capacity` ids in log order, so all replicas remember the
 /// same ones. About 90 bytes an id once it is full.
+///
+/// Invariant: an id that a stream got again has a higher number each time, so
+/// of those the oldest has the lowest one, and is forgotten first. However
+/// often a client uses an id again, nothing here takes longer for it.
 class recent_ids {
 public:
   explicit recent_ids(std::size_t capacity = limits::recent_ids_max)
       : capacity_(capacity) {}
 
+  /// `number` is above all that the stream had before.
   void add(const uuid& id, stream_id stream, event_number number) {
     if (ring_.size() < capacity_)
       ring_.emplace_back();
     else
       forget(next_);
-    auto [newest, fresh] = newest_.try_emplace(key{id, stream}, next_);
-    ring_[next_] = {{id, stream, number}, fresh ? none : newest->second};
-    newest->second = next_;
+    ring_[next_] = {{id, stream, number}, none};
+    auto [at, fresh] =
+      chains_.try_emplace(key{id, stream}, chain{next_, next_});
+    if (!fresh) {
+      ring_[at->second.newest].newer = next_;
+      at->second.newest = next_;
+    }
     next_ = slot((next_ + 1) % capacity_);
   }
 
   /// The lowest number under which the stream got this id lately.
   std::optional<event_number> find(const uuid& id, stream_id stream) const {
-    std::optional<event_number> lowest;
-    for (auto at = newest(id, stream); at != none; at = ring_[at].older)
-      if (!lowest || ring_[at].what.number < *lowest)
-        lowest = ring_[at].what.number;
-    return lowest;
+    auto at = oldest(id, stream);
+    return at == none ? std::nullopt : std::optional{ring_[at].what.number};
   }
 
-  /// Whether the stream got this id as this number lately.
+  /// Whether it is known that the stream got this id as this number lately. Of
+  /// an id that came more often than `looks_max` only the lowest numbers are.
   bool has(const uuid& id, stream_id stream, event_number number) const {
-    for (auto at = newest(id, stream); at != none; at = ring_[at].older)
+    auto looks = looks_max;
+    for (auto at = oldest(id, stream); at != none && looks > 0;
+         at = ring_[at].newer, --looks)
       if (ring_[at].what.number == number)
         return true;
     return false;
   }
+
+  static constexpr std::size_t looks_max = 8;
 
   std::size_t size() const noexcept { return ring_.size(); }
 
@@ -65,7 +77,7 @@ private:
 
   struct entry {
     remembered_id what;
-    slot older = none; // the same id in the same stream, before this one
+    slot newer = none; // the same id in the same stream, behind this one
   };
 
   struct key {
@@ -80,27 +92,32 @@ private:
     }
   };
 
-  slot newest(const uuid& id, stream_id stream) const {
-    auto found = newest_.find(key{id, stream});
-    return found == newest_.end() ? none : found->second;
+  /// All entries of a key, linked from the oldest one on.
+  struct chain {
+    slot oldest;
+    slot newest;
+  };
+
+  slot oldest(const uuid& id, stream_id stream) const {
+    auto found = chains_.find(key{id, stream});
+    return found == chains_.end() ? none : found->second.oldest;
   }
 
   /// The oldest entry of all: nothing is older than it in its chain.
   void forget(slot at) {
-    auto& old = ring_[at].what;
-    auto found = newest_.find(key{old.id, old.stream});
-    if (found->second == at)
-      return void(newest_.erase(found));
-    auto* link = &ring_[found->second];
-    while (link->older != at)
-      link = &ring_[link->older];
-    link->older = none;
+    auto& old = ring_[at];
+    auto found = chains_.find(key{old.what.id, old.what.stream});
+    assert(found != chains_.end() && found->second.oldest == at);
+    if (old.newer == none)
+      chains_.erase(found);
+    else
+      found->second.oldest = old.newer;
   }
 
   std::size_t capacity_;
   slot next_ = 0;
   std::vector<entry> ring_;
-  boost::unordered_flat_map<key, slot, key_hash> newest_; // where chains begin
+  boost::unordered_flat_map<key, chain, key_hash> chains_;
 };
 
 } // namespace callboard

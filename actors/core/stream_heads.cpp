@@ -173,12 +173,12 @@ stream_heads::verdict stream_heads::judge_stored(
   auto known = [&](std::size_t i) {
     return recent_.has(request.events[i].id, head.id, {from + i});
   };
-  auto is_stored = [&](std::size_t i) {
-    return stored != nullptr
-           && std::any_of(stored->begin(), stored->end(), [&](auto& e) {
-                return e->number.value == from + i
-                       && e->id == request.events[i].id;
-              });
+  auto is_stored = [&](std::size_t i) { // they follow each other
+    if (stored == nullptr || stored->empty())
+      return false;
+    auto at = from + i - stored->front()->number.value;
+    return at < stored->size() && (*stored)[at]->number.value == from + i
+           && (*stored)[at]->id == request.events[i].id;
   };
   std::size_t same = 0;
   while (same < request.events.size() && (known(same) || is_stored(same)))
@@ -214,7 +214,7 @@ event_number stream_heads::write(stream_row& head,
     static_cast<new_event&>(*whole) = std::move(one);
     whole->number = head.next;
     whole->created = wall;
-    recent_.add(whole->id, head.id, head.next);
+    remember(whole->id, head.id, head.next);
     into.events.push_back({head.id, std::move(whole)});
     head.next = head.next + 1;
   }
@@ -288,17 +288,18 @@ void stream_heads::append_copies(const std::string& kept_stream,
   if (head.next.value == 0)
     head.next = head.first_live = first;
   // Numbers of a stream have no gaps: what was settled before it was copied has
-  // a copy of nothing.
+  // a copy of nothing. It has no id either: nobody comes with it again, and the
+  // ids of clients are remembered for longer.
   if (head.next < first && !copies.empty()) {
-    std::vector<new_event> nothing(first.value - head.next.value);
-    for (std::size_t i = 0; i < nothing.size(); ++i) {
-      nothing[i].id = copies.front().id;
-      nothing[i].id.bytes[0] ^= std::uint8_t(1 + i);
-      nothing[i].id.bytes[1] ^= std::uint8_t((1 + i) >> 8);
-      nothing[i].type = copies.front().type;
-    }
-    first = head.next;
-    copies.insert(copies.begin(), nothing.begin(), nothing.end());
+    auto gap = first.value - head.next.value;
+    bool closes = gap <= gap_events_max;
+    std::vector<new_event> nothing(closes ? gap : gap_events_max);
+    for (auto& one : nothing)
+      one.type = copies.front().type;
+    write(head, std::move(nothing), into, wall);
+    raise_cut(head, first.value);
+    if (!closes)
+      return void(into.changes.emplace_back(put_stream{kept_stream, head}));
   }
   auto known =
     std::min<std::uint64_t>(head.next.value - first.value, copies.size());

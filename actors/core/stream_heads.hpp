@@ -32,9 +32,11 @@ public:
   /// Takes a stored row, or that there is none.
   void load(std::string name, std::optional<stream_row> row);
 
-  /// Takes an id of the log's tail, oldest first, at recovery.
+  /// Takes an id of the log's tail, oldest first, at recovery. No client's
+  /// event has the id zero.
   void remember(const uuid& id, stream_id stream, event_number number) {
-    recent_.add(id, stream, number);
+    if (!id.is_zero())
+      recent_.add(id, stream, number);
   }
 
   /// The streams whose heads an append looks at.
@@ -70,10 +72,15 @@ public:
 
   /// Appends to a group's stream of copies, so that the first one has the
   /// number `first`: a stream that has none yet begins there, else what is
-  /// between gets empty copies. Those that it has already are left out.
+  /// between gets empty copies, and all below `first` becomes invisible: it was
+  /// settled. At most `gap_events_max` of them: behind a longer gap the copies
+  /// are left out, and the caller comes again. Those that the stream has
+  /// already are left out too.
   void append_copies(const std::string& kept_stream, event_number first,
                      std::vector<new_event> copies, record& into,
                      wall_time wall);
+
+  static constexpr std::size_t gap_events_max = 1'000;
 
   /// Makes events below `first` invisible.
   void cut(const std::string& name, event_number first, record& into);

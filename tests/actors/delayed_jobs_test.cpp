@@ -345,4 +345,55 @@ TEST_CASE("one that waits is shown with its event, until it happens") {
         == nullptr);
 }
 
+TEST_CASE("jobs that shift take turns: each moves everything once") {
+  world w{0, 1};
+  constexpr std::uint64_t many = 3 * limits::bulk_step_rows;
+  for (std::uint64_t n = 1; n <= many; ++n)
+    schedule(w, n, 1'000 + n);
+  auto started = w.now();
+  for (std::uint64_t id : {70'001, 70'002, 70'003}) {
+    auto what = job(id, bulk_verb::shift);
+    what.shift_ms = 500'000;
+    begin(w, what);
+  }
+  w.vt->advance(1ms);
+  w.crash(); // which job is the first one is known again
+  w.vt->advance(10s);
+  for (std::uint64_t id : {70'001, 70'002, 70'003}) {
+    CHECK(progress(w, id).done);
+    CHECK(progress(w, id).changed == many);
+  }
+  delayed_query all;
+  all.count = many;
+  all.filter.kinds = {delayed_kind::publish};
+  auto page = list(w, all);
+  REQUIRE(page->items.size() == many);
+  CHECK(page->items.front().due >= started + 2'501'000);
+  CHECK(page->items.back().due <= started + 2'511'000 + many * 1'000);
+}
+
+TEST_CASE("a job that is stopped gives its turn to the next") {
+  world w{0, 1};
+  for (std::uint64_t n = 1; n <= 3 * limits::bulk_step_rows; ++n)
+    schedule(w, n, 1'000);
+  w.log->at_once = false;
+  { // it must not outlive its system
+    caf::scoped_actor self{w.vt->sys};
+    auto to = w.partition_of("orders");
+    self->send(to, delayed_atom_v, job(70'001, bulk_verb::shift));
+    self->send(to, delayed_atom_v, job(70'002, bulk_verb::cancel));
+    w.vt->run();
+    w.log->flush();
+    w.vt->advance(1ms); // the first one's first step; the second one waits
+    self->send(to, delayed_atom_v,
+               delayed_command{world::id(70'001), delayed_verb::stop, {}});
+    w.vt->run();
+  }
+  w.log->at_once = true;
+  w.log->flush();
+  w.vt->advance(2s);
+  CHECK(progress(w, 70'002).done);
+  CHECK(rows(w, "orders") == 1); // the job
+}
+
 } // namespace callboard::test::delayed_jobs_test

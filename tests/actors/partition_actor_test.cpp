@@ -1,10 +1,13 @@
 // A partition and its timer in virtual time: order, waiting, retention,
 // failure.
+#include "actors/core/limits.hpp"
 #include "actors/core/names.hpp"
 #include "actors/session_actor.hpp"
 #include "tests/support/world.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+
+#include <memory>
 
 namespace callboard::test::partition_actor_test {
 
@@ -283,6 +286,45 @@ TEST_CASE("the groups of a stream are listed in the order of their creation") {
   CHECK(list[0].key.group == "z");
   CHECK(list[1].key.group == "a");
   CHECK(list[2].key.group == "m");
+}
+
+TEST_CASE("a record that no row or log can hold is refused and forgotten") {
+  world w;
+  w.log->at_once = false;
+  append_request good{
+    "orders", expected_version::any, {{world::id(1), "t", "d", "", false}}, {}};
+  auto first = std::make_unique<asked<append_reply>>(
+    *w.vt, w.partition_of("orders"), append_atom_v, good);
+  auto refused = [&](append_request what) {
+    return w.vt
+      ->ask<append_reply>(w.partition_of("orders"), append_atom_v,
+                          std::move(what))
+      .error();
+  };
+  // A row of more than a page.
+  CHECK(refused(metadata(2, {.acl = std::string(5'000, 'x')}))
+        == errc::too_large);
+  CHECK(refused(good) == errc::unavailable); // until the first one is on disk
+  CHECK(!first->answer());
+  w.log->flush();
+  CHECK(first->answer());
+  first.reset();
+  w.log->at_once = true;
+  append_request large{"orders", expected_version::any, {}, {}};
+  for (std::uint64_t n = 3; n < 6; ++n)
+    large.events.push_back(
+      {world::id(n), "t", std::string(std::size_t{15} << 20, 'x'), "", false});
+  CHECK(refused(std::move(large)) == errc::too_large);
+  append_request many{"orders", expected_version::any, {}, {}};
+  for (std::uint64_t n = 0; n <= limits::record_events_max; ++n)
+    many.events.push_back({world::id(10 + n), "t", "", "", false});
+  CHECK(refused(std::move(many)) == errc::too_large);
+  CHECK(w.kept.size() == 1);
+  CHECK(w.publish("orders")->first == event_number{1});
+  CHECK(w.node->counts.rebuilds == 3);
+  w.flush_store();
+  w.crash();
+  CHECK(read(w, "orders") == std::vector<std::uint64_t>{0, 1});
 }
 
 } // namespace callboard::test::partition_actor_test

@@ -9,10 +9,36 @@ namespace callboard::test::read_page_test {
 namespace {
 
 result<event_page_ptr> page(world& w, std::uint64_t from, std::size_t count,
-                            direction towards = direction::forward) {
+                            direction towards = direction::forward,
+                            bool resolve_links = false) {
   return w.vt->ask<event_page_ptr>(
     w.partition_of("orders"), read_atom_v,
-    read_request{"orders", event_number{from}, count, towards, false});
+    read_request{"orders", event_number{from}, count, towards, resolve_links});
+}
+
+constexpr std::size_t large_bytes = std::size_t{1} << 20;
+
+/// One large event, and in `orders` so many links to it.
+void publish_links(world& w, std::size_t count) {
+  append_request large{"large", expected_version::any, {}, {}};
+  large.events.push_back(
+    {world::id(900'000), "t", std::string(large_bytes, 'x'), "", false});
+  REQUIRE(w.vt->ask<append_reply>(w.partition_of("large"), append_atom_v, large)
+            .has_value());
+  append_request links{"orders", expected_version::any, {}, {}};
+  for (std::size_t i = 0; i < count; ++i)
+    links.events.push_back(
+      {world::id(i), std::string{link_type}, "0@large", "", false});
+  REQUIRE(
+    w.vt->ask<append_reply>(w.partition_of("orders"), append_atom_v, links)
+      .has_value());
+}
+
+std::size_t bytes_of(const event_page& page) {
+  std::size_t bytes = 0;
+  for (auto& one : page.events)
+    bytes += memory_bytes(one);
+  return bytes;
 }
 
 } // namespace
@@ -60,6 +86,91 @@ TEST_CASE("events that the stream's row promises and nobody has are damage, "
   planted.changes = {put_stream{"orders", row}};
   w.node->db->apply(home, {w.node->db->applied(home).value + 1}, planted, 1);
   CHECK(page(w, 0, 10)->get()->events.empty());
+}
+
+TEST_CASE("what links stand for counts for the bytes of a page") {
+  for (bool from_disk : {false, true}) {
+    world w;
+    constexpr std::uint64_t links = 30;
+    publish_links(w, links);
+    if (from_disk) {
+      w.flush_store();
+      w.crash();
+    }
+    for (auto towards : {direction::forward, direction::backward}) {
+      bool forward = towards == direction::forward;
+      std::uint64_t seen = 0;
+      for (int pages = 0; seen < links; ++pages) {
+        REQUIRE(pages < 10);
+        auto from = forward ? seen : links - 1 - seen;
+        auto got = page(w, from, links, towards, true).value();
+        REQUIRE(!got->events.empty());
+        CHECK(got->events.front().original->number.value == from);
+        CHECK(got->events.back().resolved->data.size() == large_bytes);
+        CHECK(bytes_of(*got) <= limits::page_bytes_max + 2 * large_bytes);
+        seen += got->events.size();
+        CHECK(got->end_of_stream == (seen == links));
+        if (!got->end_of_stream)
+          CHECK(got->covered == got->events.size());
+      }
+    }
+  }
+}
+
+TEST_CASE("a group that resolves links gets all of them, though few fit into "
+          "memory at a time") {
+  world w;
+  constexpr std::uint64_t links = 40;
+  group_settings settings;
+  settings.resolve_link_tos = true;
+  REQUIRE(w.create("orders", "workers", settings).has_value());
+  publish_links(w, links);
+  w.flush_store();
+  w.crash();
+  std::uint64_t next = 0;
+  for (int tries = 0; next < links; ++tries) {
+    REQUIRE(tries < 100);
+    for (auto& [number, attempt] : w.fetch("orders", "workers", links)) {
+      CHECK(number == next++);
+      REQUIRE(
+        w.settle("orders", "workers", settle_action::ack, {world::id(number)})
+          .has_value());
+    }
+  }
+  CHECK(w.info("orders", "workers").parked == 0);
+}
+
+TEST_CASE("a page backwards reads no more than a page of bytes, large and "
+          "small events mixed") {
+  for (bool from_disk : {false, true}) {
+    world w;
+    constexpr std::uint64_t events = 60;
+    for (std::uint64_t i = 0; i < events; ++i) {
+      append_request what{"orders", expected_version::any, {}, {}};
+      auto bytes = i % 5 == 0 ? 10 : large_bytes;
+      what.events.push_back(
+        {world::id(i), "t", std::string(bytes, 'x'), "", false});
+      REQUIRE(
+        w.vt->ask<append_reply>(w.partition_of("orders"), append_atom_v, what)
+          .has_value());
+    }
+    if (from_disk) {
+      w.flush_store();
+      w.crash();
+    }
+    std::uint64_t left = events;
+    for (int pages = 0; left > 0; ++pages) {
+      REQUIRE(pages < 10);
+      auto got = page(w, left - 1, 128, direction::backward).value();
+      REQUIRE(!got->events.empty());
+      CHECK(bytes_of(*got) < 2 * limits::page_bytes_max + large_bytes);
+      for (auto& one : got->events)
+        CHECK(one.original->number.value == --left);
+      CHECK(got->end_of_stream == (left == 0));
+      if (left > 0)
+        CHECK(got->covered == got->events.size());
+    }
+  }
 }
 
 } // namespace callboard::test::read_page_test

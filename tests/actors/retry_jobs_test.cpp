@@ -254,6 +254,22 @@ TEST_CASE("retries are not moved beyond what they may wait for") {
   CHECK(begin(w, what).error == errc::none);
 }
 
+TEST_CASE("a job whose time ends before the clock began changes nothing") {
+  world w{0, 1};
+  w.publish("orders", 1).value();
+  wait_for_retries(w, "orders", "g", 1, 100);
+  auto before = retries(w, "orders", "g");
+  w.wall_step_ms = 10'000;
+  auto what = job(bulk_verb::move, "orders");
+  what.filter.to = {5};
+  what.due.in = 5s;
+  begin(w, what);
+  w.vt->advance(1s);
+  CHECK(progress(w).done);
+  CHECK(progress(w).changed == 0);
+  CHECK(retries(w, "orders", "g") == before);
+}
+
 TEST_CASE("what is said of a retry is read as it was written") {
   for (bool apart : {false, true})
     for (delayed_id by : {delayed_id{}, delayed_id{UINT64_MAX}}) {

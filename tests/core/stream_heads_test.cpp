@@ -5,7 +5,6 @@
 
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -233,6 +232,22 @@ TEST_CASE("metadata may come before the stream, and may delete it") {
   CHECK(p.append("s", -4, {2}).error == errc::stream_deleted);
 }
 
+TEST_CASE("a repeat of one id many times is told by what is stored") {
+  partition p;
+  std::vector<std::uint8_t> same(50, 7);
+  REQUIRE(p.append("s", -1, same).error == errc::none);
+  auto again = p.append("s", -1, same);
+  CHECK(p.compared);
+  CHECK(again.repeated);
+  CHECK(again.first == event_number{0});
+  CHECK(p.append("s", 9, std::vector<std::uint8_t>(40, 7)).repeated);
+  CHECK(p.append("s", 9, std::vector<std::uint8_t>(41, 7)).error
+        == errc::wrong_version);
+  same[30] = 8;
+  CHECK(p.append("s", -1, same).error == errc::wrong_version);
+  CHECK(p.rows["s"].next == event_number{50});
+}
+
 TEST_CASE("links are appended without a check, and the cut follows") {
   partition p;
   p.load("parked");
@@ -245,40 +260,6 @@ TEST_CASE("links are appended without a check, and the cut follows") {
   p.keep(into);
   CHECK(p.rows["parked"].next == event_number{2});
   CHECK(p.rows["parked"].first_live == event_number{1});
-}
-
-TEST_CASE("the window of remembered ids forgets the oldest") {
-  recent_ids ids{3};
-  for (std::uint8_t n = 1; n <= 4; ++n)
-    ids.add(id(n), {1}, {n});
-  CHECK(!ids.find(id(1), {1}));
-  CHECK(ids.find(id(2), {1}) == event_number{2});
-  ids.add(id(4), {1}, {9});
-  CHECK(ids.find(id(4), {1}) == event_number{4}); // the lowest
-  CHECK(ids.has(id(4), {1}, {9}));
-  CHECK(!ids.find(id(4), {2}));
-  CHECK(ids.size() == 3);
-}
-
-TEST_CASE("an id that came often is forgotten once for each time") {
-  recent_ids ids{4};
-  uuid often{{7}};
-  uuid other{{8}};
-  ids.add(often, {1}, {5});
-  ids.add(often, {1}, {3});
-  ids.add(often, {2}, {9});
-  ids.add(often, {1}, {6});
-  CHECK(ids.find(often, {1}) == event_number{3});
-  ids.add(other, {1}, {7}); // 5 goes
-  CHECK_FALSE(ids.has(often, {1}, {5}));
-  CHECK(ids.find(often, {1}) == event_number{3});
-  ids.add(other, {1}, {8}); // 3 goes
-  CHECK(ids.find(often, {1}) == event_number{6});
-  ids.add(other, {2}, {1}); // the one in the other stream goes
-  CHECK_FALSE(ids.find(often, {2}));
-  ids.add(other, {2}, {2});
-  CHECK_FALSE(ids.find(often, {1}));
-  CHECK(ids.find(other, {2}) == event_number{1});
 }
 
 TEST_CASE(
@@ -307,14 +288,33 @@ TEST_CASE(
   CHECK(heads.find("kept")->next == event_number{9});
   record behind_a_gap;
   heads.append_copies("kept", {12}, copies(12, 1), behind_a_gap, {1});
-  std::set<uuid> ids;
   REQUIRE(behind_a_gap.events.size() == 4);
   for (std::uint64_t i = 0; i < 4; ++i) {
     auto& e = *behind_a_gap.events[i].what;
     CHECK(e.number == event_number{9 + i});
     CHECK(e.data.empty());
-    ids.insert(e.id);
+    CHECK(e.id.is_zero() == (i < 3));
   }
-  CHECK(ids.size() == 4);
   CHECK(behind_a_gap.events.back().what->id.bytes[0] == 12);
+  CHECK(heads.find("kept")->first_live == event_number{12});
+  CHECK(!heads.published(uuid{}, "kept")); // clients' ids are not pushed out
+}
+
+TEST_CASE("a long gap in front of copies takes a record after the other") {
+  stream_heads heads{{0}};
+  heads.load("kept", std::nullopt);
+  record first;
+  heads.append_copies("kept", {0}, {{id(1), "$kept", "a", "", false}}, first,
+                      {1});
+  std::vector<std::size_t> written;
+  while (heads.find("kept")->next < event_number{2'501}) {
+    record some;
+    heads.append_copies("kept", {2'500}, {{id(2), "$kept", "b", "", false}},
+                        some, {1});
+    written.push_back(some.events.size());
+    REQUIRE(written.size() <= 3);
+    CHECK(std::get<put_stream>(some.changes.back()).row == *heads.find("kept"));
+  }
+  CHECK(written == std::vector<std::size_t>{1'000, 1'000, 500});
+  CHECK(heads.find("kept")->first_live == event_number{2'500});
 }

@@ -63,12 +63,12 @@ class DamageTest(ProcessCase):
     def test_the_only_node_of_a_cluster_gives_nothing_up(self):
         self.data = os.path.join(self.folder, "alone")
         own = f"127.0.0.1:{free_port()}"
-        alone = ("--cluster", own, "--peers", f"1={own}")
+        alone = ("--cluster", own, "--peers", f"1={own}", "--node-id", "1")
         broker = self.start(*alone)
         client = Client(broker.port)
         deadline = time.monotonic() + 20
         for i in range(2):
-            event = {"eventId": f"00000000-0000-4000-8000-{i:012}", "eventType": "t", "data": "needle"}
+            event = {"eventId": f"00000000-0000-4000-8000-{i:012}", "eventType": "t", "data": "hay" if i else "needle"}
             while client.publish_one("s", event).status != 201:
                 self.assertLess(time.monotonic(), deadline)
         client.close()
