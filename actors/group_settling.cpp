@@ -66,16 +66,11 @@ std::uint64_t breaker_ms(std::chrono::milliseconds delay) {
     std::clamp<std::int64_t>(delay.count(), 0, limits::pause_max.count()));
 }
 
-/// A nack for the whole group gives its event back at once. One whose lease is
-/// over has no say in what becomes of the group.
 bool trips(const settle_batch& what,
            const std::vector<settle_outcome>& outcomes) {
-  for (std::size_t i = 0; what.trip && i < what.items.size(); ++i) {
-    auto& one = what.items[i];
-    if (one.verb == settle_verb::retry && one.by == 0ms
-        && outcomes[i] == settle_outcome::applied)
+  for (std::size_t i = 0; i < what.items.size(); ++i)
+    if (what.items[i].trips && outcomes[i] == settle_outcome::applied)
       return true;
-  }
   return false;
 }
 
@@ -138,7 +133,7 @@ void group_state::settle_all_now(
   if (auto* known = answers.find(repeatable, now))
     return answer_again(what, *known, work);
   auto todo = core->settle(what.items, now, node->random(), reply.items);
-  if (trips(what, reply.items))
+  if (what.trip && trips(what, reply.items))
     todo.add(core->trip(breaker_ms(what.trip->delay), what.trip->words, now));
   count_settled(todo);
   lease_id leased;

@@ -150,7 +150,8 @@ void settle_fenced(const services_ptr& services, const http_exchange& exchange,
     by = std::chrono::milliseconds{0};
   }
   for (auto& id : what.ids)
-    fenced.items.push_back({verb_of(what.action), id, lease, by, what.reason});
+    fenced.items.push_back(
+      {verb_of(what.action), id, lease, by, what.reason, what.whole_group});
   ask_for<settle_batch_reply_ptr>(
     services, exchange, services->home_of(what.key.stream),
     [=](const result<settle_batch_reply_ptr>& done) {

@@ -157,6 +157,7 @@ accepted<void> read_nack(const std::string& where, const json& object,
                                 "retry: give a delay."};
       into.trip = {*item.by, item.words};
       item.by = milliseconds{0};
+      item.trips = true;
     }
   }
   into.items.push_back(std::move(item));

@@ -46,6 +46,8 @@ std::uint64_t hash_of(const settle_batch& what) {
     out.add(item.lease ? item.lease->lease.value : 0);
     out.add(item.by ? std::uint64_t(item.by->count()) + 1 : 0);
     out.add(item.words);
+    if (item.trips)
+      out.add(std::uint64_t{1});
   }
   if (what.trip) {
     out.add(std::uint64_t(what.trip->delay.count()));

@@ -47,6 +47,7 @@ struct settle_item {
   std::optional<lease_token> lease;            // at least one of the two
   std::optional<std::chrono::milliseconds> by; // retry: delay; extend: from now
   std::string words;                           // why: retry, park, skip
+  bool trips = false; // if it is applied, so is `settle_batch::trip`
 };
 
 enum class settle_outcome : std::uint8_t {
@@ -56,7 +57,7 @@ enum class settle_outcome : std::uint8_t {
 };
 
 /// Trips the breaker of the group: nothing is delivered for that long, then one
-/// event is tried.
+/// event is tried. One whose lease is over has no say in that.
 struct breaker_trip {
   std::chrono::milliseconds delay{0};
   std::string words;

@@ -128,8 +128,9 @@ TEST_CASE("a nack for the whole group that has no effect stops nothing") {
   CHECK(f.why()["delivers"] == true);
   auto fenced = nack;
   fenced["lease"] = token;
-  CHECK(f.settle_with({{"nack", {nack, fenced}}}).json()["nack"]
-        == json::parse(R"(["unknown", "stale"])"));
+  json plain_one{{"id", f.next(1)[0]["id"]}, {"delay", 0}}; // not for the group
+  CHECK(f.settle_with({{"nack", {nack, fenced, plain_one}}}).json()["nack"]
+        == json::parse(R"(["unknown", "stale", "applied"])"));
   CHECK(f.why()["delivers"] == true);
 }
 
