@@ -6,14 +6,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
-
 namespace callboard {
 
 result<mapped_file> mapped_file::open(const std::filesystem::path& path) {
   int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0)
-    return errno == ENOENT ? errc::not_found : errc::storage_failed;
+    return errc::storage_failed;
   mapped_file out;
   struct stat info{};
   bool good = ::fstat(fd, &info) == 0;

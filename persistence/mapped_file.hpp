@@ -12,8 +12,7 @@ namespace callboard {
 /// A page that the disk cannot give is a SIGBUS, as it is for LMDB. Move-only.
 class mapped_file {
 public:
-  /// Errors: not_found (there is no such file), storage_failed (it cannot be
-  /// read).
+  /// Errors: storage_failed (it is not there, or cannot be read).
   static result<mapped_file> open(const std::filesystem::path& path);
 
   mapped_file(mapped_file&& other) noexcept

@@ -363,11 +363,7 @@ find_damaged_page(const std::filesystem::path& store_folder,
                   std::uintmax_t whole_up_to) {
   auto path = store_folder / "data.mdb";
   auto file = mapped_file::open(path);
-  if (!file)
-    return file.error() == errc::not_found
-             ? std::nullopt
-             : std::optional{path.string() + " cannot be read"};
-  if (file->bytes().empty())
+  if (!file || file->bytes().empty())
     return std::nullopt;
   auto problem = page_walk{file->bytes(), whole_up_to}.run();
   if (problem.empty())

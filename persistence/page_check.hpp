@@ -13,7 +13,8 @@ inline constexpr std::uintmax_t wholly_read_bytes_max = std::uintmax_t{64}
                                                         << 20;
 
 /// What is damaged in the store's file, and on which page, in words; nothing:
-/// all is well, or there is no file yet. Nobody may write to it meanwhile.
+/// all is well, or there is no file yet, or it cannot be read: that is no
+/// damage, and LMDB will say so. Nobody may write to it meanwhile.
 ///
 /// LMDB has no checksums. A flipped bit in one of its pages may send it out of
 /// its file, into a loop, or past rows that are there. So before it is opened

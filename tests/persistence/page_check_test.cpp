@@ -127,6 +127,14 @@ TEST_CASE("a flipped bit in a page is found, or changes no row") {
   CHECK((all_rows(folder.path) == rows));
 }
 
+TEST_CASE("a store that cannot be read is not damaged for that") {
+  temporary_folder folder;
+  std::filesystem::create_directory(folder.path / "data.mdb");
+  CHECK_FALSE(find_damaged_page(folder.path, UINTMAX_MAX));
+  CHECK(database::open({.folder = folder.path}).error()
+        == errc::storage_failed);
+}
+
 TEST_CASE("damage is named with its page and table") {
   temporary_folder folder;
   {
