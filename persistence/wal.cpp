@@ -151,11 +151,13 @@ private:
   /// would pass for a file's unused rest.
   result<void> find_salt(const fs::path& folder) {
     auto found = wal_salt::load(folder);
-    if (!found || (!*found && !files.empty())) {
-      seen.problem =
-        (folder / "salt").string() + (found ? " is missing" : " is damaged");
-      return found ? errc::corrupt : found.error();
-    }
+    auto why = found ? errc::corrupt : found.error();
+    seen.problem = (folder / "salt").string()
+                   + (found                  ? " is missing"
+                      : why == errc::corrupt ? " is damaged"
+                                             : " cannot be read");
+    if (!found || (!*found && !files.empty()))
+      return why;
     salt = *found;
     return {};
   }
