@@ -270,10 +270,12 @@ result<void> install_snapshot(const snapshot_folders& folders,
     return copied ? own.error() : copied.error();
   if (!*own)
     return errc::corrupt;
-  if (!*copied) { // its end was reached before: what is left is to be removed
+  auto be_over = [&]() -> result<void> {
     fs::remove_all(from, failed);
     return failed ? result<void>{errc::storage_failed} : result<void>{};
-  }
+  };
+  if (!*copied)
+    return be_over(); // it was interrupted while it removed what is left
   auto next = **own; // its vote above all
   next.base = (*copied)->base;
   next.recovering = true;
@@ -289,8 +291,7 @@ result<void> install_snapshot(const snapshot_folders& folders,
     return done;
   if (auto done = save_member(member_file, next); !done)
     return done;
-  fs::remove_all(from, failed);
-  return failed ? result<void>{errc::storage_failed} : result<void>{};
+  return be_over();
 }
 
 } // namespace callboard
