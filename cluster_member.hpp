@@ -58,7 +58,8 @@ struct cluster_roles {
 class cluster_member {
 public:
   /// Opens the log that belongs to `db`. What is damaged is put aside, and
-  /// comes from the other nodes again; null, and `why`, if that cannot be.
+  /// comes from the other nodes again; null, and `why`, if that cannot be, or
+  /// if this is the only voter.
   static std::unique_ptr<cluster_member> open(const options& settings,
                                               const data_folder& folder,
                                               store& db, server::failure& why);
@@ -67,8 +68,8 @@ public:
   static result<void> install(const data_folder& folder);
 
   /// The store is damaged: puts it and the log aside; the other nodes have it
-  /// all. Errors: storage_failed, not_found (no log was here: the store's
-  /// damage is all there is).
+  /// all. Errors: storage_failed, not_found (no log was here, or this is the
+  /// only voter: nobody else has it).
   static result<void> give_up_store(const data_folder& folder);
 
   ~cluster_member(); // stops
