@@ -1,7 +1,7 @@
 // The names of streams that belong to other streams.
 #pragma once
 
-#include "actors/core/event.hpp"
+#include "actors/core/ids.hpp"
 
 #include <cstddef>
 #include <cstdint>
