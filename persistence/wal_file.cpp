@@ -22,6 +22,12 @@ namespace {
 // What every device and file system takes: a multiple of their own blocks.
 constexpr std::size_t block_bytes = 4096;
 
+// Of a new file, so much is written and flushed at once: whoever flushes an
+// entry on the same disk meanwhile waits for no more than that. Past the page
+// cache, for the same reason.
+constexpr std::size_t zeros_bytes = std::size_t{4} << 20;
+alignas(block_bytes) char zeros[zeros_bytes]; // never touched: takes no memory
+
 } // namespace
 
 namespace wal_format {
@@ -174,21 +180,16 @@ result<wal_file> wal_file::make(const std::filesystem::path& path,
   if (fd < 0)
     return storage_error(errno);
   wal_file file{fd, bytes};
-  static const std::string zeros(std::size_t{1} << 20, '\0');
-  for (std::size_t at = 0; at < bytes;) {
-    auto n =
-      ::pwrite(fd, zeros.data(), std::min(zeros.size(), bytes - at), off_t(at));
-    if (n <= 0) {
-      auto why = storage_error(n < 0 ? errno : ENOSPC);
-      ::unlink(path.c_str());
-      return why;
-    }
-    at += std::size_t(n);
+  file.try_direct();
+  result<void> done;
+  for (std::size_t at = 0; at < bytes && done; at += zeros_bytes) {
+    done = file.write_all({zeros, std::min(zeros_bytes, bytes - at)}, at);
+    if (done && ::fdatasync(fd) != 0)
+      done = storage_error(errno);
   }
-  if (::fdatasync(fd) != 0) {
-    auto why = storage_error(errno);
+  if (!done) {
     ::unlink(path.c_str());
-    return why;
+    return done.error();
   }
   return file;
 }
@@ -199,9 +200,12 @@ result<wal_file> wal_file::open(const std::filesystem::path& path) {
   if (fd < 0 || ::fstat(fd, &info) != 0)
     return storage_error(errno);
   wal_file file{fd, std::size_t(info.st_size)};
-  file.direct_ =
-    file.size_ % block_bytes == 0 && ::fcntl(fd, F_SETFL, O_DIRECT) == 0;
+  file.try_direct();
   return file;
+}
+
+void wal_file::try_direct() {
+  direct_ = size_ % block_bytes == 0 && ::fcntl(fd_, F_SETFL, O_DIRECT) == 0;
 }
 
 result<void> wal_file::write(std::string_view bytes) {

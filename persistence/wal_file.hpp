@@ -78,8 +78,8 @@ result<std::vector<entry_view>> read_entries(std::string_view entries);
 /// Move-only.
 class wal_file {
 public:
-  /// Makes a file of `bytes` zeros, flushed. Errors: storage_full,
-  /// storage_failed; then there is no such file.
+  /// Makes a file of `bytes` zeros, flushed piece by piece. Errors:
+  /// storage_full, storage_failed; then there is no such file.
   static result<wal_file> make(const std::filesystem::path& path,
                                std::size_t bytes);
 
@@ -106,6 +106,7 @@ private:
 
   wal_file(int fd, std::size_t size) : fd_(fd), size_(size) {}
 
+  void try_direct();
   std::string_view as_blocks(std::string_view bytes);
   result<void> write_all(std::string_view bytes, std::size_t at);
 
