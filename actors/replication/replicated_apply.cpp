@@ -186,6 +186,9 @@ void replicated_journal::watch_role() {
 
 void replicated_journal::begin_leading() {
   spdlog::info("leads term={}", driver_->term());
+  // What the actors of an earlier lead appended last: its numbers are those
+  // that the new ones will give to something else.
+  fail_waiting();
   last_.clear();
   for (std::size_t p = 0; p < db_.partitions(); ++p)
     last_.push_back(db_.applied({p}));
@@ -244,13 +247,31 @@ void replicated_journal::watch_recovery() {
   disk_->put({.recovering = false});
 }
 
+/// Who belongs to the group must be known if the log is damaged: whether others
+/// have what it had.
+bool replicated_journal::base_lacks_members() const {
+  return driver_->settled()
+         && driver_->configuration_index() > base_.configuration_index;
+}
+
+void replicated_journal::watch_base() {
+  if (!base_lacks_members())
+    return;
+  std::vector<log_index> flushed;
+  for (std::size_t p = 0; p < db_.partitions(); ++p)
+    flushed.push_back(db_.flushed({p}));
+  advance_base(flushed);
+}
+
 void replicated_journal::advance_base(const std::vector<log_index>& flushed) {
   positions_.flushed(flushed);
-  if (positions_.bytes() < limits::base_bytes_min)
+  if (positions_.bytes() < limits::base_bytes_min && !base_lacks_members())
     return;
+  if (driver_->settled() && driver_->configuration_index() > positions_.index())
+    return;                                // a moment later
   auto next = driver_->describe_applied(); // its configuration
   if (next.configuration_index > positions_.index())
-    return; // a moment later
+    return;
   positions_.forget_bytes();
   next.index = positions_.index();
   next.term = positions_.term();

@@ -187,6 +187,7 @@ void replicated_journal::turn(input in) {
   watch_recovery();
   watch_drain();
   watch_members();
+  watch_base();
   watch_hand_over();
   watch_role();
   if (leads_)

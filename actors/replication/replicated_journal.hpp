@@ -179,6 +179,8 @@ private:
   void watch_followers();
   void unload(entry_index from, entry_index up_to);
   void watch_disk();
+  bool base_lacks_members() const;
+  void watch_base();
   void advance_base(const std::vector<log_index>& flushed);
   void publish_status();
   raft_ms now() const;

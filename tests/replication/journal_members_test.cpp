@@ -36,6 +36,14 @@ change_answer ask(journal_node& node, const change_request& request) {
   return out;
 }
 
+/// So many members has the group by what the node knows without its log.
+std::size_t members_beside_log(journal_node& node) {
+  auto state = load_member(node.folder.path / "member");
+  auto known = state && *state ? decode_members((*state)->base.configuration)
+                               : std::nullopt;
+  return known ? known->size() : 0;
+}
+
 } // namespace
 
 TEST_CASE("a group grows and shrinks while it is published to") {
@@ -69,6 +77,25 @@ TEST_CASE("a group grows and shrinks while it is published to") {
       [&] { return cluster.node(id).users() == std::size_t(published); }));
     CHECK(cluster.node(id).view().members.size() == 3);
   }
+}
+
+TEST_CASE("who belongs to the group is known without the log, soon after it "
+          "changed") {
+  journal_cluster cluster{3};
+  REQUIRE(cluster.publish("before"));
+  auto& last = *cluster.leader();
+  auto self = last.log->status().self;
+  for (raft_id id : {1, 2, 3}) {
+    if (id == self)
+      continue;
+    CHECK(cluster.change({leave, id, {}}).error == errc::not_found);
+    cluster.node(id).stop();
+  }
+  CHECK(eventually([&] { return members_beside_log(last) == 1; }));
+  cluster.join();
+  CHECK(cluster.change({add, 4, address(4)}).done);
+  CHECK(eventually([&] { return members_beside_log(last) == 2; }));
+  CHECK(cluster.publish("after"));
 }
 
 TEST_CASE(

@@ -43,6 +43,72 @@ bool recovers(journal_cluster& cluster,
   return node.log->status().recovering;
 }
 
+/// The only voter of its group. Its actors end when the test says so, and the
+/// test may hold the journal's thread where it says that something failed.
+struct slow_actors {
+  slow_actors() {
+    db =
+      store::open({.folder = folder.path / "store", .partitions = 1}).value();
+    member_state own;
+    own.self = 1;
+    own.vote.term = 1;
+    own.base = {1, 1, 1, encode_voters(std::vector<raft_id>{1}), {}};
+    std::string diagnosis;
+    auto from = open_log(folder.path / "wal", own, diagnosis).value();
+    from.state.vote = state_for_start(1, log_of(from));
+    raft_options options;
+    options.self = 1;
+    options.session = 1;
+    options.election_timeout_ms = 200;
+    options.heartbeat_ms = 40;
+    log = std::make_unique<replicated_journal>(
+      std::move(from), folder.path / "member", options, *db,
+      replication_outlets{
+        .actors = {.flushed = [this](partition_id,
+                                     log_index i) { flushed = i.value; },
+                   .failed = [this](partition_id, errc) { hold(); }},
+        .send = [](raft_id, std::string) {},
+        .role = [this](bool leading, raft_id) { leads = leading; },
+        .snapshot_wanted = [] {}});
+    log->start();
+  }
+
+  ~slow_actors() { log->stop(); }
+
+  void hold() {
+    if (!holds)
+      return;
+    held = true;
+    eventually([&] { return !holds; });
+  }
+
+  void append(const std::string& body) { log->append({{0}, {1}, 0, body}); }
+
+  /// The bodies that its log has.
+  std::vector<std::string> committed() {
+    log->stop();
+    std::string diagnosis;
+    auto state = load_member(folder.path / "member").value().value();
+    auto found = open_log(folder.path / "wal", state, diagnosis).value();
+    std::vector<std::string> out;
+    for (auto& one : found.entries)
+      if (one.kind == entry_kind::command) {
+        auto batch = decode_batch(*one.payload).value();
+        for (auto& entry : batch)
+          out.emplace_back(entry.body);
+      }
+    return out;
+  }
+
+  temporary_folder folder;
+  std::unique_ptr<store> db;
+  std::unique_ptr<replicated_journal> log;
+  std::atomic<bool> leads{false};
+  std::atomic<bool> holds{false};
+  std::atomic<bool> held{false};
+  std::atomic<std::uint64_t> flushed{0};
+};
+
 } // namespace
 
 TEST_CASE("a single voter records what it appends, over restarts") {
@@ -166,4 +232,29 @@ TEST_CASE(
       CHECK(node.has_user(name));
     }
   }
+}
+
+TEST_CASE("what actors of an earlier lead appended last is not taken for a "
+          "record of the next") {
+  slow_actors node;
+  REQUIRE(eventually([&] { return node.leads.load(); }));
+  auto other = to_first(2, RAFT_APPEND_ENTRIES);
+  other.header.append_entries = {1, 50, 1, 1, 1, nullptr, 0};
+  node.log->received(encode(other));
+  REQUIRE(eventually([&] { return !node.leads; }));
+  // It wins again, and its actors have not ended.
+  REQUIRE(eventually([&] {
+    auto now = node.log->status();
+    return now.leader == 1 && now.term > 50 && now.applied == now.last;
+  }));
+  node.holds = true;
+  node.append("old");
+  REQUIRE(eventually([&] { return node.held.load(); }));
+  node.append("old");
+  node.log->actors_ended(); // both before the next turn
+  node.holds = false;
+  REQUIRE(eventually([&] { return node.leads.load(); }));
+  node.append("new");
+  REQUIRE(eventually([&] { return node.flushed == 1; }));
+  CHECK(node.committed() == std::vector<std::string>{"new"});
 }
