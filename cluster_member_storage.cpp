@@ -2,6 +2,7 @@
 #include "actors/replication/cluster_limits.hpp"
 #include "cluster_member.hpp"
 #include "data_commands.hpp"
+#include "persistence/wal_file.hpp"
 
 #include <sodium.h>
 #include <spdlog/spdlog.h>
@@ -37,9 +38,10 @@ bool put_aside(const fs::path& path) {
     if (fs::exists(aside, failed))
       continue;
     fs::rename(path, aside, failed);
-    if (!failed)
-      spdlog::warn("put aside path={}", aside.string());
-    return !failed;
+    if (failed)
+      return false;
+    spdlog::warn("put aside path={}", aside.string());
+    return sync_folder(path.parent_path()).has_value();
   }
   return false;
 }

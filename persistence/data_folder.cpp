@@ -2,12 +2,14 @@
 #include "persistence/data_folder.hpp"
 
 #include "persistence/blocks.hpp"
+#include "persistence/wal_file.hpp"
 #include "persistence/whole_file.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <random>
 #include <sstream>
 
@@ -91,14 +93,15 @@ result<data_folder> data_folder::open(const fs::path& path,
     return errc::storage_failed;
   data_folder out;
   out.path_ = path;
-  int fd = ::open((path / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (fd < 0)
-    return errc::storage_failed;
-  out.lock_.reset(new int{fd});
-  if (::flock(fd, LOCK_EX | LOCK_NB) != 0)
-    return errc::locked;
+  if (auto mine = out.lock(LOCK_EX); !mine)
+    return mine.error();
   auto known = inspect(path);
   if (!known && known.error() == errc::not_found) {
+    // Its name, too, and those above it, which may be as new; they need not be
+    // readable.
+    for (auto at = fs::canonical(path, failed); at.has_relative_path();
+         at = at.parent_path()) [[maybe_unused]]
+      auto named = sync_folder(at.parent_path());
     auto identity = if_new;
     if (identity.cluster_id.empty())
       identity.cluster_id = random_id();
@@ -110,6 +113,32 @@ result<data_folder> data_folder::open(const fs::path& path,
     return known.error();
   out.identity_ = *known;
   return out;
+}
+
+result<data_folder> data_folder::open_to_read(const fs::path& path) {
+  auto known = inspect(path);
+  if (!known)
+    return known.error();
+  data_folder out;
+  out.path_ = path;
+  out.identity_ = *known;
+  if (auto mine = out.lock(LOCK_SH); !mine)
+    return mine.error();
+  return out;
+}
+
+result<void> data_folder::lock(int how) {
+  auto file = path_ / "lock";
+  int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (fd < 0 && how == LOCK_SH && (errno == EACCES || errno == EROFS)) {
+    fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+      return {}; // who serves it would have made one
+  }
+  if (fd < 0)
+    return errc::storage_failed;
+  lock_.reset(new int{fd});
+  return ::flock(fd, how | LOCK_NB) == 0 ? result<void>{} : errc::locked;
 }
 
 } // namespace callboard

@@ -36,6 +36,11 @@ public:
   static result<data_folder> open(const std::filesystem::path& path,
                                   const node_identity& if_new);
 
+  /// Takes a directory to read it, and makes nothing but the lock file. One
+  /// that may not be written (a copy) may have none. Errors: locked, and those
+  /// of `inspect`.
+  static result<data_folder> open_to_read(const std::filesystem::path& path);
+
   /// Looks at a directory that may be served by another process at the moment.
   /// Errors: not_found, unknown_format, corrupt (its checksum is wrong),
   /// storage_failed (it cannot be read).
@@ -53,6 +58,9 @@ private:
   struct closer {
     void operator()(const int* fd) const noexcept;
   };
+
+  /// `how`: of flock. Errors: locked, storage_failed.
+  result<void> lock(int how);
 
   std::filesystem::path path_;
   node_identity identity_;

@@ -139,8 +139,8 @@ result<database> database::open(const database_options& options) {
   // NOTLS: a read transaction belongs to its object, not to the thread.
   // NORDAHEAD: point reads of a file larger than memory.
   unsigned flags = MDB_NOTLS | MDB_NOMEMINIT | MDB_NORDAHEAD;
-  if (options.read_only)
-    flags |= MDB_RDONLY;
+  if (options.read_only) // NOLOCK: its lock file would have to be written
+    flags |= MDB_RDONLY | MDB_NOLOCK;
   if (auto code = mdb_env_open(env, options.folder.c_str(), flags, 0644))
     return to_errc(code);
   int freed = 0;

@@ -58,7 +58,7 @@ struct database_options {
   std::size_t map_bytes_max = std::size_t{1} << 40;
 #endif
   unsigned readers_max = 512; // read transactions open at the same time
-  bool read_only = false;     // for `check` and `compact`
+  bool read_only = false;     // for `check` and `compact`: nobody else has it
 };
 
 class cursor;

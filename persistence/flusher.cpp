@@ -49,6 +49,8 @@ result<void> write_ids_of(write_transaction& into, const generation& what,
     return done;
   };
   for (auto& [stream, e] : what.events) {
+    if (e->id.is_zero())
+      continue; // nobody comes with it again: see `stream_heads`
     some.push_back({e->id, stream, e->number});
     if (some.size() == ids_per_row)
       if (auto done = put(); !done)

@@ -168,7 +168,8 @@ recent::unflushed_ids(const std::function<void()>& begin_view) const {
   for (auto* in : {frozen_.get(), &active_})
     if (in != nullptr)
       for (auto& [stream, e] : in->events)
-        out.push_back({e->id, stream, e->number});
+        if (!e->id.is_zero())
+          out.push_back({e->id, stream, e->number});
   return out;
 }
 

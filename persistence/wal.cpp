@@ -225,6 +225,9 @@ result<std::unique_ptr<wal>> wal::open(const wal_options& options,
     diagnosis = from.seen.problem;
     return begun.error();
   }
+  if (!from.salt) // it is new, and so is its name
+    if (auto done = sync_folder(options.folder.parent_path()); !done)
+      return done.error();
   for (std::size_t k = 0; k < from.files.size(); ++k) {
     out->files_.push_back({from.files[k].sequence, {}});
     if (auto done = from.read_file(k, out->files_.back().last); !done) {

@@ -38,6 +38,21 @@ TEST_CASE("a flipped bit in a directory's identity is refused") {
   CHECK((said(folder.path, whole) == mine));
 }
 
+TEST_CASE("a directory is not served while it is read, nor read while served") {
+  temporary_folder folder;
+  CHECK(data_folder::open_to_read(folder.path).error() == errc::not_found);
+  CHECK(std::filesystem::is_empty(folder.path));
+  {
+    auto serving = data_folder::open(folder.path, {});
+    REQUIRE(serving.has_value());
+    CHECK(data_folder::open_to_read(folder.path).error() == errc::locked);
+  }
+  auto reading = data_folder::open_to_read(folder.path);
+  REQUIRE(reading.has_value());
+  CHECK(data_folder::open_to_read(folder.path).has_value());
+  CHECK(data_folder::open(folder.path, {}).error() == errc::locked);
+}
+
 TEST_CASE("an identity without a checksum is read as it is") {
   temporary_folder folder;
   auto found = said(folder.path, "format 1\npartitions 4\ncluster ab\n");

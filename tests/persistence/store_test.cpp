@@ -144,6 +144,21 @@ TEST_CASE("ids are remembered over a restart, in order") {
   check_ids();
 }
 
+TEST_CASE("an event without an id takes no room among the remembered ids") {
+  temporary_folder folder;
+  auto db = open_store(folder.path);
+  record what;
+  what.events.push_back({{1}, std::make_shared<event>()});
+  stream_row row;
+  row.id = {1};
+  row.next = {1};
+  what.changes.emplace_back(put_stream{"s", row});
+  db->apply(p0, {1}, what, 10);
+  CHECK(db->recent_ids(p0)->empty());
+  REQUIRE(db->flush().has_value());
+  CHECK(db->recent_ids(p0)->empty());
+}
+
 TEST_CASE("ids of streams and groups are never used again") {
   temporary_folder folder;
   auto db = open_store(folder.path);

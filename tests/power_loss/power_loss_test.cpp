@@ -1,6 +1,7 @@
 // Power losses at random moments of a node's life: nothing that was
 // acknowledged is lost.
 #include "tests/power_loss/child.hpp"
+#include "tests/power_loss/recorder.hpp"
 #include "tests/power_loss/scratch.hpp"
 #include "tests/power_loss/workload.hpp"
 
@@ -173,6 +174,64 @@ TEST_CASE("no power loss takes an acknowledged entry, or makes a start refuse",
             << " lives, " << sums.promised
             << " acknowledged entries read back, " << sums.beyond
             << " unacknowledged ones survived\n";
+}
+
+TEST_CASE("what a start finds in the log is there after the next power loss",
+          "[power_loss]") {
+  temporary_folder scratch{scratch_parent()};
+  random_source random{Catch::getSeed()};
+  small_node_options options;
+  options.folder = scratch.path / "node";
+  options.flush_in_background = false;
+  auto initial = unused(options).image;
+  recorder calls{options.folder, initial};
+  std::string diagnosis;
+  std::size_t written = 0;
+  {
+    auto node = small_node::open(options, diagnosis).value();
+    written = calls.position();
+    REQUIRE(node->append({0}, partition_model{partition_id{0}}.next(random)));
+    REQUIRE(node->wait_for_all());
+  }
+  auto killed = calls.position();
+  REQUIRE(small_node::open(options, diagnosis).value()->db().applied({0})
+          == log_index{1});
+  auto ops = calls.take();
+  disk present{initial};
+  for (std::size_t i = 0; i < ops.size(); ++i)
+    // The first life ended between its write and its flush.
+    if (i < written || i >= killed || ops[i].what != disk_op::kind::flush)
+      present.apply(ops[i]);
+  for (std::size_t i = 0; i < images_a_life; ++i) {
+    write_image(present.crash(random, nullptr), options.folder);
+    REQUIRE(small_node::open(options, diagnosis).value()->db().applied({0})
+            == log_index{1});
+  }
+}
+
+TEST_CASE("the folders of a new node have their names before it has a log",
+          "[power_loss]") {
+  temporary_folder scratch{scratch_parent()};
+  small_node_options options;
+  options.folder = scratch.path / "node";
+  recorder calls{scratch.path, {}};
+  std::string diagnosis;
+  REQUIRE(small_node::open(options, diagnosis).has_value());
+  bool named = false;         // the node's folder
+  bool store_is_made = false; // all that it holds
+  bool all_named = false;
+  for (auto& op : calls.take()) {
+    if (op.what == disk_op::kind::sync_folder) {
+      named = named || op.path.empty();
+      all_named = all_named || (store_is_made && op.path == "node");
+    } else if (op.what == disk_op::kind::create) {
+      CHECK((named || op.path == "node/lock"));
+      store_is_made = store_is_made || op.path.starts_with("node/store/");
+      if (op.path.starts_with("node/wal/"))
+        CHECK(all_named);
+    }
+  }
+  CHECK(all_named);
 }
 
 // Fails as long as LMDB's file gets its name before its first pages are

@@ -14,6 +14,7 @@ inline event_ptr make_event(std::uint64_t number, std::size_t bytes,
                             std::uint64_t salt = 0) {
   auto e = std::make_shared<event>();
   e->id.bytes[0] = std::uint8_t(salt);
+  e->id.bytes[1] = 1; // none is zero
   for (int i = 0; i < 8; ++i)
     e->id.bytes[std::size_t(8 + i)] = std::uint8_t(number >> (8 * i));
   e->type = "order";
