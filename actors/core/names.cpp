@@ -8,7 +8,29 @@ namespace callboard {
 namespace {
 
 constexpr std::string_view group_prefix = "$persistentsubscription-";
+constexpr std::string_view parked_suffix = "-parked";
+constexpr std::string_view kept_suffix = "-kept";
 constexpr std::string_view checkpoint_suffix = "-checkpoint";
+
+std::string stream_of_group(std::string_view stream, std::string_view group,
+                            std::string_view suffix) {
+  std::string out{group_prefix};
+  return out.append(stream).append("::").append(group).append(suffix);
+}
+
+/// S and G of `$persistentsubscription-S::G` with the suffix behind it.
+std::optional<std::pair<std::string_view, std::string_view>>
+group_of(std::string_view stream, std::string_view suffix) noexcept {
+  if (!stream.starts_with(group_prefix) || !stream.ends_with(suffix))
+    return std::nullopt;
+  auto end = stream.size() - suffix.size();
+  auto split = stream.find("::", group_prefix.size());
+  if (split == std::string_view::npos || split + 2 > end)
+    return std::nullopt;
+  return std::pair{
+    stream.substr(group_prefix.size(), split - group_prefix.size()),
+    stream.substr(split + 2, end - split - 2)};
+}
 
 } // namespace
 
@@ -17,32 +39,25 @@ std::string metadata_stream(std::string_view stream) {
 }
 
 std::string parked_stream(std::string_view stream, std::string_view group) {
-  std::string out{group_prefix};
-  return out.append(stream).append("::").append(group).append("-parked");
+  return stream_of_group(stream, group, parked_suffix);
 }
 
 std::string kept_stream(std::string_view stream, std::string_view group) {
-  std::string out{group_prefix};
-  return out.append(stream).append("::").append(group).append("-kept");
+  return stream_of_group(stream, group, kept_suffix);
 }
 
 std::string checkpoint_stream(std::string_view stream, std::string_view group) {
-  std::string out{group_prefix};
-  return out.append(stream).append("::").append(group).append(
-    checkpoint_suffix);
+  return stream_of_group(stream, group, checkpoint_suffix);
 }
 
 std::optional<std::pair<std::string_view, std::string_view>>
 checkpointed_group(std::string_view stream) noexcept {
-  if (!stream.starts_with(group_prefix) || !stream.ends_with(checkpoint_suffix))
-    return std::nullopt;
-  auto end = stream.size() - checkpoint_suffix.size();
-  auto split = stream.find("::", group_prefix.size());
-  if (split == std::string_view::npos || split + 2 > end)
-    return std::nullopt;
-  return std::pair{
-    stream.substr(group_prefix.size(), split - group_prefix.size()),
-    stream.substr(split + 2, end - split - 2)};
+  return group_of(stream, checkpoint_suffix);
+}
+
+bool belongs_to_group(std::string_view stream) noexcept {
+  return group_of(stream, parked_suffix) || group_of(stream, kept_suffix)
+         || group_of(stream, checkpoint_suffix);
 }
 
 std::string_view home_stream(std::string_view stream) noexcept {

@@ -35,6 +35,9 @@ std::string checkpoint_stream(std::string_view stream, std::string_view group);
 std::optional<std::pair<std::string_view, std::string_view>>
 checkpointed_group(std::string_view stream) noexcept;
 
+/// Whether it is one of these three: only the broker writes to them.
+bool belongs_to_group(std::string_view stream) noexcept;
+
 /// The stream whose partition this one lies in: S for `$$S` and for the streams
 /// of S's groups, else the stream itself. S and G are split at the *first*
 /// `::`, here and nowhere else, so all that belongs to a group lies together:

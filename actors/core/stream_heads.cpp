@@ -27,7 +27,9 @@ void raise_cut(stream_row& head, std::uint64_t first) noexcept {
     std::max(head.first_live.value, std::min(first, head.next.value));
 }
 
-void obey_max_count(stream_row& head) noexcept {
+/// `$tb` may lie beyond the end: it counts for what comes until then.
+void obey_bounds(stream_row& head) noexcept {
+  raise_cut(head, head.policy.truncate_before);
   if (auto count = head.policy.max_count; count > 0 && head.next.value > count)
     raise_cut(head, head.next.value - count);
 }
@@ -218,7 +220,7 @@ event_number stream_heads::write(stream_row& head,
     into.events.push_back({head.id, std::move(whole)});
     head.next = head.next + 1;
   }
-  obey_max_count(head);
+  obey_bounds(head);
   return first;
 }
 
@@ -227,10 +229,10 @@ void stream_heads::obey(const std::string& name, const stream_policy& policy,
   auto& head = make(name);
   head.policy = policy;
   if (head.state != stream_state::tombstoned) {
-    bool all = policy.truncate_before >= truncate_all;
-    head.state = all ? stream_state::soft_deleted : stream_state::live;
-    raise_cut(head, policy.truncate_before);
-    obey_max_count(head);
+    // Only an event revives: metadata without `$tb` may be about anything else.
+    if (policy.truncate_before >= truncate_all)
+      head.state = stream_state::soft_deleted;
+    obey_bounds(head);
   }
   into.changes.emplace_back(put_stream{name, head});
 }
@@ -259,12 +261,17 @@ stream_heads::decision stream_heads::remove(const delete_request& request,
     if (before.next.value == 0)
       return refuse(errc::wrong_version);
   }
-  auto& head = make(request.stream);
-  head.state =
-    request.hard ? stream_state::tombstoned : stream_state::soft_deleted;
-  head.first_live = head.next;
-  head.policy.truncate_before = truncate_all;
-  out.what.changes.emplace_back(put_stream{request.stream, head});
+  auto hide = [&](const std::string& name, stream_state state) {
+    auto& head = make(name);
+    head.state = state;
+    head.first_live = head.next;
+    head.policy.truncate_before = truncate_all;
+    out.what.changes.emplace_back(put_stream{name, head});
+  };
+  hide(request.stream,
+       request.hard ? stream_state::tombstoned : stream_state::soft_deleted);
+  if (request.hard)
+    hide(metadata_stream(request.stream), stream_state::tombstoned);
   return out;
 }
 

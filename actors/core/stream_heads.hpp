@@ -19,6 +19,9 @@ namespace callboard {
 ///     (absent) --append--> live --soft delete--> soft_deleted --append--> live
 ///                           `------hard delete--> tombstoned (for ever)
 ///
+/// Metadata whose `$tb` is `truncate_all` are a soft delete too. A hard one is
+/// also that of `$$S`.
+///
 /// A decision changes the heads at once, so the next one is made on top of it;
 /// if its record cannot be recorded the shell drops this whole object.
 /// Deterministic: no I/O, no clock, no threads; its actor serialises calls.

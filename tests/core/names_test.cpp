@@ -21,3 +21,13 @@ TEST_CASE("the stream of a checkpoint names its group, and nothing else does") {
     CHECK(!checkpointed_group(name));
   CHECK(checkpointed_group("$persistentsubscription-s::-checkpoint"));
 }
+
+TEST_CASE("the streams that a group writes are told from others") {
+  CHECK(belongs_to_group(parked_stream("orders", "workers")));
+  CHECK(belongs_to_group(kept_stream("orders", "workers")));
+  CHECK(belongs_to_group(checkpoint_stream("a::b", "workers")));
+  for (auto* name : {"orders-parked", "$persistentsubscription-orders::workers",
+                     "$persistentsubscription-orders-kept",
+                     "$$$persistentsubscription-orders::workers-parked", ""})
+    CHECK(!belongs_to_group(name));
+}

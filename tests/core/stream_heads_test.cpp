@@ -232,6 +232,54 @@ TEST_CASE("metadata may come before the stream, and may delete it") {
   CHECK(p.append("s", -4, {2}).error == errc::stream_deleted);
 }
 
+TEST_CASE("a $tb beyond the end hides what comes until then") {
+  partition p;
+  p.append("s", -2, {1, 2});
+  p.append("$$s", -2, {3}, stream_policy{.truncate_before = 3, .acl = {}});
+  CHECK(p.rows["s"].first_live == event_number{2});
+  p.forget();
+  p.append("s", -2, {4, 5});
+  CHECK(p.rows["s"].first_live == event_number{3});
+  CHECK(p.rows["s"].next == event_number{4});
+}
+
+TEST_CASE("metadata do not revive a deleted stream, only an event does") {
+  for (bool by_metadata : {false, true}) {
+    partition p;
+    p.append("s", -2, {1, 2, 3});
+    if (by_metadata)
+      p.append("$$s", -2, {4},
+               stream_policy{.truncate_before = truncate_all, .acl = {}});
+    else
+      p.remove("s");
+    p.append("$$s", -2, {5}, stream_policy{.max_count = 9, .acl = {}});
+    CHECK(p.rows["s"].state == stream_state::soft_deleted);
+    p.forget();
+    CHECK(p.append("s", -1, {6}).first == event_number{3});
+    CHECK(p.rows["s"].state == stream_state::live);
+    CHECK(p.rows["s"].first_live == event_number{3});
+    p.append("$$s", -2, {7},
+             stream_policy{.truncate_before = truncate_all, .acl = {}});
+    CHECK(p.rows["s"].state == stream_state::soft_deleted);
+  }
+}
+
+TEST_CASE("a stream that is gone for ever takes its metadata along") {
+  for (bool described : {false, true}) {
+    partition p;
+    p.append("s", -2, {1});
+    if (described)
+      p.append("$$s", -2, {2}, stream_policy{.max_count = 9, .acl = {}});
+    p.remove("s", -2, true);
+    p.forget();
+    CHECK(p.rows["$$s"].state == stream_state::tombstoned);
+    CHECK(p.rows["$$s"].first_live == p.rows["$$s"].next);
+    CHECK(p.append("$$s", -2, {3}, stream_policy{}).error
+          == errc::stream_deleted);
+    CHECK(p.rows["s"].state == stream_state::tombstoned);
+  }
+}
+
 TEST_CASE("a repeat of one id many times is told by what is stored") {
   partition p;
   std::vector<std::uint8_t> same(50, 7);
