@@ -88,29 +88,42 @@ result<bool> resolve_all(const reading& from,
   return true;
 }
 
-/// The numbers that a page covers: [first, first + count).
+/// The numbers that a page covers: [first, first + count), and the bytes that
+/// end it.
 struct window {
   event_number first;
   std::size_t count = 0;
+  std::size_t bytes_max = 0;
 };
+
+std::uint64_t asked_first(const read_request& what) {
+  return what.from.value_or(event_number{0}).value;
+}
+
+std::uint64_t asked_last(const stream_row& head, const read_request& what) {
+  return what.from.value_or(event_number{head.next.value - 1}).value;
+}
 
 window window_of(const stream_row& head, const read_request& what) {
   auto live = head.next.value - head.first_live.value;
   auto count = std::min<std::uint64_t>(what.count, limits::page_events_max);
+  auto bytes_max = count > limits::cut_page_events_max
+                     ? limits::whole_page_bytes_max
+                     : limits::page_bytes_max;
   if (what.towards == direction::forward) {
-    auto first = std::max(what.from.value_or(event_number{0}), head.first_live);
-    if (first >= head.next)
-      return {head.next, 0};
-    return {first, std::min(count, head.next.value - first.value)};
+    // The page is [from, from + count), whatever of it exists.
+    auto first = std::max(asked_first(what), head.first_live.value);
+    auto end = std::min(asked_first(what) + count, head.next.value);
+    return {{first}, first < end ? end - first : 0, bytes_max};
   }
   if (live == 0 || (what.from && *what.from < head.first_live))
-    return {head.first_live, 0};
+    return {head.first_live, 0, bytes_max};
   // The page is [from - count + 1, from], whatever of it exists.
-  auto last = what.from.value_or(event_number{head.next.value - 1});
-  auto lowest = last.value + 1 >= count ? last.value + 1 - count : 0;
+  auto last = asked_last(head, what);
+  auto lowest = last + 1 >= count ? last + 1 - count : 0;
   auto first = std::max(lowest, head.first_live.value);
-  auto end = std::min(last.value + 1, head.next.value);
-  return {{first}, first < end ? end - first : 0};
+  auto end = std::min(last + 1, head.next.value);
+  return {{first}, first < end ? end - first : 0, bytes_max};
 }
 
 /// As the store counts them.
@@ -122,8 +135,7 @@ std::size_t bytes_of(const std::vector<event_ptr>& events) {
 }
 
 bool is_cut_short(const std::vector<event_ptr>& events, const window& all) {
-  return events.size() < all.count
-         && bytes_of(events) >= limits::page_bytes_max;
+  return events.size() < all.count && bytes_of(events) >= all.bytes_max;
 }
 
 /// Whether events cannot be found that the stream's row says are there, and
@@ -137,15 +149,14 @@ bool misses_some(const reading& from, partition_id p, const std::string& stream,
          && (*head)->first_live <= all.first;
 }
 
-/// Events [first, end); only the first ones, if a page has no room for all.
+/// Events [first, end); only the first ones, if they have more bytes.
 events_or_none fetch_piece(const reading& from, partition_id p, stream_id id,
                            std::uint64_t first, std::uint64_t end,
-                           read_from where) {
+                           std::size_t bytes_max, read_from where) {
   std::vector<event_ptr> out;
   std::size_t bytes = 0;
-  for (auto at = first; at < end && bytes < limits::page_bytes_max;) {
-    auto some =
-      fetch(from, p, id, {at}, end - at, limits::page_bytes_max - bytes, where);
+  for (auto at = first; at < end && bytes < bytes_max;) {
+    auto some = fetch(from, p, id, {at}, end - at, bytes_max - bytes, where);
     if (!some || !*some)
       return some;
     std::erase_if(**some, [&](auto& e) { return e->number.value >= end; });
@@ -167,14 +178,13 @@ events_or_none fetch_newest(const reading& from, partition_id p, stream_id id,
   std::vector<event_ptr> out;
   std::size_t bytes = 0;
   for (auto end = all.first.value + all.count;
-       end > all.first.value && bytes < limits::page_bytes_max;) {
+       end > all.first.value && bytes < all.bytes_max;) {
     auto first = std::max(all.first.value, end - std::min(end, piece_events));
-    auto piece = fetch_piece(from, p, id, first, end, where);
+    auto piece = fetch_piece(from, p, id, first, end, all.bytes_max, where);
     if (!piece || !*piece)
       return piece;
     auto size = bytes_of(**piece);
-    if (size >= limits::page_bytes_max
-        && (*piece)->back()->number.value + 1 < end) {
+    if (size >= all.bytes_max && (*piece)->back()->number.value + 1 < end) {
       piece_events = (*piece)->size(); // large: the newest are not among them
       continue;
     }
@@ -188,12 +198,13 @@ events_or_none fetch_newest(const reading& from, partition_id p, stream_id id,
   return std::optional{std::move(out)};
 }
 
-std::uint64_t asked_first(const read_request& what) {
-  return what.from.value_or(event_number{0}).value;
-}
-
-std::uint64_t asked_last(const stream_row& head, const read_request& what) {
-  return what.from.value_or(event_number{head.next.value - 1}).value;
+/// What a page covers that is not cut short: all that was asked for, and what
+/// is gone behind it.
+std::size_t covered_by(const stream_row& head, const read_request& what) {
+  auto from = asked_first(what);
+  return what.towards == direction::forward && from < head.first_live.value
+           ? std::max(what.count, head.first_live.value - from)
+           : what.count;
 }
 
 /// What follows this event in reading order is left to the next page.
@@ -206,10 +217,8 @@ void end_at(event_page& page, event_number last, const read_request& what) {
 
 bool ends_stream(const stream_row& head, const read_request& what) {
   if (what.towards == direction::forward)
-    return what.from.value_or(event_number{0}).value + what.count
-           >= head.next.value;
-  auto last = what.from.value_or(event_number{head.next.value - 1});
-  return last.value + 1 <= head.first_live.value + what.count;
+    return asked_first(what) + what.count >= head.next.value;
+  return asked_last(head, what) + 1 <= head.first_live.value + what.count;
 }
 
 } // namespace
@@ -244,11 +253,10 @@ result<std::optional<event_page>> read_page(const reading& from, partition_id p,
   if (!page.head || page.head->state != stream_state::live)
     return std::optional{std::move(page)};
   auto all = window_of(*page.head, what);
-  auto [first, count] = all;
+  auto [first, count, bytes_max] = all;
   auto found = what.towards == direction::forward
-                 ? fetch(from, p, page.head->id, first, count,
-                         limits::page_bytes_max, where)
-                 : fetch_newest(from, p, page.head->id, {first, count}, where);
+                 ? fetch(from, p, page.head->id, first, count, bytes_max, where)
+                 : fetch_newest(from, p, page.head->id, all, where);
   if (!found)
     return found.error();
   if (!*found)
@@ -256,7 +264,7 @@ result<std::optional<event_page>> read_page(const reading& from, partition_id p,
   auto& events = **found;
   if (misses_some(from, p, what.stream, events, all))
     return errc::corrupt;
-  page.covered = what.count;
+  page.covered = covered_by(*page.head, what);
   page.end_of_stream = ends_stream(*page.head, what);
   if (!events.empty() && is_cut_short(events, all))
     end_at(page,
@@ -270,8 +278,8 @@ result<std::optional<event_page>> read_page(const reading& from, partition_id p,
   });
   if (what.towards == direction::backward)
     std::reverse(events.begin(), events.end());
-  auto whole = resolve_all(from, events, what.resolve_links,
-                           limits::page_bytes_max, where, page.events);
+  auto whole = resolve_all(from, events, what.resolve_links, bytes_max, where,
+                           page.events);
   if (!whole)
     return whole.error();
   if (!*whole)
@@ -285,10 +293,10 @@ event_page page_of_one(const stream_row& head, const event_ptr& only,
                        const read_request& what) {
   event_page out;
   out.head = head;
-  out.covered = what.count;
+  out.covered = covered_by(head, what);
   out.end_of_stream = ends_stream(head, what);
-  auto [first, count] = window_of(head, what);
-  if (only->number >= first && only->number < first + count)
+  auto all = window_of(head, what);
+  if (only->number >= all.first && only->number < all.first + all.count)
     out.events.push_back({only, only, {}});
   return out;
 }

@@ -1,6 +1,8 @@
 // One read: its question, what must be checked before it is shown, its formats.
 #include "net/stream_reading.hpp"
 
+#include "actors/core/limits.hpp"
+#include "actors/core/names.hpp"
 #include "net/eventstore_feed.hpp"
 #include "net/eventstore_feed_json.hpp"
 #include "net/eventstore_formats.hpp"
@@ -12,6 +14,7 @@
 #include <functional>
 #include <set>
 #include <string_view>
+#include <utility>
 
 namespace callboard {
 
@@ -61,19 +64,39 @@ void add_caching(http_answer& answer, bool for_good, std::uint64_t seconds,
 
 namespace {
 
-/// Whether the page stays as it is whatever is published (spec 6.5).
+/// Whether the page stays as it is whatever is published (spec 6.5). One that
+/// begins before the stream does has changed already, and leads on to where
+/// that begins now.
 bool is_full(const read_query& query, const stream_row& head) {
   auto& what = query.what;
-  if (query.changes || !what.from)
+  if (query.parked || !what.from)
     return false;
   return what.towards == direction::backward
            ? *what.from < head.next
-           : head.next.value >= what.from->value + what.count;
+           : *what.from >= head.first_live
+               && head.next.value >= what.from->value + what.count;
+}
+
+/// Clients that ask for many events skip what a short page leaves out: they go
+/// on by the count that they asked for.
+accepted<void> check_all_fit(const read_request& what, const event_page& page) {
+  if (what.count <= limits::cut_page_events_max || page.covered >= what.count)
+    return {};
+  auto fit = std::to_string(page.covered) + " fit into "
+             + std::to_string(limits::whole_page_bytes_max >> 20) + " MiB";
+  auto most = std::to_string(limits::cut_page_events_max);
+  return refusal{500, "Read size too big, "
+                        + (page.covered > limits::cut_page_events_max
+                             ? "here at most " + fit
+                             : "only " + fit + ": ask for up to " + most
+                                 + " and follow the links")};
 }
 
 void answer_page(const services_ptr& services, const http_exchange& exchange,
                  const query_ptr& query, const event_page_ptr& page,
                  const stream_row& head) {
+  if (!admitted(check_all_fit(query->what, *page), exchange))
+    return;
   auto& request = exchange.request();
   auto& type = *request.response_type;
   auto tag = make_e_tag(head, type.content_type);
@@ -105,7 +128,7 @@ void answer_event(const services_ptr& services, const http_exchange& exchange,
   if (page->events.empty() || page->events.front().resolved == nullptr)
     return exchange.answer(missing_event(type));
   http_answer answer{.content_type = type.content_type};
-  add_caching(answer, query->what.from && !query->changes,
+  add_caching(answer, query->what.from && !query->parked,
               head.policy.cache_control_seconds,
               make_e_tag(head, type.content_type));
   answer_with(services, exchange, layout_bytes(*page),
@@ -119,13 +142,16 @@ void answer_event(const services_ptr& services, const http_exchange& exchange,
 }
 
 void after_checking_links(const services_ptr& services,
-                          const http_exchange& exchange,
+                          const http_exchange& exchange, const query_ptr& query,
                           const event_page_ptr& page,
                           const std::function<void()>& then) {
   std::set<std::string> targets;
   for (auto& e : page->events)
     if (e.through_link())
       targets.insert(e.target);
+    else if (query->parked && is_link(*e.original))
+      if (auto link = parse_link(e.original->data))
+        targets.insert(std::move(link->second));
   after_checking_targets(services, exchange, targets, then);
 }
 
@@ -146,7 +172,7 @@ void read(const services_ptr& services, const http_exchange& exchange,
       auto* head = readable(page->head);
       if (head == nullptr)
         return missing(page->head ? page->head->next : event_number{});
-      after_checking_links(services, exchange, page,
+      after_checking_links(services, exchange, query, page,
                            [=] { format(page, *head); });
     },
     read_atom_v, query->what);

@@ -14,7 +14,9 @@ namespace callboard {
 struct read_query {
   read_request what;
   std::chrono::seconds wait{0};
-  bool changes = false; // may show something else later: not to be kept
+  /// What a group parked: may show something else later, so it is not to be
+  /// kept; and its links are only for who may read where they lead.
+  bool parked = false;
 };
 
 using query_ptr = std::shared_ptr<const read_query>;

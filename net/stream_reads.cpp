@@ -18,7 +18,7 @@ constexpr std::size_t newest_page_count = 20;
 struct target {
   std::string stream;
   bool resolve_links = true; // unless a header says otherwise
-  bool changes = false;
+  bool parked = false;
 };
 
 bool is_description(const media_type& type) {
@@ -50,7 +50,7 @@ std::shared_ptr<read_query> new_query(const http_exchange& exchange,
   out->what.stream = std::move(at.stream);
   out->what.resolve_links = *links;
   out->what.towards = direction::backward;
-  out->changes = at.changes;
+  out->parked = at.parked;
   return out;
 }
 

@@ -39,6 +39,11 @@ inline constexpr std::size_t stream_heads_max = 100'000;
 inline constexpr std::size_t page_events_max = 4096;
 inline constexpr std::size_t page_bytes_max = std::size_t{8} << 20;
 
+/// Whoever asks a stream for more events goes on by counting, not by links:
+/// such a page may have more bytes, and is refused if it would be cut short.
+inline constexpr std::size_t cut_page_events_max = 100;
+inline constexpr std::size_t whole_page_bytes_max = std::size_t{16} << 20;
+
 /// Runs and events that one page of all events looks at; it is cut short there
 /// if few of them can be seen.
 inline constexpr std::size_t page_runs_max = 100'000;
@@ -153,6 +158,10 @@ inline constexpr std::size_t consumers_max = 10'000;
 /// Consumer groups whose positions a partition keeps in memory.
 inline constexpr std::size_t consumer_groups_max = 20'000;
 
+/// Topics in which such a group has a position. These stay when its members
+/// have gone.
+inline constexpr std::size_t group_topics_max = 10'000;
+
 /// Registrations, goodbyes and expiries that wait for each other.
 inline constexpr std::size_t membership_changes_max = 1'000;
 
@@ -239,7 +248,8 @@ inline constexpr std::size_t body_setting_min = std::size_t{1} << 10;
 inline constexpr std::size_t body_setting_max = std::size_t{64} << 20;
 
 /// Bodies of all requests together that are not yet complete, or large and not
-/// yet answered; over it a request that needs more gets 503 + Retry-After.
+/// yet answered, and what clients sent behind a request that waits; over it a
+/// request that needs more gets 503 + Retry-After.
 inline constexpr std::size_t receiving_bytes_max = std::size_t{128} << 20;
 
 /// Answers of all connections together that wait for clients that read slowly;
@@ -306,8 +316,9 @@ inline constexpr std::size_t kept_buffer_bytes_max = 1024;
 /// before it is cut off.
 inline constexpr std::chrono::milliseconds linger_wait_max = 1s;
 
-/// A stop waits this long for what is being answered.
-inline constexpr std::chrono::milliseconds drain_wait_max = 5s;
+/// A stop waits this long for what is being answered. With the 1.5 s in which a
+/// leader hands over it takes less than the five seconds that are promised.
+inline constexpr std::chrono::milliseconds drain_wait_max = 3s;
 
 // --- HTTP/2 -----------------------------------------------------------------
 

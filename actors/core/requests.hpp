@@ -81,8 +81,9 @@ inline std::size_t memory_bytes(const resolved_event& e) noexcept {
 /// A page in reading order. `head` is the stream when it was read; an absent
 /// stream has no head. `end_of_stream`: nothing follows in reading order.
 /// `covered`: how many numbers the page answers for, from the first one asked
-/// for; less than the count asked for if it had to be cut short
-/// (`limits::page_bytes_max`), so links to what follows must use it.
+/// for; links to what follows must use it. It is less than the count asked for
+/// if the page had to be cut short (`limits::page_bytes_max`), and more
+/// if all of them lie before the stream's first event, to which it then leads.
 struct event_page {
   std::optional<stream_row> head;
   std::vector<resolved_event> events;
@@ -119,6 +120,7 @@ struct fetch_request {
   std::uint64_t session = 0;
   lease_holder who{};
   std::size_t in_flight_max = 0;
+  bool resumes = false; // before those that wait already
 };
 
 /// One delivered event. Ids to settle it by are those of `what.original`.

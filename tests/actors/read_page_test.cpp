@@ -50,7 +50,7 @@ TEST_CASE("a page that its bytes cut short says so, and the next one goes on") {
     append_request what{"orders", expected_version::any, {}, {}};
     for (std::size_t k = 0; k < 1000; ++k)
       what.events.push_back(
-        {world::id(i + k), "t", std::string(2048, 'x'), "", false});
+        {world::id(i + k), "t", std::string(5000, 'x'), "", false});
     REQUIRE(
       w.vt->ask<append_reply>(w.partition_of("orders"), append_atom_v, what)
         .has_value());
@@ -66,6 +66,32 @@ TEST_CASE("a page that its bytes cut short says so, and the next one goes on") {
       CHECK(got->covered == got->events.size());
   }
   CHECK(next == events);
+}
+
+TEST_CASE("a page forward covers the numbers that were asked for, and leads on "
+          "to the first event if all of them are gone") {
+  world w;
+  REQUIRE(w.publish("orders", 30).has_value());
+  auto home = w.node->placement.home_of("orders");
+  auto row = w.node->db->stream(home, "orders").value().value();
+  row.first_live = {25};
+  record cut;
+  cut.changes.emplace_back(put_stream{"orders", row});
+  w.node->db->apply(home, {w.node->db->applied(home).value + 1}, cut, 1);
+  auto shown = [&](std::uint64_t from, std::size_t count) {
+    auto got = page(w, from, count).value();
+    std::string out;
+    for (auto& one : got->events)
+      out += std::to_string(one.original->number.value) + " ";
+    return out + "covers " + std::to_string(got->covered)
+           + (got->end_of_stream ? ", end" : "");
+  };
+  CHECK(shown(0, 10) == "covers 25");
+  CHECK(shown(15, 10) == "covers 10");
+  CHECK(shown(20, 7) == "25 26 covers 7");
+  CHECK(shown(20, 10) == "25 26 27 28 29 covers 10, end");
+  CHECK(shown(25, 2) == "25 26 covers 2");
+  CHECK(shown(30, 2) == "covers 2, end");
 }
 
 TEST_CASE("events that the stream's row promises and nobody has are damage, "
@@ -163,7 +189,7 @@ TEST_CASE("a page backwards reads no more than a page of bytes, large and "
       REQUIRE(pages < 10);
       auto got = page(w, left - 1, 128, direction::backward).value();
       REQUIRE(!got->events.empty());
-      CHECK(bytes_of(*got) < 2 * limits::page_bytes_max + large_bytes);
+      CHECK(bytes_of(*got) < 2 * limits::whole_page_bytes_max + large_bytes);
       for (auto& one : got->events)
         CHECK(one.original->number.value == --left);
       CHECK(got->end_of_stream == (left == 0));

@@ -37,7 +37,7 @@ class Client:
     """Belongs to one thread. Connects when needed, again after every failure."""
 
     authorization = basic_authorization("admin", "changeit")
-    try_again = (0, 408, 429, 503)  # statuses that leave the outcome unknown: repeat it
+    try_again = (0, 408, 429, 503)  # repeat it: not done, or nobody knows
 
     def __init__(self, port, timeout=15.0, host="127.0.0.1"):
         self.host, self.port = host, port
@@ -104,19 +104,21 @@ class Client:
     def read_forward(self, path, accept, page=400):
         """All entries of the feed at `path`, oldest first. Raises on anything but 200 and, for a
         stream that does not exist, 404."""
-        out = []
+        out, start = [], 0
         while True:
-            start = out[-1]["positionEventNumber"] + 1 if out else 0
             url = f"{path}/{start}/forward/{page}?embed=body"
             reply = self.request("GET", url, headers={"Accept": accept})
             if reply.status == 404 and not out:
                 return []
             if reply.status != 200:
                 raise RuntimeError(f"GET {url} answered {reply.status} {reply.body[:200]!r}")
-            entries = reply.json()["entries"]
-            if not entries:
+            feed = reply.json()
+            out.extend(reversed(feed["entries"]))
+            on = [link["uri"] for link in feed.get("links", ()) if link["relation"] == "previous"]
+            if not feed["entries"] and not on:
                 return out
-            out.extend(reversed(entries))
+            # without entries the link leads to the first event that is still there
+            start = int(on[0].rsplit("/", 3)[1]) if on else out[-1]["positionEventNumber"] + 1
 
     def read_stream(self, stream):
         return self.read_forward(f"/streams/{stream}", STREAM_FEED)

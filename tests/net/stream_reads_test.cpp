@@ -94,6 +94,63 @@ TEST_CASE("pages, their errors and their caching") {
   CHECK(f.get("/streams/none").status() == 404);
 }
 
+TEST_CASE("who follows links from the number 0 reads each event of a cut "
+          "stream once") {
+  dialect_fixture f;
+  for (int i = 0; i < 30; ++i)
+    f.publish("s");
+  f.post("/streams/s/metadata",
+         {{"Content-Type", "application/json"}, {"ES-EventId", some_id}},
+         R"({"$maxCount":5})");
+  const std::string at_s = "http://h:2113/streams/s";
+  std::string pages;
+  for (std::string at = "/0/forward/3"; !at.empty();) {
+    pages += at + ":";
+    auto got = f.get("/streams/s" + at);
+    auto feed = got.json();
+    for (auto one = feed["entries"].rbegin(); one != feed["entries"].rend();
+         ++one)
+      pages += " " + (*one)["title"].get<std::string>();
+    pages += got.header("ETag").empty() ? " (for good)\n" : "\n";
+    at.clear();
+    for (auto& link : feed["links"])
+      if (link["relation"] == "previous")
+        at = link["uri"].get<std::string>().substr(at_s.size());
+  }
+  CHECK(pages
+        == "/0/forward/3:\n"
+           "/25/forward/3: 25@s 26@s 27@s (for good)\n"
+           "/28/forward/3: 28@s 29@s\n"
+           "/30/forward/3:\n");
+  auto border = f.get("/streams/s/20/forward/8");
+  CHECK(border.json()["entries"].size() == 3);
+  CHECK(border.header("Cache-Control")
+        == "max-age=0, no-cache, must-revalidate");
+}
+
+TEST_CASE("a page of more than 100 events is whole or refused, a smaller one "
+          "is cut short") {
+  dialect_fixture f;
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    append_request what{"s", expected_version::any, {}, {}};
+    what.events.push_back(
+      {world::id(i), "t", std::string(std::size_t{1} << 20, 'x'), "", false});
+    f.w.vt
+      ->ask<append_reply>(f.w.partition_of("s"), append_atom_v, std::move(what))
+      .value();
+  }
+  for (std::string page : {"/0/forward/", "/19/backward/"}) {
+    auto refused = f.get("/streams/s" + page + "101");
+    CHECK(refused.status() == 500);
+    CHECK(refused.answer.reason
+          == "Read size too big, only 16 fit into 16 MiB: ask for up to 100 "
+             "and follow the links");
+    for (std::string count : {"8", "100"})
+      CHECK(f.get("/streams/s" + page + count).json()["entries"].size() == 8);
+  }
+  CHECK(f.get("/streams/s/10/forward/4096").json()["entries"].size() == 10);
+}
+
 TEST_CASE("a page that is known by its tag is 304") {
   dialect_fixture f;
   f.publish("s");
