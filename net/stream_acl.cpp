@@ -1,10 +1,13 @@
 // Roles are logins, groups, or `$all` for everybody.
 #include "net/stream_acl.hpp"
 
+#include "net/json_body.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cassert>
+#include <string>
 
 namespace callboard {
 
@@ -36,13 +39,15 @@ stream_right right_of(access_rule rule) noexcept {
   return stream_right::read;
 }
 
+/// In the order of `stream_right`.
+constexpr std::array right_names{"$r", "$w", "$d", "$mr", "$mw"};
+
 stream_acl read_acl(const nlohmann::json& document) {
   stream_acl out;
   if (!document.is_object())
     return out;
-  constexpr std::array names{"$r", "$w", "$d", "$mr", "$mw"};
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    auto member = document.find(names[i]);
+  for (std::size_t i = 0; i < right_names.size(); ++i) {
+    auto member = document.find(right_names[i]);
     if (member == document.end() || member->is_null())
       continue;
     auto& roles = out.rights[i].emplace();
@@ -54,6 +59,19 @@ stream_acl read_acl(const nlohmann::json& document) {
           roles.push_back(role.get<std::string>());
   }
   return out;
+}
+
+refusal no_acl(const std::string& name, const nlohmann::json& value,
+               std::string_view allowed) {
+  return {400, name + " is " + quoted_value(value)
+                 + "; allowed: " + std::string{allowed} + "."};
+}
+
+bool names_roles(const nlohmann::json& value) {
+  return value.is_string()
+         || (value.is_array()
+             && std::all_of(value.begin(), value.end(),
+                            [](auto& role) { return role.is_string(); }));
 }
 
 /// What operators may read without a word in any ACL (spec 7.4).
@@ -75,12 +93,27 @@ stream_acl parse_acl(std::string_view text) {
   return read_acl(nlohmann::json::parse(text, nullptr, false));
 }
 
+accepted<void> check_acl(const nlohmann::json& document,
+                         const std::string& name) {
+  auto acl = document.find(name);
+  if (acl == document.end() || acl->is_null())
+    return {};
+  if (!acl->is_object())
+    return no_acl(name, *acl, "an object of $r, $w, $d, $mr and $mw");
+  for (std::string right : right_names)
+    if (auto roles = acl->find(right);
+        roles != acl->end() && !roles->is_null() && !names_roles(*roles))
+      return no_acl(right + " of " + name, *roles,
+                    "a login or group, or an array of them");
+  return {};
+}
+
 bool is_settings_type(std::string_view event_type) noexcept {
   return event_type == "update-default-acl" || event_type == "settings";
 }
 
 default_acls parse_default_acls(std::string_view text) {
-  auto document = nlohmann::json::parse(text, nullptr, false);
+  auto document = parse_json_body(text);
   if (!document.is_object())
     return {};
   auto member = [&document](const char* name) {
@@ -88,6 +121,26 @@ default_acls parse_default_acls(std::string_view text) {
     return found == document.end() ? stream_acl{} : read_acl(*found);
   };
   return {member("$userStreamAcl"), member("$systemStreamAcl")};
+}
+
+accepted<void> check_settings(std::string_view stream, const new_event& e) {
+  if (stream != settings_stream || !is_settings_type(e.type))
+    return {};
+  if (e.data.size() > document_bytes_max)
+    return refusal{413, "The default ACLs have " + std::to_string(e.data.size())
+                          + " bytes; at most "
+                          + std::to_string(document_bytes_max)
+                          + " are allowed."};
+  if (auto ok = check_json_depth(e.data); !ok)
+    return ok.error();
+  auto document = parse_json_body(e.data);
+  if (!document.is_object())
+    return refusal{400, "An event of type " + e.type
+                          + " is a JSON object of $userStreamAcl and "
+                            "$systemStreamAcl here, and its data are not."};
+  if (auto ok = check_acl(document, "$userStreamAcl"); !ok)
+    return ok.error();
+  return check_acl(document, "$systemStreamAcl");
 }
 
 acl_question question_about(std::string_view stream,

@@ -2,7 +2,10 @@
 #pragma once
 
 #include "actors/core/requests.hpp"
+#include "net/refusal.hpp"
 #include "net/router.hpp"
+
+#include <nlohmann/json_fwd.hpp>
 
 #include <array>
 #include <optional>
@@ -33,6 +36,10 @@ struct stream_acl {
 /// Reads what `stream_policy::acl` holds; nothing readable is an empty ACL.
 stream_acl parse_acl(std::string_view text);
 
+/// Refuses a member of an object by its name if it is no ACL. One that is
+/// missing or null is fine: some clients write what is not set as null.
+accepted<void> check_acl(const nlohmann::json& object, const std::string& name);
+
 /// What counts where a stream's ACL says nothing. Members that are not there
 /// leave the right to everybody, and of system streams to administrators.
 struct default_acls {
@@ -46,8 +53,13 @@ struct default_acls {
 inline constexpr std::string_view settings_stream = "$settings";
 bool is_settings_type(std::string_view event_type) noexcept;
 
-/// Reads the data of such an event: `$userStreamAcl`, `$systemStreamAcl`.
+/// Reads the data of such an event: `$userStreamAcl`, `$systemStreamAcl`. One
+/// that is no ACL says nothing, as if it were not there.
 default_acls parse_default_acls(std::string_view text);
+
+/// Refuses an event of such a type for `$settings` that says something else
+/// than ACLs: whoever wrote it relies on it. Others pass.
+accepted<void> check_settings(std::string_view stream, const new_event& e);
 
 /// The stream whose ACL counts, and the right that it has to give: for `$$S`
 /// that is S, and its metadata.

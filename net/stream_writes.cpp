@@ -1,5 +1,6 @@
 // Publishing, metadata, deleting.
 #include "actors/core/names.hpp"
+#include "actors/core/stream_heads.hpp"
 #include "net/delayed_publishing.hpp"
 #include "net/delayed_times.hpp"
 #include "net/eventstore_batch.hpp"
@@ -118,7 +119,7 @@ accepted<void> check_metadata(const new_event& e) {
 
 /// What a metadata stream will say, if this is one.
 accepted<std::optional<stream_policy>>
-policy_after(std::string_view stream, const std::vector<new_event>& events) {
+policy_after(std::string_view stream, std::vector<new_event>& events) {
   // It lies in the row of its stream, which is one page of the store.
   constexpr std::size_t acl_bytes_max = 3000;
   if (!stream.starts_with("$$"))
@@ -126,11 +127,17 @@ policy_after(std::string_view stream, const std::vector<new_event>& events) {
   if (auto ok = check_metadata(events.back()); !ok)
     return ok.error();
   auto policy = parse_stream_policy(events.back());
-  if (policy.acl.size() > acl_bytes_max)
-    return refusal{400, "$acl has " + std::to_string(policy.acl.size())
+  if (!policy)
+    return policy.error();
+  if (policy->acl.size() > acl_bytes_max)
+    return refusal{400, "$acl has " + std::to_string(policy->acl.size())
                           + " bytes; at most " + std::to_string(acl_bytes_max)
                           + " are allowed."};
-  return std::optional{std::move(policy)};
+  // Such a delete is done, and not told by the document: who reads that when
+  // the stream has come back, and writes it again, must not repeat the delete.
+  if (policy->truncate_before == truncate_all)
+    events.back().data = without_cut(events.back().data);
+  return std::optional{std::move(*policy)};
 }
 
 /// `Give-Up-At` is for the events of a request that have no such time of their
@@ -158,6 +165,9 @@ void write(const services_ptr& services, const http_exchange& exchange,
       || !admitted(events, exchange)
       || !admitted(read_give_up(request, *events), exchange))
     return;
+  for (auto& e : events->events)
+    if (!admitted(check_settings(stream, e), exchange))
+      return;
   auto later = is_for_later(request, *events);
   if (!admitted(later, exchange))
     return;
@@ -200,7 +210,7 @@ void write_batch(const services_ptr& services, const http_exchange& exchange,
 void append(const services_ptr& services, http_request& request,
             const http_exchange& exchange) {
   auto stream = named_stream(services, request);
-  if (!admitted(check_writable_name(stream), exchange))
+  if (!admitted(check_publishable_name(stream), exchange))
     return;
   if (is_batch(*request.request_type))
     return write_batch(services, exchange, stream);
@@ -223,7 +233,7 @@ void append(const services_ptr& services, http_request& request,
 void append_with_id(const services_ptr& services, http_request& request,
                     const http_exchange& exchange) {
   auto stream = named_stream(services, request);
-  if (!admitted(check_writable_name(stream), exchange))
+  if (!admitted(check_publishable_name(stream), exchange))
     return;
   auto id = parse_uuid(request.parameter("id"));
   if (!id || id->is_zero())
@@ -267,6 +277,10 @@ void remove(const services_ptr& services, http_request& request,
       || !admitted(check_leader_flags(request), exchange)
       || !admitted(hard, exchange))
     return;
+  if (stream.starts_with("$$"))
+    return exchange.answer(
+      bad_request("Metadata cannot be deleted: what they say would stay in "
+                  "force. Post an empty document {} instead."));
   auto& home = services->home_of(stream);
   ask_for<append_reply>(
     services, exchange, home,

@@ -110,6 +110,25 @@ TEST_CASE("$settings says what counts where a stream says nothing, at once") {
   CHECK(read("bob; auditors", "%24settings") == 401);
 }
 
+TEST_CASE("defaults that are no ACLs are refused, now and for later") {
+  dialect_fixture f;
+  headers event{{"Content-Type", "application/json"},
+                {"ES-EventType", "update-default-acl"},
+                {"ES-EventId", to_string(world::id(3000))}};
+  auto oops = R"({"$userStreamAcl":"oops"})";
+  auto later = event;
+  later.emplace_back("Delay", "1s");
+  for (auto& got : {f.post("/streams/%24settings", event, oops),
+                    f.post("/streams/%24settings", later, oops),
+                    f.post("/delayed", {},
+                           R"({"stream":"$settings","every":"PT1S","event":)"
+                           R"({"eventType":"settings","data":)"
+                             + std::string{oops} + "}}")}) {
+    CHECK(got.status() == 400);
+    CHECK(got.body().find("$userStreamAcl") != std::string::npos);
+  }
+}
+
 TEST_CASE("nobody writes to $all over HTTP, and its metadata is admins'") {
   dialect_fixture f;
   headers event{{"Content-Type", "application/json"},

@@ -29,7 +29,8 @@ refusal refused(std::string_view body) {
 }
 
 stream_policy policy(std::string text) {
-  return parse_stream_policy({{}, "$metadata", std::move(text), "", true});
+  return parse_stream_policy({{}, "$metadata", std::move(text), "", true})
+    .value();
 }
 
 } // namespace
@@ -214,20 +215,53 @@ TEST_CASE("metadata of a stream becomes its policy") {
   CHECK(policy(R"({"$tb":9223372036854775807})").truncate_before
         == 9223372036854775807U);
   CHECK(policy("{}") == stream_policy{});
+  CHECK(policy(R"({"$maxCount":null,"$acl":null})") == stream_policy{});
+  CHECK(policy(R"({"$acl":{"$r":"anna","$w":null}})").acl
+        == R"({"$r":"anna"})");
 }
 
 TEST_CASE("metadata that cannot be read counts as empty") {
-  for (auto text :
-       {"", "x", "[]", R"({"$maxCount":0})", R"({"$maxCount":"5"})",
-        R"({"$maxCount":1.5})", R"({"$maxAge":-1})", R"({"$tb":-1})",
-        R"({"$tb":9223372036854775808})", R"({"$acl":5,"$maxCount":1})",
-        R"({"$acl":{"$r":5},"$maxCount":1})",
-        R"({"$acl":{"$w":[5]},"$maxCount":1})"}) {
+  for (auto text : {"", "x", R"({"$maxCount":1)", R"({"$maxCount":NaN})"}) {
     INFO(text);
     CHECK(policy(text) == stream_policy{});
   }
-  CHECK(parse_stream_policy({{}, "t", R"({"$maxCount":1})", "", false})
+  CHECK(parse_stream_policy({{}, "t", R"({"$maxCount":1})", "", false}).value()
         == stream_policy{});
+}
+
+TEST_CASE("metadata that reads as JSON, if leniently, counts as what is read") {
+  for (auto text :
+       {R"({"$acl":{"$r":"anna"},})", "{'$acl':{'$r':'anna'}}",
+        R"({$acl:{$r:"anna"}})", "{\"$acl\":{\"$r\":\"anna\"},\"x\":\"\t\"}",
+        R"(/* for us */ {"$acl":{"$r":"anna"}})",
+        "\xEF\xBB\xBF{\"$acl\":{\"$r\":\"anna\"}}"}) {
+    INFO(text);
+    CHECK(policy(text).acl == R"({"$r":"anna"})");
+  }
+}
+
+TEST_CASE("metadata with a member of a wrong kind are refused by its name") {
+  auto why_not = [](std::string text) {
+    return parse_stream_policy({{}, "$metadata", std::move(text), "", true})
+      .error();
+  };
+  CHECK(why_not(R"({"$acl":{"$r":"anna"},"$maxCount":"5"})")
+        == refusal{400, "$maxCount is \"5\"; allowed: an integer from 1 to "
+                        "9223372036854775807."});
+  CHECK(why_not(R"({"$acl":{"$r":"anna","$w":[5]}})")
+        == refusal{400, "$w of $acl is [5]; allowed: a login or group, or an "
+                        "array of them."});
+  CHECK(why_not(R"({"$acl":5})")
+        == refusal{400, "$acl is 5; allowed: an object of $r, $w, $d, $mr and "
+                        "$mw."});
+  for (auto text :
+       {"[]", "5", R"({"$acl":{"$r":"anna"},"x":"\ud800"})",
+        R"({"$maxCount":0})", R"({"$maxCount":5.0})", R"({"$maxAge":-1})",
+        R"({"$tb":-1})", R"({"$tb":9223372036854775808})",
+        R"({"$cacheControl":0})", R"({"$acl":{"$r":5}})"}) {
+    INFO(text);
+    CHECK(why_not(text).status == 400);
+  }
 }
 
 TEST_CASE("an event of a batch can say when it is given up") {

@@ -104,6 +104,38 @@ TEST_CASE("the defaults can be replaced, member by member") {
   CHECK_FALSE(may(nullptr, write_stream, "$all", {}, settings));
 }
 
+TEST_CASE("default ACLs count that are JSON as lenient readers take it") {
+  auto settings = parse_default_acls("{'$userStreamAcl':{'$r':'ops'},}");
+  CHECK(settings.user.rights[0] == stream_acl::roles{"ops"});
+}
+
+TEST_CASE("an event of $settings that is to say defaults says them, or is "
+          "refused by the member's name") {
+  auto refused = [](std::string data, std::string type = "update-default-acl",
+                    std::string_view stream = settings_stream) {
+    new_event e;
+    e.type = std::move(type);
+    e.data = std::move(data);
+    auto ok = check_settings(stream, e);
+    return ok ? std::string{} : ok.error().text;
+  };
+  CHECK(refused(R"({"$userStreamAcl":{"$r":"a","$w":["b"],"$d":[]}})") == "");
+  CHECK(refused(R"({"$systemStreamAcl":{}})") == "");
+  CHECK(refused("{}") == "");
+  CHECK(refused(R"({"$userStreamAcl":"oops"})")
+        == R"($userStreamAcl is "oops"; allowed: an object of $r, $w, $d, $mr )"
+           "and $mw.");
+  CHECK(refused(R"({"$systemStreamAcl":{"$mw":["a",5]}})", "settings")
+        == R"($mw of $systemStreamAcl is ["a",5]; allowed: a login or group, )"
+           "or an array of them.");
+  CHECK(refused("oops").find("a JSON object") != std::string::npos);
+  CHECK(refused(std::string(65, '[')).find("nested") != std::string::npos);
+  CHECK(refused(std::string(document_bytes_max + 1, ' ')).find("bytes")
+        != std::string::npos);
+  CHECK(refused("oops", "note") == "");
+  CHECK(refused("oops", "settings", "s") == "");
+}
+
 TEST_CASE("operators read what is said of scavenges, and no more") {
   using enum access_rule;
   CHECK(may(&ops, read_stream, "$scavenges"));

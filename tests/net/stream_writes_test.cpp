@@ -29,6 +29,14 @@ headers accept(std::string type) {
   return {{"Accept", std::move(type)}};
 }
 
+seen_answer describe(dialect_fixture& f, std::uint64_t id, std::string document,
+                     const std::string& stream = "s") {
+  return f.post("/streams/" + stream + "/metadata",
+                {{"Content-Type", "application/json"},
+                 {"ES-EventId", to_string(world::id(id))}},
+                std::move(document));
+}
+
 } // namespace
 
 TEST_CASE("a published event has a place, and is on disk") {
@@ -196,6 +204,95 @@ TEST_CASE("an ACL that would not fit is refused, not forgotten") {
     {{"Content-Type", "application/json"}, {"ES-EventId", some_id}}, long_acl);
   CHECK(got.status() == 400);
   CHECK(got.body() == "$acl has 4009 bytes; at most 3000 are allowed.");
+}
+
+TEST_CASE(
+  "a stream that was deleted by its metadata, and came back, stays when "
+  "they are read, changed and written") {
+  dialect_fixture f;
+  f.publish("s");
+  CHECK(
+    describe(f, 101, R"({"mine":{"$tb":1},"$tb":9223372036854775807})").status()
+    == 201);
+  CHECK(f.get("/streams/s").status() == 404);
+  f.publish("s");
+  auto document = f.get("/streams/s/metadata").json();
+  CHECK(document == json::parse(R"({"mine":{"$tb":1}})"));
+  document["more"] = 1;
+  CHECK(describe(f, 102, document.dump()).status() == 201);
+  CHECK(f.get("/streams/s").json()["entries"].size() == 1);
+  CHECK(describe(f, 103, R"({"$tb":9223372036854775807})").status() == 201);
+  CHECK(f.get("/streams/s").status() == 404); // it is meant
+}
+
+TEST_CASE("metadata of a deleted stream can be changed, and it stays deleted") {
+  dialect_fixture f;
+  f.publish("s");
+  f.call(http_verb::delete_, "/streams/s");
+  CHECK(describe(f, 101, R"({"mine":1})").status() == 201);
+  CHECK(f.get("/streams/s").status() == 404);
+  auto first = with(json_event(), "ES-ExpectedVersion", "-1");
+  CHECK(f.post("/streams/s", first, "{}").header("Location")
+        == "http://h:2113/streams/s/1");
+}
+
+TEST_CASE("an ACL that metadata show is in force, or they are refused") {
+  dialect_fixture f;
+  f.publish("s");
+  auto anonymous = [&] {
+    return f
+      .call_as("", http_verb::get, "/streams/s",
+               {{"Accept", "application/json"}})
+      .status();
+  };
+  CHECK(anonymous() == 200);
+  CHECK(describe(f, 101, "{'$acl':{'$r':'anna'},}").status() == 201);
+  CHECK(f.get("/streams/s/metadata").json()["$acl"]["$r"] == "anna");
+  CHECK(anonymous() == 401);
+  auto wrong = describe(f, 102, R"({"$acl":{"$r":"anna"},"$cacheControl":0})");
+  CHECK(wrong.status() == 400);
+  CHECK(wrong.body()
+        == "$cacheControl is 0; allowed: an integer from 1 to "
+           "9223372036854775807.");
+  CHECK(anonymous() == 401);
+}
+
+TEST_CASE("a stream that is deleted for ever has no metadata any more") {
+  for (bool described : {false, true}) {
+    dialect_fixture f;
+    f.publish("s");
+    if (described)
+      CHECK(describe(f, 101, "{}").status() == 201);
+    f.call(http_verb::delete_, "/streams/s", {{"ES-HardDelete", "true"}});
+    for (std::string at : {"s/metadata", "s/metadata/0", "%24%24s"})
+      CHECK(f.get("/streams/" + at).status() == 410);
+    CHECK(describe(f, 102, "{}").status() == 410);
+  }
+}
+
+TEST_CASE("metadata are not deleted, for they would stay in force") {
+  dialect_fixture f;
+  CHECK(describe(f, 101, R"({"$maxCount":1})").status() == 201);
+  for (std::string hard : {"false", "true"}) {
+    auto got =
+      f.call(http_verb::delete_, "/streams/%24%24s", {{"ES-HardDelete", hard}});
+    CHECK(got.status() == 400);
+    CHECK(got.body()
+          == "Metadata cannot be deleted: what they say would stay in force. "
+             "Post an empty document {} instead.");
+  }
+  CHECK(f.get("/streams/s/metadata").json()["$maxCount"] == 1);
+}
+
+TEST_CASE("what a group writes itself is not published to") {
+  dialect_fixture f;
+  f.w.create("s", "g").value();
+  for (std::string end : {"parked", "kept", "checkpoint"}) {
+    auto stream = "/streams/$persistentsubscription-s::g-" + end;
+    CHECK(f.post(stream, json_event(), "{}").status() == 400);
+    CHECK(f.post(stream + "/incoming/" + some_id, json_event(), "{}").status()
+          == 400);
+  }
 }
 
 TEST_CASE("metadata are one document, with the bounds of one") {
