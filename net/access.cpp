@@ -58,6 +58,14 @@ default_acls newest_defaults(const event_page& settings) {
   return {};
 }
 
+/// What the ACL of a part does not say, that of its topic does.
+stream_acl completed(stream_acl part, const stream_acl& topic) {
+  for (std::size_t i = 0; i < part.rights.size(); ++i)
+    if (!part.rights[i])
+      part.rights[i] = topic.rights[i];
+  return part;
+}
+
 verdict granted_if(bool yes) {
   return yes ? verdict::granted : verdict::denied;
 }
@@ -248,12 +256,12 @@ void access_control::check_stream(const principal* who, access_rule rule,
   auto* defaults = known_default_acls();
   if (acl != nullptr && defaults != nullptr)
     return then(granted_if(allows(*acl, *defaults, who, asked)));
-  auto check = std::make_shared<const stream_check>(
-    stream_check{who != nullptr ? std::make_optional(*who) : std::nullopt,
-                 std::move(name), asked.right, executor, std::move(then)});
+  auto check = std::make_shared<const stream_check>(stream_check{
+    who != nullptr ? std::make_optional(*who) : std::nullopt, std::move(name),
+    asked.right, shared_->streams.load(), executor, std::move(then)});
   if (acl != nullptr)
     return find_defaults(check, *acl);
-  find_acl(check);
+  find_acl(check, check->stream, {});
 }
 
 const stream_acl*
@@ -275,22 +283,29 @@ const default_acls* access_control::known_default_acls() const {
            : nullptr;
 }
 
-void access_control::find_acl(const stream_check_ptr& check) {
+/// Asks the stream, then the topic that it is a part of.
+void access_control::find_acl(const stream_check_ptr& check,
+                              const std::string& stream,
+                              const stream_acl& of_part) {
   ask<stream_description>(
-    sources_.asker, check->executor, home_of(check->stream),
-    [self = shared_from_this(), check,
-     epoch = shared_->streams.load()](result<stream_description> found) {
+    sources_.asker, check->executor, home_of(stream),
+    [self = shared_from_this(), check, stream,
+     of_part](result<stream_description> found) {
       if (!found)
         return check->then(verdict::unavailable);
       auto acl =
-        found->head ? parse_acl(found->head->policy.acl) : stream_acl{};
+        completed(of_part, found->head ? parse_acl(found->head->policy.acl)
+                                       : stream_acl{});
+      auto topic = part_of(self->sources_.placement, stream).topic;
+      if (stream == check->stream && topic != stream && !topic.empty())
+        return self->find_acl(check, topic, acl);
       make_room(self->acls_, limits::acls_kept_max, self->options_.now());
       self->acls_.insert_or_assign(
         check->stream,
-        known_acl{acl, epoch, self->options_.now() + limits::acl_kept});
+        known_acl{acl, check->epoch, self->options_.now() + limits::acl_kept});
       self->find_defaults(check, acl);
     },
-    describe_atom_v, check->stream);
+    describe_atom_v, stream);
 }
 
 void access_control::find_defaults(const stream_check_ptr& check,

@@ -94,7 +94,7 @@ private:
   };
 
   struct known_acl {
-    stream_acl acl;
+    stream_acl acl; // of a part: with what its topic's says
     std::uint64_t epoch = 0;
     time_point until;
   };
@@ -110,6 +110,7 @@ private:
     std::optional<principal> who; // the request's user may be gone by then
     std::string stream;
     stream_right right;
+    std::uint64_t epoch; // what is found out is of then
     http_executor executor;
     verdict_then then;
   };
@@ -131,7 +132,8 @@ private:
   void keep(const header_hash& hash, known_login login);
   const stream_acl* known_acl_of(const std::string& stream) const;
   const default_acls* known_default_acls() const;
-  void find_acl(const stream_check_ptr& check);
+  void find_acl(const stream_check_ptr& check, const std::string& stream,
+                const stream_acl& of_part);
   void find_defaults(const stream_check_ptr& check, const stream_acl& acl);
   const partition_actor& home_of(std::string_view stream) const;
 

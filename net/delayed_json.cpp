@@ -6,8 +6,12 @@
 #include "net/delayed_names.hpp"
 #include "net/json_layout.hpp"
 #include "net/json_text.hpp"
+#include "net/lean_events.hpp"
 
 #include <nlohmann/json.hpp>
+
+#include <optional>
+#include <utility>
 
 namespace callboard {
 
@@ -15,23 +19,41 @@ namespace {
 
 using nlohmann::ordered_json;
 
-/// JSON data as JSON; else, or nested too deep to be laid out, a text.
-ordered_json data_json(const new_event& event, const std::string& bytes) {
-  if (event.is_json && json_depth(bytes) <= limits::json_depth_max)
+/// Nothing for what is not JSON, or nested too deep to be laid out.
+std::optional<ordered_json> json_of(const std::string& bytes) {
+  if (json_depth(bytes) <= limits::json_depth_max)
     if (auto out = ordered_json::parse(bytes, nullptr, false);
         !out.is_discarded())
       return out;
-  return bytes;
+  return std::nullopt;
 }
 
-ordered_json event_json(const new_event& event, bool has_id) {
+ordered_json base64_of(const std::string& bytes) {
+  std::string out;
+  append_base64(out, bytes);
+  return out;
+}
+
+/// As lean events have them (lean_events.hpp).
+void add_payload(ordered_json& to, const new_event& event) {
+  auto data = event.is_json ? json_of(event.data) : std::nullopt;
+  to["contentType"] = data ? "application/json" : "application/octet-stream";
+  to["data"] = data                 ? std::move(*data)
+               : event.data.empty() ? ordered_json{}
+                                    : base64_of(event.data);
+  if (event.metadata.empty())
+    return;
+  auto metadata = json_of(event.metadata);
+  to["metadata"] = metadata ? std::move(*metadata) : base64_of(event.metadata);
+}
+
+ordered_json event_json(const new_event& event, bool has_id, bool readable) {
   ordered_json out;
   if (has_id)
     out["eventId"] = to_string(event.id);
   out["eventType"] = event.type;
-  out["data"] = data_json(event, event.data);
-  if (!event.metadata.empty())
-    out["metadata"] = data_json(event, event.metadata);
+  if (readable)
+    add_payload(out, event);
   return out;
 }
 
@@ -92,14 +114,15 @@ ordered_json delayed_json(std::string_view base, const delayed_item& item) {
   return out;
 }
 
-ordered_json detail_json(std::string_view base, const delayed_detail& detail) {
+ordered_json detail_json(std::string_view base, const delayed_detail& detail,
+                         bool readable) {
   auto out = delayed_json(base, detail.item);
   if (detail.rule) {
     add_rule(out, *detail.rule);
     out["published"] = detail.fired;
   }
   if (detail.event)
-    out["event"] = event_json(*detail.event, !detail.rule);
+    out["event"] = event_json(*detail.event, !detail.rule, readable);
   return out;
 }
 

@@ -14,9 +14,10 @@ namespace callboard {
 nlohmann::ordered_json delayed_json(std::string_view base,
                                     const delayed_item& item);
 
-/// The same with the event, and the rule of a schedule.
+/// The same with the event, and the rule of a schedule. `readable`: with the
+/// event's data and metadata.
 nlohmann::ordered_json detail_json(std::string_view base,
-                                   const delayed_detail& detail);
+                                   const delayed_detail& detail, bool readable);
 
 /// `every` as ISO 8601.
 std::string duration_text(std::uint64_t ms);

@@ -42,6 +42,15 @@ http_answer page_answer(const services_ptr& services,
             + "\n"};
 }
 
+void tell_detail(const services_ptr& services, const http_exchange& exchange,
+                 const delayed_detail& what, bool readable) {
+  auto body = detail_json(services->base(exchange.request()), what, readable);
+  exchange.answer(
+    {.content_type = media::json.content_type,
+     .body = body.dump(2, ' ', false, ordered_json::error_handler_t::replace)
+             + "\n"});
+}
+
 } // namespace
 
 void list(const services_ptr& services, http_request& request,
@@ -62,11 +71,16 @@ void one(const services_ptr& services, http_request&,
          const http_exchange& exchange) {
   with_delayed(
     services, exchange, [services, exchange](const delayed_detail_ptr& found) {
-      auto body = detail_json(services->base(exchange.request()), *found);
-      exchange.answer({.content_type = media::json.content_type,
-                       .body = body.dump(2, ' ', false,
-                                         ordered_json::error_handler_t::replace)
-                               + "\n"});
+      if (!found->event)
+        return tell_detail(services, exchange, *found, false);
+      services->access->check_stream(
+        exchange.request().user.get(), access_rule::read_stream,
+        found->item.what.stream, exchange.executor(),
+        [services, exchange, found](verdict v) {
+          if (v == verdict::unavailable)
+            return exchange.answer(problem(errc::unavailable, {}));
+          tell_detail(services, exchange, *found, v == verdict::granted);
+        });
     });
 }
 

@@ -104,7 +104,7 @@ void add_group_routes(const table& add) {
   route_options consume{consume_stream, {}, to::competing_types};
   route_options settle{consume_stream, {}, default_types};
   route_options told{signed_in, {}, default_types};
-  route_options parked{signed_in, {}, to::competing_types};
+  route_options parked{consume_stream, {}, to::competing_types};
 
   // clang-format off
   add(put,   "/subscriptions/{stream}/{group}", to::create, settings);

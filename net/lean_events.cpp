@@ -12,28 +12,30 @@ namespace {
 
 constexpr int base64_kind = sodium_base64_VARIANT_ORIGINAL;
 
-void append_base64(std::string& out, std::string_view bytes) {
-  auto begun = out.size() + 1;
-  auto room = sodium_base64_encoded_len(bytes.size(), base64_kind);
-  out += '"';
-  out.resize(begun + room); // with the NUL behind it
-  sodium_bin2base64(out.data() + begun, room,
-                    reinterpret_cast<const unsigned char*>(bytes.data()),
-                    bytes.size(), base64_kind);
-  out.back() = '"';
-}
-
 /// Text that is JSON, bytes that are not, or nothing.
 void append_bytes(std::string& out, std::string_view bytes, bool json) {
   if (bytes.empty())
     out += "null";
   else if (json)
     out += without_byte_order_mark(bytes);
-  else
+  else {
+    out += '"';
     append_base64(out, bytes);
+    out += '"';
+  }
 }
 
 } // namespace
+
+void append_base64(std::string& out, std::string_view bytes) {
+  auto begun = out.size();
+  auto room = sodium_base64_encoded_len(bytes.size(), base64_kind);
+  out.resize(begun + room); // with the NUL behind it
+  sodium_bin2base64(out.data() + begun, room,
+                    reinterpret_cast<const unsigned char*>(bytes.data()),
+                    bytes.size(), base64_kind);
+  out.pop_back();
+}
 
 void append_lean_body(std::string& out, const event& what) {
   bool as_json = what.is_json && is_json(what.data);

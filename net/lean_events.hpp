@@ -26,4 +26,7 @@ void append_lean(std::string& out, std::string_view stream, group_id group,
 /// `"contentType": …, "data": …, "metadata": …` of an event; no comma around.
 void append_lean_body(std::string& out, const event& what);
 
+/// Bytes that are not JSON, as all views show them.
+void append_base64(std::string& out, std::string_view bytes);
+
 } // namespace callboard

@@ -1,14 +1,17 @@
 // Which streams there are: those that their reader may read.
 #include "actors/core/limits.hpp"
-#include "actors/core/names.hpp"
 #include "net/all_routes.hpp"
 #include "net/eventstore_feed.hpp"
 #include "net/eventstore_request.hpp"
 #include "net/json_members.hpp"
-#include "net/url.hpp"
 
+#include <sodium.h>
+
+#include <array>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -18,11 +21,66 @@ namespace {
 
 constexpr std::size_t usual_limit = 100;
 
+// A page may end at a stream that its reader may not read, and whoever could
+// begin behind any name would find out hidden ones by trying. So where a page
+// goes on is sealed: nonce, then the name, as text.
+
+constexpr int seal_text = sodium_base64_VARIANT_URLSAFE_NO_PADDING;
+constexpr std::size_t nonce_bytes = crypto_secretbox_NONCEBYTES;
+constexpr std::size_t seal_bytes = nonce_bytes + crypto_secretbox_MACBYTES;
+
+using seal_key = std::array<unsigned char, crypto_secretbox_KEYBYTES>;
+
+/// Of this process: a seal need not outlive it.
+const seal_key& key_of_seals() {
+  static const seal_key key = [] {
+    seal_key fresh;
+    crypto_secretbox_keygen(fresh.data());
+    return fresh;
+  }();
+  return key;
+}
+
+std::string sealed(std::string_view name) {
+  std::vector<unsigned char> bytes(seal_bytes + name.size());
+  randombytes_buf(bytes.data(), nonce_bytes);
+  crypto_secretbox_easy(bytes.data() + nonce_bytes,
+                        reinterpret_cast<const unsigned char*>(name.data()),
+                        name.size(), bytes.data(), key_of_seals().data());
+  std::string out(sodium_base64_encoded_len(bytes.size(), seal_text), '\0');
+  sodium_bin2base64(out.data(), out.size(), bytes.data(), bytes.size(),
+                    seal_text);
+  out.pop_back(); // the NUL behind it
+  return out;
+}
+
+/// The name that `sealed` has sealed; nothing if this is not from there.
+std::optional<std::string> opened(std::string_view seal) {
+  std::vector<unsigned char> bytes(seal.size()); // more than enough
+  std::size_t size = 0;
+  if (sodium_base642bin(bytes.data(), bytes.size(), seal.data(), seal.size(),
+                        nullptr, &size, nullptr, seal_text)
+        != 0
+      || size < seal_bytes)
+    return std::nullopt;
+  std::string name(size - seal_bytes, '\0');
+  if (crypto_secretbox_open_easy(reinterpret_cast<unsigned char*>(name.data()),
+                                 bytes.data() + nonce_bytes, size - nonce_bytes,
+                                 bytes.data(), key_of_seals().data())
+      != 0)
+    return std::nullopt;
+  return name;
+}
+
 accepted<streams_request> read_query(const http_request& request) {
   streams_request out;
-  out.after = request.query("after").value_or("");
-  if (auto after = check_readable_name(out.after); !out.after.empty() && !after)
-    return after.error();
+  auto after = request.query("after").value_or("");
+  if (auto name = after.empty() ? std::string{} : opened(after))
+    out.after = std::move(*name);
+  else
+    return refusal{400, "after is '" + std::string{after.substr(0, 100)}
+                          + "'; allowed: the `next` of a page since the "
+                            "broker's start. Begin again without it."};
   out.count = usual_limit;
   if (auto text = request.query("limit")) {
     auto limit = parse_integer(*text);
@@ -64,12 +122,12 @@ std::string to_json(std::string_view base, const streams_request& asked,
     append_line(out, 1);
   out += ']';
   if (list.next) {
-    auto uri = std::string{base}
-               + "/streams?after=" + escape_segment(*list.next)
+    auto next = sealed(*list.next);
+    auto uri = std::string{base} + "/streams?after=" + next
                + "&limit=" + std::to_string(asked.count);
     if (asked.system)
       uri += "&system=true";
-    members.text("next", *list.next);
+    members.text("next", next);
     members.text("nextUri", uri);
   } else {
     members.null("next");

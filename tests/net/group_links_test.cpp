@@ -106,4 +106,26 @@ TEST_CASE("what is parked is shown to who may read where it comes from") {
   CHECK_FALSE(tells(again.dump()));
 }
 
+TEST_CASE("links to what is parked are for who may read where they lead, "
+          "followed or not") {
+  links_fixture f;
+  auto id = f.next("bob")[0]["id"];
+  f.settle_as("bob", {{"nack", {{{"id", id}, {"action", "park"}}}}});
+  f.call(http_verb::put, "/subscriptions/secret/g", json_body, "{}");
+  f.settle();
+  auto view = [&](const std::string& who, const std::string& stream) {
+    return f
+      .call_as(who, http_verb::get,
+               "/subscriptions/viewparkedmessages/" + stream
+                 + "/g/head/backward/9",
+               {{"Accept", "application/vnd.eventstore.competingatom+json"},
+                {"ES-ResolveLinkTos", "False"}})
+      .status();
+  };
+  CHECK(view("bob", "s") == 401);
+  CHECK(view("boss", "s") == 200);
+  CHECK(view("bob", "secret") == 401);
+  CHECK(view("boss", "secret") == 404); // nothing is
+}
+
 } // namespace callboard::test::group_links_test

@@ -59,6 +59,50 @@ TEST_CASE("a marked name is no way around a stream's ACL") {
   }
 }
 
+TEST_CASE("the ACL of a topic's stream counts for each part that has none") {
+  dialect_fixture f;
+  auto acl = [&](const std::string& stream, std::uint64_t n, std::string text) {
+    return f
+      .post("/streams/" + stream + "/metadata",
+            {{"Content-Type", "application/json"},
+             {"ES-EventId", to_string(world::id(n))}},
+            std::move(text))
+      .status();
+  };
+  auto read = [&](const std::string& who, const std::string& stream) {
+    return f
+      .call_as(who, http_verb::get, "/streams/" + stream + "/0",
+               {{"Accept", "application/json"}})
+      .status();
+  };
+  auto write = [&](const std::string& who, const std::string& stream) {
+    return f
+      .call_as(who, http_verb::post, "/streams/" + stream,
+               {{"Content-Type", "application/json"},
+                {"ES-EventType", "t"},
+                {"ES-EventId", to_string(world::id(79))}},
+               "{}")
+      .status();
+  };
+  REQUIRE(acl("orders", 77, R"({"$acl":{"$r":"boss","$w":"boss"}})") == 201);
+  for (std::size_t p = 0; p < f.w.node->placement.partitions(); ++p) {
+    auto part = "orders@" + std::to_string(p);
+    INFO(part);
+    f.publish(part);
+    CHECK(read("clerk", part) == 401);
+    CHECK(read("clerk", part) == 401); // as remembered
+    CHECK(read("boss", part) == 200);
+    CHECK(write("clerk", part) == 401);
+  }
+  auto home = marked(f, "orders");
+  std::string other = home == "orders@0" ? "orders@1" : "orders@0";
+  REQUIRE(acl(other, 78, R"({"$acl":{"$r":"clerk"}})") == 201);
+  CHECK(read("clerk", other) == 200);
+  CHECK(read("boss", other) == 401);
+  CHECK(write("clerk", other) == 401);
+  CHECK(write("boss", other) == 201);
+}
+
 TEST_CASE("a link by a marked name leads to the stream") {
   dialect_fixture f;
   f.publish("orders", R"({"n":5})");
