@@ -175,8 +175,9 @@ void partition_state::tell_streams() {
 }
 
 void partition_state::failed(errc why) {
-  spdlog::error("partition cannot record partition={} error={}", id.value,
-                to_string(why));
+  if (why != errc::unavailable) // a leader that leads no more: that was logged
+    spdlog::error("partition cannot record partition={} error={}", id.value,
+                  to_string(why));
   // The disk may have it all the same: nobody can tell before a restart.
   pipeline->failed(errc::unavailable);
   rebuild();
@@ -221,7 +222,7 @@ errc partition_state::begin() {
   agenda.emplace(used->schedules);
   held_back.clear();
   retry_steps.clear();
-  unfinished_jobs.reset();
+  unfinished_jobs.clear();
   for (auto& one : *ids)
     heads->remember(one.id, one.stream, one.number);
   pipeline.emplace(node, id);

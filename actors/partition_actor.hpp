@@ -7,6 +7,7 @@
 #include "actors/core/stream_heads.hpp"
 #include "actors/core/user_accounts.hpp"
 #include "actors/guarded.hpp"
+#include "actors/log_limit.hpp"
 #include "actors/node.hpp"
 #include "actors/record_pipeline.hpp"
 
@@ -50,6 +51,7 @@ struct watched_stream {
 struct consumer_group_entry {
   consumer_group_actor actor; // null: it ended
   bool ending = false;        // and records of it are on their way
+  std::uint64_t used = 0;     // grows: who was asked last
 };
 
 /// A step of a job that moves retries: what its groups have not done yet.
@@ -140,6 +142,8 @@ struct partition_state {
   caf::result<bool> commit(group_reader& who);
   void release(const group_reader& who);
   void end_consumer_groups();
+  void end_idlest_consumer_group();
+  void end(const consumer_group_entry& entry);
   void consumer_group_ended(caf::actor_id who);
   /// The actor of a consumer group, spawned if need be. Errors: unavailable.
   result<consumer_group_actor> consuming(const std::string& group);
@@ -180,9 +184,10 @@ struct partition_state {
   caf::result<bool> fire_bulk(const delayed_message& message);
   bool change_in_bulk(const bulk_job& job, delayed_id by,
                       const delayed_message& row, record& into);
-  /// One job at a time: the oldest that is not finished. Errors: overloaded;
-  /// those of reading.
+  /// One job at a time: the oldest that is not finished. Errors: overloaded.
   errc await_turn(delayed_id job);
+  /// A row that is there at `now`.
+  void note_job(const delayed_message& row, wall_time now);
   /// What was applied, in a record of `now`.
   void note_job(const change& what, wall_time now);
   /// Says how far the job is by now, and when its next step comes.
@@ -260,6 +265,7 @@ struct partition_state {
   std::set<caf::actor_id> let_go_of;
   std::unordered_map<std::string, consumer_group_entry> consumer_groups;
   std::unordered_map<caf::actor_id, std::string> consumer_group_of_actor;
+  std::uint64_t consumer_groups_used = 0; // so often
   std::vector<group_restart> restarts;
   std::unordered_map<std::string, std::vector<stream_waiter>> waiters;
   std::uint64_t last_group = 0;
@@ -273,12 +279,14 @@ struct partition_state {
   delayed_changes timers;
   pending_counts pending;
   mutable std::int64_t known_ahead_ms = 0;
+  log_limit log;
   // Events whose publishing was refused: later ones wait for them.
   std::set<std::pair<wall_time, delayed_id>> held_back;
   std::unordered_map<std::string, wall_time> sweeps; // $maxAge, when next
   std::map<delayed_id, retries_step> retry_steps;    // by the job's message
-  // By their messages; nothing: no job has had a step since the last rebuild.
-  std::optional<std::set<delayed_id>> unfinished_jobs;
+  // By their messages; those that `pending` has come past.
+  std::map<delayed_id, uuid> unfinished_jobs;
+  delayed_id awaited_job; // told of last
 
   wall_time armed; // 0: no wake-up is armed
   std::uint64_t armed_generation = 0;

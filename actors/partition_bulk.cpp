@@ -2,6 +2,8 @@
 #include "actors/core/limits.hpp"
 #include "actors/partition_actor.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -77,8 +79,11 @@ caf::result<bool> partition_state::fire_bulk(const delayed_message& message) {
   auto body = unpack_body(message.body);
   if (!body)
     return caf::make_error(errc::corrupt);
-  if (auto why = load_scheduled(body->id); why != errc::none)
+  if (auto why = load_scheduled(body->id); why != errc::none) {
+    if (why == errc::corrupt)
+      unfinished_jobs.erase(message.id); // nobody waits for what is damaged
     return caf::make_error(why);
+  }
   if (!takes_effect(body->id, message))
     return fired_in_vain(message);
   auto bytes = node->db->pieces(id, message.id, body->pieces);
@@ -91,8 +96,8 @@ caf::result<bool> partition_state::fire_bulk(const delayed_message& message) {
   auto why = bytes ? errc::corrupt : bytes.error();
   if (job)
     why = await_turn(message.id);
-  else if (unfinished_jobs)
-    unfinished_jobs->erase(message.id); // nobody waits for what is damaged
+  else
+    unfinished_jobs.erase(message.id); // nobody waits for what is damaged
   if (why != errc::none) {
     agenda->let_go(body->id);
     return caf::make_error(why);
@@ -115,39 +120,33 @@ caf::result<bool> partition_state::fire_bulk(const delayed_message& message) {
 }
 
 /// Two jobs that move would meet what the other one has moved ahead of them
-/// again and again.
+/// again and again, and one that cancels would miss what is moved behind it.
 errc partition_state::await_turn(delayed_id job) {
-  if (!unfinished_jobs) { // not looked for since the start
-    std::set<delayed_id> found;
-    std::pair<wall_time, delayed_id> last;
-    for (bool more = true; more;) {
-      auto rows = node->db->delayed(id, last.first, last.second, node->now(),
-                                    limits::counted_rows);
-      if (!rows)
-        return rows.error();
-      for (auto& row : *rows) {
-        last = {row.due, row.id};
-        if (row.kind == delayed_kind::bulk)
-          found.insert(row.id);
-      }
-      more = rows->size() == limits::counted_rows;
-    }
-    unfinished_jobs = std::move(found);
-  }
-  bool waits = !unfinished_jobs->empty() && *unfinished_jobs->begin() < job;
-  return waits ? errc::overloaded : errc::none;
+  // All that wait for a step are due.
+  if (!pending.complete() && pending.due() <= node->now())
+    return errc::overloaded; // there may be an older one
+  if (unfinished_jobs.empty() || unfinished_jobs.begin()->first >= job)
+    return errc::none;
+  auto& [oldest, of] = *unfinished_jobs.begin();
+  if (std::exchange(awaited_job, oldest) != oldest)
+    spdlog::info("jobs wait for an older one partition={} job={}", id.value,
+                 to_string(of));
+  return errc::overloaded;
 }
 
 /// One that is finished is due when it need not be told of any more.
-void partition_state::note_job(const change& what, wall_time now) {
-  if (!unfinished_jobs)
+void partition_state::note_job(const delayed_message& row, wall_time now) {
+  if (row.kind != delayed_kind::bulk || row.due > now)
     return;
-  auto* put = std::get_if<put_delayed>(&what);
-  if (put != nullptr && put->message.kind == delayed_kind::bulk
-      && put->message.due <= now)
-    unfinished_jobs->insert(put->message.id);
+  if (auto body = unpack_body(row.body)) // nobody waits for what is damaged
+    unfinished_jobs.emplace(row.id, body->id);
+}
+
+void partition_state::note_job(const change& what, wall_time now) {
+  if (auto* put = std::get_if<put_delayed>(&what))
+    note_job(put->message, now);
   else if (auto* gone = std::get_if<erase_delayed>(&what))
-    unfinished_jobs->erase(gone->id);
+    unfinished_jobs.erase(gone->id);
 }
 
 void partition_state::end_bulk_step(bulk_job& job, const uuid& of,

@@ -12,11 +12,10 @@ partition_state::consuming(const std::string& group) {
   if (rebuilding)
     return errc::unavailable;
   if (consumer_groups.size() >= limits::consumer_groups_max
-      && !consumer_groups.contains(group)) {
-    end_consumer_groups();
-    return errc::unavailable;
-  }
+      && !consumer_groups.contains(group))
+    end_idlest_consumer_group();
   auto& entry = consumer_groups[group];
+  entry.used = ++consumer_groups_used;
   if (entry.ending)
     return errc::unavailable; // its last records are on their way
   if (!entry.actor) {
@@ -59,11 +58,24 @@ void partition_state::release(const group_reader& who) {
 /// They come back from their rows when they are needed.
 void partition_state::end_consumer_groups() {
   for (auto& [group, entry] : consumer_groups)
-    if (entry.actor) {
-      let_go_of.insert(entry.actor.id());
-      self->send(entry.actor, failed_atom_v,
-                 caf::make_error(errc::unavailable));
-    }
+    if (entry.actor)
+      end(entry);
+}
+
+/// Makes room; what that one handed out comes again.
+void partition_state::end_idlest_consumer_group() {
+  const consumer_group_entry* idlest = nullptr;
+  for (auto& [group, entry] : consumer_groups)
+    if (entry.actor && !let_go_of.contains(entry.actor.id())
+        && (idlest == nullptr || entry.used < idlest->used))
+      idlest = &entry;
+  if (idlest != nullptr)
+    end(*idlest);
+}
+
+void partition_state::end(const consumer_group_entry& entry) {
+  let_go_of.insert(entry.actor.id());
+  self->send(entry.actor, failed_atom_v, caf::make_error(errc::unavailable));
 }
 
 void partition_state::consumer_group_ended(caf::actor_id who) {
@@ -74,7 +86,7 @@ void partition_state::consumer_group_ended(caf::actor_id who) {
       || found->second.actor.id() != who)
     return;
   // Its rows are complete once everything it proposed is applied.
-  found->second = {consumer_group_actor{}, true};
+  found->second = {consumer_group_actor{}, true, 0};
   pipeline->after_all(
     [this, group](errc, log_index) { consumer_groups.erase(group); });
 }

@@ -9,6 +9,7 @@ namespace callboard {
 namespace {
 
 constexpr auto slice_interval = std::chrono::milliseconds{20};
+constexpr auto retry_interval = std::chrono::minutes{1};
 
 } // namespace
 
@@ -27,8 +28,11 @@ void partition_state::count_some() {
   if (!rows) {
     spdlog::error("delayed messages cannot be counted partition={} error={}",
                   id.value, to_string(rows.error()));
-    return;
+    self->delayed_send(self, retry_interval, tick_atom_v);
+    return; // jobs wait for it
   }
+  for (auto& row : *rows)
+    note_job(row, node->now());
   auto before = pending.now();
   pending.found(*rows, rows->size() < limits::counted_rows);
   tell_pending(before);

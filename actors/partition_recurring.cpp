@@ -18,6 +18,14 @@ delayed_message with_count(delayed_message message, std::uint64_t fired) {
   return message;
 }
 
+/// Whether that is the rule that is there. Without `from` it counts from when
+/// the schedule was made.
+bool is_same_rule(recurrence asked, const recurrence& there) {
+  if (asked.every_ms > 0 && asked.from.value == 0)
+    asked.from = there.from;
+  return asked == there;
+}
+
 } // namespace
 
 caf::result<schedule_reply> partition_state::schedule(recurring_request& what) {
@@ -42,7 +50,24 @@ caf::result<schedule_reply> partition_state::schedule(recurring_request& what) {
     reply.repeated = known->row.stream == what.stream
                      && known->message.kind == delayed_kind::recurring;
     reply.due = shown_due(known->message, wall_of(known->row.due));
-    return answer(reply.repeated ? errc::none : errc::already_exists);
+    if (!reply.repeated)
+      return answer(errc::already_exists);
+    auto promise = self->make_response_promise<schedule_reply>();
+    // Its rule can be read once it is recorded.
+    pipeline->after_all(
+      [=, this, asked = what.rule, message = known->message,
+       pieces = known->row.pieces](errc why, log_index) mutable {
+        if (why != errc::none)
+          return void(promise.deliver(caf::make_error(why)));
+        auto there = event_of(message, pieces);
+        if (there && !is_same_rule(asked, *there->rule)) {
+          reply.repeated = false;
+          reply.error = errc::already_exists;
+        }
+        promise.deliver(reply);
+      });
+    agenda->let_go(key);
+    return promise;
   }
   auto now = node->wall();
   if (what.rule.every_ms > 0 && what.rule.from.value == 0)
@@ -79,8 +104,10 @@ partition_state::fire_recurring(const delayed_message& message) {
   if (!zone) { // that is about this schedule alone: nothing waits for it
     agenda->let_go(body->id);
     held_back.erase({message.due, message.id});
-    spdlog::error("a schedule waits: there is no time zone {} stream={}",
-                  what->rule->zone, message.stream);
+    if (auto more = log.pass("zone " + what->rule->zone))
+      spdlog::error("a schedule waits: there is no time zone {} stream={} "
+                    "suppressed={}",
+                    what->rule->zone, message.stream, *more);
     return caf::make_error(errc::unavailable);
   }
   wall_time at{message.subject};
@@ -95,9 +122,10 @@ partition_state::fire_recurring(const delayed_message& message) {
     auto decided = heads->append(append, now);
     if (decided.reply.error == errc::stream_deleted) {
       ++node->counts.delayed_dropped;
-      spdlog::warn("a schedule ends: its stream is deleted stream={} "
-                   "schedule={}",
-                   message.stream, to_string(body->id));
+      if (auto more = log.pass("ended"))
+        spdlog::warn("a schedule ends: its stream is deleted stream={} "
+                     "schedule={} suppressed={}",
+                     message.stream, to_string(body->id), *more);
       plan.next.reset();
     }
     ++fired;

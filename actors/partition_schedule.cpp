@@ -198,11 +198,23 @@ errc partition_state::hold_back(const delayed_message& message) {
                                                           : errc::overloaded;
 }
 
-/// The timer offers it again; what is due after it must not come before it.
+/// The timer offers it again; what is due after it must not come before it. But
+/// damage stays: nothing waits for what is damaged, or whose stream is.
 errc partition_state::hold(const delayed_message& message, const uuid& of,
                            errc why) {
   agenda->let_go(of);
-  held_back.emplace(message.due, message.id);
+  std::pair place{message.due, message.id};
+  if (why != errc::corrupt) {
+    held_back.insert(place);
+    return why;
+  }
+  held_back.erase(place);
+  if (auto more = log.pass("damaged " + message.stream))
+    spdlog::error(
+      "a scheduled event, or its stream, is damaged: it stays where "
+      "it is, and the next start tries again stream={} event={} "
+      "suppressed={}",
+      message.stream, to_string(of), *more);
   return why;
 }
 
@@ -228,9 +240,9 @@ partition_state::due_body(const delayed_message& message) {
       return why;
   auto body = unpack_body(message.body);
   if (!body)
-    return errc::corrupt;
+    return hold(message, {}, errc::corrupt);
   if (auto why = load_scheduled(body->id); why != errc::none)
-    return why;
+    return why == errc::corrupt ? hold(message, body->id, why) : why;
   // Nobody offers again what was moved or taken away: it must not be held.
   if (!takes_effect(body->id, message))
     return std::optional<scheduled_body>{};
@@ -258,9 +270,10 @@ partition_state::fire_publish(const delayed_message& message) {
   auto decided = heads->append(append, node->wall());
   if (decided.reply.error == errc::stream_deleted) {
     ++node->counts.delayed_dropped;
-    spdlog::warn("a scheduled event is dropped: its stream is deleted "
-                 "stream={} event={}",
-                 message.stream, to_string(body->id));
+    if (auto more = log.pass("dropped"))
+      spdlog::warn("a scheduled event is dropped: its stream is deleted "
+                   "stream={} event={} suppressed={}",
+                   message.stream, to_string(body->id), *more);
   }
   schedule_sweeps(decided.what);
   agenda->erase(body->id, decided.what);

@@ -24,6 +24,13 @@ bool is_published(delayed_id id) noexcept {
          || kind == delayed_class::notice;
 }
 
+/// Damage does not go away: the next start offers it again.
+bool is_given_up(const delayed_message& what, errc why) noexcept {
+  return why == errc::corrupt
+         && (what.kind == delayed_kind::publish
+             || what.kind == delayed_kind::recurring);
+}
+
 } // namespace
 
 timer_state::lane& timer_state::lane_of(partition_id where, delayed_id id) {
@@ -134,8 +141,9 @@ void timer_state::fire(lane& in, const delayed_message& what) {
   ++in.unanswered;
   self->request(partition(in.partition), caf::infinite, fired_atom_v, what)
     .then([this, &in](bool) { answered(in); }, // its record erases it here
-          [this, &in, what](const caf::error&) {
-            if (in.fired.contains({what.due, what.id})) {
+          [this, &in, what](const caf::error& why) {
+            if (in.fired.contains({what.due, what.id})
+                && !is_given_up(what, to_errc(why))) {
               auto wait = std::uint64_t(limits::refused_delay.count());
               in.refused.push_back({node->now() + wait, what});
               arm_in(limits::refused_delay);

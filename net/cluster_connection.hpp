@@ -1,10 +1,10 @@
 // One connection between two nodes: handshake, frames, signs of life.
 #pragma once
 
+#include "actors/log_limit.hpp"
 #include "net/cluster_frames.hpp"
 #include "net/cluster_handshake.hpp"
 #include "net/cluster_link_options.hpp"
-#include "net/log_limit.hpp"
 
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/io_context.hpp>

@@ -153,7 +153,7 @@ accepted<recurring_request> read_recurring(const services_ptr& services,
     return stream.error();
   recurring_request out;
   out.stream = canonical_stream(services->placement, *stream);
-  if (auto ok = check_writable_name(out.stream); !ok)
+  if (auto ok = check_publishable_name(out.stream); !ok)
     return ok.error();
   if (out.stream.starts_with("$$"))
     return refusal{400, "stream is the metadata of a stream, which takes "
@@ -166,6 +166,8 @@ accepted<recurring_request> read_recurring(const services_ptr& services,
   if (!event)
     return event.error();
   out.event = std::move(*event);
+  if (auto ok = check_settings(out.stream, out.event); !ok)
+    return ok.error();
   return out;
 }
 
@@ -185,7 +187,7 @@ http_answer refused(errc why, const recurrence& rule) {
   if (why == errc::already_exists)
     return problem(http_status::conflict, "id-in-use",
                    "The eventId names the schedule, and is scheduled for "
-                   "another stream or purpose.");
+                   "another stream, rule or purpose.");
   return problem(why, "schedule");
 }
 

@@ -33,7 +33,7 @@ const std::vector<layer> layers = {
    R"((net)/|actors/(?!core/|replication/)|caf/|lmdb|boost/(asio|beast)|nlohmann)"},
   {"actors", R"((net)/|lmdb|boost/(asio|beast)|nlohmann)"},
   {"net",
-   R"(persistence/|lmdb|actors/(?!core/|replication/cluster_limits|interfaces|messages|node|session_actor))"},
+   R"(persistence/|lmdb|actors/(?!core/|replication/cluster_limits|interfaces|messages|node|log_limit|session_actor))"},
 };
 
 const std::vector<std::string> folders = {"actors", "net", "persistence",

@@ -36,7 +36,7 @@ struct recurring_request {
 /// Outcome of what was decided about scheduled things.
 struct schedule_reply {
   /// stream_deleted; too_large: beyond `limits::delay_max`; already_exists: the
-  /// id is scheduled for another stream, or as something else;
+  /// id is scheduled for another stream, by another rule, or as something else;
   /// invalid_argument: the rule names no time to come; not_found: nothing of
   /// that id is scheduled, or (of a rule) there is no such time zone.
   errc error = errc::none;

@@ -194,6 +194,23 @@ TEST_CASE("groups do not disturb each other") {
   CHECK(take(w, "c2").size() == 1);
 }
 
+TEST_CASE("one group more than a partition keeps ends the idlest, no other") {
+  world w;
+  produce(w, "t", 0, {"1"}).value();
+  join(w, "c1").value();
+  auto& partition = w.broker.routes->partitions[0];
+  auto ask = [&](const std::string& group) {
+    return w.vt->ask<slice_reply_ptr>(
+      partition, poll_atom_v, slice_poll{group, {7}, {}, {}, 1, 1, false});
+  };
+  for (std::size_t i = 1; i < limits::consumer_groups_max; ++i)
+    REQUIRE(ask("g" + std::to_string(i)).has_value());
+  CHECK(take(w, "c1").size() == 1);
+  CHECK(ask("one more").has_value());
+  CHECK(ask("g1").has_value()); // it comes back
+  CHECK(take(w, "c1").empty()); // its group knows what was handed out
+}
+
 TEST_CASE("an answer has a bound, and the rest comes with the next poll") {
   world w;
   const std::string large(limits::poll_bytes_max / 4, 'x');

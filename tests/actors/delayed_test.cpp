@@ -3,6 +3,10 @@
 #include "tests/support/world.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
+
+#include <sstream>
 
 namespace callboard::test::delayed_test {
 
@@ -271,6 +275,30 @@ TEST_CASE("an event for a stream that is deleted for ever is dropped") {
   CHECK(rows(w) == 0);
   CHECK(w.node->counts.delayed_dropped == 1);
   CHECK(schedule(w, 2, in(1s))->error == errc::stream_deleted);
+}
+
+TEST_CASE("many events that are dropped are one line of the log") {
+  world w;
+  REQUIRE(w.publish("orders").has_value());
+  for (std::uint64_t n = 1; n <= 3; ++n)
+    REQUIRE(schedule(w, n, in(1s)).has_value());
+  REQUIRE(
+    w.vt
+      ->ask<append_reply>(w.partition_of("orders"), delete_atom_v,
+                          delete_request{"orders", expected_version::any, true})
+      .has_value());
+  auto before = spdlog::default_logger();
+  std::ostringstream log;
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>(
+    "", std::make_shared<spdlog::sinks::ostream_sink_mt>(log)));
+  w.vt->advance(5s);
+  spdlog::set_default_logger(before);
+  CHECK(w.node->counts.delayed_dropped == 3);
+  auto lines = log.str();
+  INFO(lines);
+  auto told = lines.find("a scheduled event is dropped");
+  CHECK(told != std::string::npos);
+  CHECK(lines.rfind("a scheduled event is dropped") == told);
 }
 
 TEST_CASE("what is taken away never comes; it can be scheduled again") {

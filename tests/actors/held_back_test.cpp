@@ -1,4 +1,5 @@
 // What is due and cannot be published yet: who waits for whom, and who not.
+#include "actors/core/limits.hpp"
 #include "actors/core/scheduled.hpp"
 #include "actors/core/schedules.hpp"
 #include "tests/support/world.hpp"
@@ -131,6 +132,63 @@ TEST_CASE("a schedule whose time zone is missing keeps nobody waiting") {
   w.vt->advance(5s);
   CHECK(read(w) == ids{2});
   CHECK(first_one(w).kind == delayed_kind::recurring); // it is there
+}
+
+TEST_CASE("a damaged event keeps nobody waiting, and stays until it is taken "
+          "away") {
+  world w;
+  auto home = w.node->placement.home_of("orders");
+  REQUIRE(schedule(w, 1, 1s).has_value());
+  REQUIRE(schedule(w, 2, 2s).has_value());
+  record damage; // what the first one carries is not there
+  damage.changes.emplace_back(erase_piece{first_one(w).id, 0});
+  w.kept.push_back(
+    {home, {w.node->db->applied(home).value + 1}, 1, encode(damage)});
+  w.crash();
+  w.vt->advance(3s);
+  CHECK(read(w) == ids{2});
+  auto offered = w.node->counts.delayed_fired.load();
+  w.vt->advance(1min);
+  CHECK(w.node->counts.delayed_fired == offered); // not again and again
+  w.crash();
+  w.vt->advance(1s);
+  CHECK(unpack_body(first_one(w).body)->id == world::id(1));
+  CHECK(change(w, 1, delayed_verb::cancel)->error == errc::none);
+  CHECK(w.node->db->delayed(home, {}, {}, {UINT64_MAX}, 1)->empty());
+}
+
+TEST_CASE("a job waits until what is due has been looked through, a slice at a "
+          "time") {
+  world w{0, 1};
+  constexpr std::uint64_t step = 100;
+  for (std::uint64_t n = 0; n <= limits::counted_rows; n += step) {
+    schedule_request some{"orders", {}};
+    for (std::uint64_t k = 1; k <= step; ++k)
+      some.events.push_back(
+        {{world::id(n + k), "order", "{}", "", true}, due_time{1s, {}}});
+    w.vt->ask<schedule_reply>(w.partition_of("orders"), schedule_atom_v, some)
+      .value();
+  }
+  w.log->refuses_publishing = errc::storage_full;
+  w.vt->advance(2s);
+  w.log->at_once = false;
+  {
+    asked<schedule_reply> begun{
+      *w.vt, w.partition_of("orders"), delayed_atom_v,
+      bulk_command{.id = world::id(70'000), .verb = bulk_verb::cancel}};
+    w.log->flush(); // and before its first step
+  }
+  w.crash();
+  auto job = [&] {
+    delayed_ref which{{0}, world::id(70'000)};
+    return w.vt->ask<delayed_detail_ptr>(w.broker.broker, delayed_atom_v, which)
+      .value()
+      ->job.value();
+  };
+  w.vt->advance(1ms); // it is offered its turn
+  CHECK(job().looked_at == 0);
+  w.vt->advance(3s);
+  CHECK(job().done);
 }
 
 } // namespace callboard::test::held_back_test

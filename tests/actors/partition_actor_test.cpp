@@ -6,8 +6,12 @@
 #include "tests/support/world.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <spdlog/logger.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
 
 #include <memory>
+#include <sstream>
 
 namespace callboard::test::partition_actor_test {
 
@@ -150,6 +154,21 @@ TEST_CASE("after a failed flush numbers begin again behind what is on disk") {
   CHECK(w.publish("orders")->first == event_number{2});
   w.crash();
   CHECK(read(w, "orders") == std::vector<std::uint64_t>{0, 1, 2});
+}
+
+TEST_CASE("a leader that leads no more is no error of its disk") {
+  std::ostringstream log;
+  auto before = spdlog::default_logger();
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>(
+    "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log)));
+  for (auto why : {errc::unavailable, errc::storage_failed}) {
+    world w;
+    tell_failed(*w.broker.routes, partition_id{0}, why);
+    w.vt->run();
+    CHECK((log.str().find("cannot record") != std::string::npos)
+          == (why == errc::storage_failed));
+  }
+  spdlog::set_default_logger(before);
 }
 
 TEST_CASE("a waiting reader is told of the event, of the end of its time, or "

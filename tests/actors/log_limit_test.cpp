@@ -1,5 +1,5 @@
 // How often a line may be written.
-#include "net/log_limit.hpp"
+#include "actors/log_limit.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
