@@ -117,7 +117,10 @@ void group_state::queue(const fetch_request& what, std::string settled,
   auto until = what.wait.count() > 0
                  ? node->now() + std::uint64_t(what.wait.count())
                  : wall_time{};
-  polls.push_back({what, until, std::move(settled), std::move(answer)});
+  // The connection that it takes over from may seem to wait still.
+  polls.insert(
+    what.resumes ? polls.begin() : polls.end(),
+    waiting_fetch{what, until, std::move(settled), std::move(answer)});
 }
 
 std::size_t group_state::wanted_by(const fetch_request& what) const {
@@ -205,7 +208,9 @@ void group_state::lease_to(std::size_t poll, std::vector<loaded_event> events) {
     row.next = batch->events.front().lease;
     answers.put(served.settled, std::move(row), todo.changes);
   }
-  bool waits = !core->leaves_early(batch->events.front().lease);
+  // What is parked must be on disk before it is copied.
+  bool waits =
+    !todo.parked.empty() || !core->leaves_early(batch->events.front().lease);
   record(std::move(todo), waits,
          [this, answer = std::move(served.answer),
           batch = std::move(batch)](errc why) {

@@ -8,6 +8,7 @@
 #include "net/url.hpp"
 
 #include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/post.hpp>
 
 #include <algorithm>
 #include <array>
@@ -44,6 +45,8 @@ public:
   }
 
   void on_gone(std::uint64_t, std::function<void()> gone) override {
+    if (left_)
+      return boost::asio::post(executor_, std::move(gone));
     gone_ = std::move(gone);
   }
 
@@ -53,6 +56,7 @@ public:
 
   /// Nobody waits any more: who answers hears it.
   void leave() {
+    left_ = true;
     if (auto gone = std::exchange(gone_, nullptr))
       gone();
   }
@@ -61,6 +65,7 @@ private:
   http_executor executor_;
   answered then_;
   std::function<void()> gone_;
+  bool left_ = false;
 };
 
 /// What is said of the first request alone, not of those in its place.
@@ -178,6 +183,8 @@ void push_session::settle(const std::string& body,
   });
   inner.add_header("Content-Type", "application/json");
   inner.add_header("Consumer-Name", name_);
+  if (!resumed_.empty()) // what it releases is for the one that comes back
+    inner.add_header("Last-Event-ID", std::exchange(resumed_, {}));
   inner.body = body;
   auto connection =
     std::make_shared<inner_connection>(exchange_.executor(), std::move(then));
@@ -189,7 +196,7 @@ void push_session::settle(const std::string& body,
 void push_session::ask() {
   std::string body = "{";
   if (!resumed_.empty())
-    body += "\"release\":[\"" + std::exchange(resumed_, {}) + "\"],";
+    body += "\"release\":[\"" + resumed_ + "\"],";
   body += "\"next\":{\"count\":"
           + std::to_string(std::min(credit_, limits::fetch_count_max));
   if (stream_) // the first one tells what there is: the answer begins with it
@@ -287,11 +294,16 @@ void push_session::go_on(std::chrono::milliseconds wait) {
 }
 
 void push_session::fail(const http_answer& answer) {
-  over_ = true;
   std::string words = "event: problem\n";
-  append_data_lines(words, answer.body);
+  append_data_lines(
+    words, !answer.body.empty()
+             ? answer.body
+             : problem(answer.status, "events-refused",
+                       "What comes next was refused: the login, or what it may "
+                       "do, has changed.")
+                 .body);
   stream_->write(words += '\n');
-  stream_->end();
+  leave();
 }
 
 void push_session::leave() {

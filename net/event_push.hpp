@@ -35,9 +35,11 @@ struct push_options {
 /// A comment every `heartbeat` says that the connection lives. When it breaks,
 /// or the server stops, its latest leases are given back, uncharged; so a
 /// client that comes back misses nothing, and `Last-Event-ID` gives back the
-/// lease it names if the broken connection was not noticed yet. What cannot be
-/// leased before the answer has begun is answered as the settle was, and later
-/// told as `event: problem`; a node without a leader is asked again.
+/// lease it names if the broken connection was not noticed yet; its events come
+/// to who named it, before others that wait. What cannot be leased before the
+/// answer has begun is answered as the settle was, and later told as `event:
+/// problem`, which ends the stream and gives the leases back unless that is
+/// refused too; a node without a leader is asked again.
 http_handler push_events(push_options options);
 
 } // namespace callboard

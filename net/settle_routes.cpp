@@ -60,9 +60,9 @@ void answer_done(const services_ptr& services, const http_exchange& exchange,
       answer.body = settle_answer(*asked, *done);
       return std::move(answer);
     },
-    [&] {
+    [=] {
       if (leased)
-        give_back(services, asked->what.key, *reply.next);
+        give_back(services, asked->what.key, *done->next);
     });
 }
 
@@ -141,7 +141,12 @@ accepted<void> complete(const services_ptr& services,
   what.key = subscription_routes::key_of(services, request);
   if (what.next) {
     what.next->key = what.key;
-    what.next->who = holder_of(request);
+    auto who = holder_of(request);
+    if (!who)
+      return who.error();
+    what.next->who = std::move(*who);
+    what.next->resumes =
+      !what.items.empty() && request.header("Last-Event-ID").has_value();
     // No bound of its own unless it asks for one.
     auto credit = read_count(request, "maxInFlight", 0, limits::in_flight_max);
     if (!credit)

@@ -70,4 +70,34 @@ TEST_CASE("a repeated settle has the copy of a replayed event too") {
   }
 }
 
+TEST_CASE("what a lazy lease parks is copied too") {
+  world w;
+  group_settings lazy;
+  lazy.durability = lease_durability::lazy;
+  w.create("orders", "workers", lazy).value();
+  auto home = w.partition_of("orders");
+  w.publish("orders").value();
+  REQUIRE(w.fetch("orders", "workers").size() == 1); // numbers for more
+  append_request what{"orders", expected_version::any, {}, {}};
+  what.events.push_back({w.id(1), "order", "{}", "", true});
+  what.events.push_back({w.id(2), "order", "{}", "", true});
+  what.events.front().give_up_at = w.now() + 1'000;
+  w.vt->ask<append_reply>(home, append_atom_v, what).value();
+  w.vt->advance(2s);
+  w.log->at_once = false;
+  asked<delivery_batch_ptr> fetch{
+    *w.vt, home, fetch_atom_v, fetch_request{{"orders", "workers"}, 10, {}, 0}};
+  fetch.answer(); // the event is parked, and that is not on disk
+  w.log->flush();
+  w.log->at_once = true;
+  REQUIRE(fetch.answer());
+  CHECK(fetch.answer()->value()->events.size() == 1);
+  auto copies = w.node->db
+                  ->stream(w.node->placement.home_of("orders"),
+                           kept_stream("orders", "workers"))
+                  .value();
+  REQUIRE(copies);
+  CHECK(copies->next == event_number{1});
+}
+
 } // namespace callboard::test::parked_links_test

@@ -252,6 +252,21 @@ TEST_CASE("what goes wrong for good is told, and ends the stream") {
     "event: problem\ndata: {\"title\":\"deleted\"}\n\n"));
 }
 
+TEST_CASE("a stream that a refusal without words ends says so, and gives its "
+          "leases back") {
+  pushing_server s;
+  s.client.send_request("GET", path);
+  s.answer(0, R"({"events":[)" + event_text(1) + "]}");
+  s.answer(1, "", http_status::unauthorized);
+  CHECK(s.settle(2).body == R"({"release":["g1-l1"]})");
+  auto text = s.client.receive().body();
+  auto end = text.find("event: problem\n");
+  REQUIRE(end != std::string::npos);
+  CHECK(text.find("data:   \"status\": 401,", end) != std::string::npos);
+  CHECK(text.find("urn:callboard:problem:events-refused", end)
+        != std::string::npos);
+}
+
 TEST_CASE("a broken connection gives its leases back, and waits no more") {
   pushing_server s;
   s.client.send_request("GET", path);
