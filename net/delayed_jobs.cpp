@@ -58,6 +58,15 @@ refusal no_job_for(delayed_kind kind, bulk_verb verb) {
 accepted<delayed_filter> read_job_filter(const services_ptr& services,
                                          const http_request& request,
                                          bulk_verb verb) {
+  if (auto ok = check_query_names(
+        request, {"kind", "stream", "group", "from", "to", "dryRun", "job"});
+      !ok)
+    return ok.error();
+  for (auto* name : {"stream", "group"})
+    if (request.query(name) == "") // of a script whose variable is not set
+      return refusal{400, std::string{name}
+                            + " is empty; allowed: a name, or no " + name
+                            + " in the query, which is about all."};
   auto filter = read_delayed_filter(services, request);
   if (!filter)
     return filter;

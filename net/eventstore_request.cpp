@@ -3,10 +3,10 @@
 
 #include "actors/core/limits.hpp"
 #include "actors/core/names.hpp"
+#include "actors/core/time_text.hpp"
 #include "net/ascii.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 
 namespace callboard {
@@ -109,6 +109,13 @@ accepted<void> check_writable_name(std::string_view stream) {
     return bad("stream is " + quoted(stream)
                + ", the metadata of metadata; allowed: other names.");
   return {};
+}
+
+accepted<void> check_publishable_name(std::string_view stream) {
+  if (belongs_to_group(stream))
+    return bad("stream is " + quoted(stream)
+               + ", which a group keeps for itself; allowed: other names.");
+  return check_writable_name(stream);
 }
 
 accepted<void> check_group_names(const group_key& key) {
@@ -227,6 +234,24 @@ accepted<std::size_t> read_count(const http_request& request,
   return std::size_t(*count);
 }
 
+accepted<void>
+check_query_names(const http_request& request,
+                  std::initializer_list<std::string_view> known) {
+  std::optional<std::string> unknown;
+  request.each_query_name([&](std::string_view name) {
+    if (std::none_of(known.begin(), known.end(),
+                     [&](auto one) { return iequals(name, one); }))
+      unknown = name;
+  });
+  if (!unknown)
+    return {};
+  std::string allowed;
+  for (auto one : known)
+    allowed.append(allowed.empty() ? "" : ", ").append(one);
+  return bad("The query has " + quoted(std::string_view{*unknown})
+             + "; allowed: " + allowed + ".");
+}
+
 accepted<std::vector<uuid>> read_event_ids(std::string_view text) {
   std::vector<uuid> out;
   auto malformed = any_part(text, [&](std::string_view part) {
@@ -248,23 +273,14 @@ settle_action read_action(std::string_view text) noexcept {
 }
 
 accepted<std::chrono::milliseconds> read_delay(std::string_view text) {
-  struct unit {
-    std::string_view suffix;
-    std::int64_t milliseconds;
-  };
-
-  constexpr std::array<unit, 5> units{
-    unit{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"", 1}};
-  constexpr std::int64_t most = limits::retry_delay_max.count();
-  auto by = std::find_if(units.begin(), units.end(),
-                         [&](auto& u) { return text.ends_with(u.suffix); });
-  auto number = parse_integer(text.substr(0, text.size() - by->suffix.size()));
-  if (!number || *number < 0 || *number > most / by->milliseconds)
+  auto delay = parse_duration(text);
+  if (!delay || *delay > limits::retry_delay_max)
     return bad("delay is " + quoted(text)
-               + "; allowed: a number of milliseconds, or one with ms, s, m or "
-                 "h behind it, up to "
-               + std::to_string(most) + " milliseconds.");
-  return std::chrono::milliseconds{*number * by->milliseconds};
+               + "; allowed: a number of milliseconds, one with ms, s, m, h or "
+                 "d behind it (90s), or an ISO 8601 duration (PT90S), up to "
+               + std::to_string(limits::retry_delay_max.count())
+               + " milliseconds.");
+  return *delay;
 }
 
 bool tag_matches(const http_request& request, std::string_view e_tag) {

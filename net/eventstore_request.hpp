@@ -6,6 +6,7 @@
 #include "net/http.hpp"
 
 #include <chrono>
+#include <initializer_list>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -18,9 +19,11 @@ namespace callboard {
 /// A number in decimal digits, also with a sign; nothing for anything else.
 std::optional<std::int64_t> parse_integer(std::string_view text) noexcept;
 
-/// A name that a stream can be read by, or written to.
+/// A name that a stream can be read by, written to (deleted, say), or published
+/// to: groups' own streams are not for others.
 accepted<void> check_readable_name(std::string_view stream);
 accepted<void> check_writable_name(std::string_view stream);
+accepted<void> check_publishable_name(std::string_view stream);
 
 /// Names that a group can have.
 accepted<void> check_group_names(const group_key& key);
@@ -55,13 +58,18 @@ accepted<std::size_t> read_count(const http_request& request,
                                  std::string_view name, std::size_t absent,
                                  std::size_t most);
 
+/// Refuses what is in the query and not among `known`: for requests that would
+/// do more than was meant if a name with a slip in it counted for nothing.
+accepted<void> check_query_names(const http_request& request,
+                                 std::initializer_list<std::string_view> known);
+
 /// Ids of an ack or nack, separated by commas.
 accepted<std::vector<uuid>> read_event_ids(std::string_view text);
 
 /// What a nack wants: `action=`, in any case; what is unknown is a retry.
 settle_action read_action(std::string_view text) noexcept;
 
-/// `delay=` of a nack: `1500`, `1500ms`, `5s`, `2m`, `1h`.
+/// `delay=` of a nack: milliseconds, or whatever `parse_duration` reads.
 accepted<std::chrono::milliseconds> read_delay(std::string_view text);
 
 /// Whether If-None-Match names this tag (given without quotes).

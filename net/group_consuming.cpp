@@ -58,7 +58,7 @@ void answer_batch(const services_ptr& services, const http_exchange& exchange,
         feed, parse_embed(request.query("embed").value_or("")), type);
       return std::move(answer);
     },
-    [&] { group_routes::give_back(services, what.key, *batch); });
+    [=, key = what.key] { group_routes::give_back(services, key, *batch); });
 }
 
 void answer_fetch(const services_ptr& services, const http_exchange& exchange,
@@ -100,8 +100,11 @@ void fetch_count(const services_ptr& services, const http_exchange& exchange,
   auto wait = read_wait(request);
   if (!admitted(wait, exchange))
     return;
+  auto who = holder_of(request);
+  if (!admitted(who, exchange))
+    return;
   fetch_request what{key_of(services, request), count, *wait, 0,
-                     holder_of(request)};
+                     std::move(*who)};
   if (auto reason = stream_refusal(what.key.stream); !reason.empty())
     return exchange.answer(
       text_answer(request, http_status::bad_request, reason));

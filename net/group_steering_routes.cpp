@@ -3,6 +3,7 @@
 #include "actors/core/limits.hpp"
 #include "actors/core/time_text.hpp"
 #include "net/delayed_request.hpp"
+#include "net/eventstore_request.hpp"
 #include "net/explanation_text.hpp"
 #include "net/group_routes.hpp"
 #include "net/json_body.hpp"
@@ -33,8 +34,11 @@ std::string text_of(const json& value) {
 
 /// `{"until": time}` or `{"for": duration}`; with neither, or without a body,
 /// until it is resumed.
-accepted<pause_order> read_pause(std::string_view text) {
+accepted<pause_order> read_pause(const http_request& request) {
   pause_order out;
+  if (auto ok = check_query_names(request, {"format"}); !ok)
+    return ok.error();
+  auto& text = request.body;
   if (text.empty())
     return out;
   auto body = read_object(text, {"until", "for", "reason"});
@@ -54,10 +58,10 @@ accepted<pause_order> read_pause(std::string_view text) {
   }
   if (lasting != body->end()) {
     auto span = parse_duration(text_of(*lasting));
-    if (!span || *span > limits::pause_max)
+    if (!span || span->count() == 0 || *span > limits::pause_max)
       return refusal{400, "for is " + quoted_value(*lasting)
-                            + "; allowed: a duration such as 10m or PT10M, up "
-                              "to 365d."};
+                            + "; allowed: a duration such as 10m or PT10M, "
+                              "above 0 and up to 365d."};
     out.due = due_time{*span};
   }
   if (auto reason = body->find("reason"); reason != body->end()) {
@@ -81,6 +85,10 @@ std::string_view breaker_text(breaker_state state) noexcept {
 void answer_steering(const services_ptr& services,
                      const http_exchange& exchange, const group_key& key,
                      const result<group_info>& done) {
+  if (!done && done.error() == errc::invalid_argument)
+    return exchange.answer(
+      problem(http_status::bad_request, "invalid-request",
+              "until is over; allowed: a time that is still to come."));
   if (!done)
     return exchange.answer(problem(done.error(), describe(key)));
   nlohmann::ordered_json body;
@@ -111,7 +119,7 @@ void steer(const services_ptr& services, const http_exchange& exchange,
 
 void pause(const services_ptr& services, http_request& request,
            const http_exchange& exchange) {
-  auto order = read_pause(request.body);
+  auto order = read_pause(request);
   if (!order)
     return exchange.answer(
       problem(http_status::bad_request, "invalid-request", order.error().text));
@@ -134,6 +142,8 @@ void resume(const services_ptr& services, http_request& request,
 void move_retries(const services_ptr& services, http_request& request,
                   const http_exchange& exchange) {
   group_command what;
+  if (auto ok = check_query_names(request, {"format"}); !ok)
+    return exchange.answer(refused_problem(ok.error()));
   if (!request.body.empty()) {
     auto body = read_object(request.body, {"due", "delay"});
     auto due = body ? read_new_due(*body) : body.error();

@@ -9,8 +9,9 @@
 
 namespace callboard {
 
-/// `Consumer-Name`, else the login, else nothing; and the client's address.
-lease_holder holder_of(const http_request& request);
+/// `Consumer-Name`, else the login, else nothing; and the client's address. A
+/// name with control characters is refused: it is shown in lines of text.
+accepted<lease_holder> holder_of(const http_request& request);
 
 /// The beginning of what somebody says, as much as is kept
 /// (`limits::words_bytes_max`), whole characters, with spaces in the place of

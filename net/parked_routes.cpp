@@ -193,6 +193,8 @@ accepted<parked_command> read_command(const http_request& request,
                                       parked_verb verb) {
   parked_command out;
   out.verb = verb;
+  if (auto ok = check_query_names(request, {"format"}); !ok)
+    return ok.error();
   std::string_view sent = "{}";
   if (!request.body.empty())
     sent = request.body;

@@ -2,7 +2,7 @@
 #include "net/settle_body.hpp"
 
 #include "actors/core/limits.hpp"
-#include "net/eventstore_request.hpp"
+#include "actors/core/time_text.hpp"
 #include "net/json_body.hpp"
 #include "net/json_text.hpp"
 #include "net/lease_holders.hpp"
@@ -42,25 +42,25 @@ accepted<void> check_members(const std::string& where, const json& object,
   return {};
 }
 
-/// A number of `unit`, or text as `delay=` has it.
+/// A number of `unit`, or a duration as text.
 accepted<milliseconds> read_duration(const std::string& where,
                                      const json& value, milliseconds unit,
                                      milliseconds most) {
   std::optional<milliseconds> out;
   if (value.is_string()) {
-    if (auto read = read_delay(value.get<std::string>()))
-      out = *read;
+    out = parse_duration(value.get<std::string>(), unit);
   } else if (value.is_number_unsigned()
              && value.get<std::uint64_t>()
                   <= std::uint64_t(most.count() / unit.count())) {
     out = value.get<std::int64_t>() * unit;
   }
   if (!out || *out > most)
-    return wrong(where, value,
-                 std::string{"a number of "}
-                   + (unit == milliseconds{1} ? "milliseconds" : "seconds")
-                   + ", or text such as \"30s\" (ms, s, m, h), up to "
-                   + std::to_string(most.count()) + " milliseconds");
+    return wrong(
+      where, value,
+      std::string{"a number of "}
+        + (unit == milliseconds{1} ? "milliseconds" : "seconds")
+        + ", or text such as \"30s\" (ms, s, m, h, d) or \"PT30S\", up to "
+        + std::to_string(most.count()) + " milliseconds");
   return *out;
 }
 

@@ -46,6 +46,36 @@ TEST_CASE("a delayed publish is accepted, and appended when it is due") {
   CHECK(f.get("/streams/orders/1").status() == 404);
 }
 
+TEST_CASE("the data of what waits are for who may read its stream") {
+  dialect_fixture f;
+  f.post("/streams/orders/metadata",
+         {{"Content-Type", "application/json"},
+          {"ES-EventId", to_string(world::id(77))}},
+         R"({"$acl":{"$r":"boss"}})");
+  auto path = path_of(f.post("/streams/orders", later(1), R"({"x":1})"));
+  auto event_for = [&](const std::string& who) {
+    return f
+      .call_as(who, http_verb::get, path, {{"Accept", "application/json"}})
+      .json()["event"];
+  };
+  CHECK(event_for("boss")["data"]["x"] == 1);
+  for (auto* who : {"ops; $ops", "bob"}) { // bob may write
+    auto event = event_for(who);
+    CHECK(event["eventType"] == "order");
+    CHECK(!event.contains("data"));
+  }
+}
+
+TEST_CASE("data of what waits that are not JSON are base64") {
+  dialect_fixture f;
+  auto bytes = later(1);
+  bytes[0].second = "application/octet-stream";
+  auto path = path_of(f.post("/streams/s", bytes, std::string{"\xff\0", 2}));
+  auto event = f.get(path).json()["event"];
+  CHECK(event["contentType"] == "application/octet-stream");
+  CHECK(event["data"] == "/wA=");
+}
+
 TEST_CASE("a delayed publish that cannot be recorded is refused") {
   dialect_fixture f;
   f.w.log->refuses_publishing = errc::storage_full;
@@ -119,6 +149,57 @@ TEST_CASE("a job about names that no stream or group can have is refused") {
   f.advance(1min);
   f.w.flush_store(); // each row has its place in a page
   CHECK(f.get("/delayed?stream=s&kind=bulk").json()["items"].size() == 1);
+}
+
+TEST_CASE("a job whose query has a slip in it is refused, and about nothing") {
+  dialect_fixture f;
+  REQUIRE(f.post("/streams/keep", later(1)).status() == 202);
+  for (std::string query :
+       {"&Stream2=other", "&limit=1", "&stream=", "&stream", "&group=", "&=x"})
+    for (auto verb : {http_verb::delete_, http_verb::patch}) {
+      INFO(query);
+      auto got = send(f, verb, "/delayed?kind=publish" + query,
+                      verb == http_verb::patch ? R"({"delay":0})" : "");
+      CHECK(got.status() == 400);
+    }
+  auto named = send(f, http_verb::delete_, "/delayed?kind=publish&Stream2=x");
+  CHECK(named.json()["detail"]
+        == "The query has 'Stream2'; allowed: kind, stream, group, from, to, "
+           "dryRun, job.");
+  f.advance(1s);
+  CHECK(f.get("/delayed?kind=publish").json()["items"].size() == 1);
+  CHECK(send(f, http_verb::delete_, "/delayed?KIND=publish&dryrun=true")
+          .json()["matched"]
+        == 1);
+}
+
+TEST_CASE("an id that names a schedule is not taken for one with another "
+          "rule") {
+  dialect_fixture f;
+  auto body = [](const std::string& rule) {
+    return R"({"stream":"ticks",)" + rule + R"(,"event":{"eventId":")"
+           + to_string(world::id(1)) + R"(","eventType":"tick"}})";
+  };
+  auto ask = [&](const std::string& rule) {
+    return send(f, http_verb::post, "/delayed", body(rule)).status();
+  };
+  f.w.log->at_once = false; // both are decided before anything is recorded
+  auto first = f.begin_as("admin; $admins", http_verb::post, "/delayed", {},
+                          body(R"("every":"PT10S")"));
+  auto other = f.begin_as("admin; $admins", http_verb::post, "/delayed", {},
+                          body(R"("every":"PT20S")"));
+  f.w.log->flush();
+  f.w.log->at_once = true;
+  f.settle();
+  REQUIRE(f.answer_to(first));
+  CHECK(f.answer_to(first)->status() == 201);
+  REQUIRE(f.answer_to(other));
+  CHECK(f.answer_to(other)->status() == 409);
+  f.advance(15s);
+  CHECK(ask(R"("every":"PT10S")") == 201);
+  CHECK(ask(R"("every":"PT10S","count":5)") == 409);
+  CHECK(ask(R"("cron":"* * * * *")") == 409);
+  CHECK(f.get("/delayed?kind=recurring").json()["items"].size() == 1);
 }
 
 TEST_CASE("what recurs goes on until it is taken away") {

@@ -20,13 +20,16 @@ struct pushing_group : dialect_fixture {
          {{"Content-Type", "application/json"}}, "{}");
   }
 
-  std::shared_ptr<pushed_client> listen(const std::string& query = "") {
+  std::shared_ptr<pushed_client> listen(const std::string& query = "",
+                                        const std::string& last = "") {
     auto out = std::make_shared<pushed_client>(context);
     http_request request;
     request.method = http_verb::get;
     REQUIRE(request.set_target("/subscriptions/s/g/events" + query));
     request.add_header("Host", "h:2113");
     request.add_header("ES-TrustedAuth", "admin; $admins");
+    if (!last.empty())
+      request.add_header("Last-Event-ID", last);
     out->begin(push_, std::move(request));
     return out;
   }
@@ -111,6 +114,48 @@ TEST_CASE("a connection that breaks gives its leases back without charge") {
   CHECK(again[0]["id"] == ids[0]);
   CHECK(again[0]["attempt"] == 1);
   CHECK(again[1]["id"] == ids[2]);
+}
+
+TEST_CASE("who comes back gets what the connection that nobody saw break had, "
+          "though that one waits for longer") {
+  pushing_group f;
+  f.publish("s");
+  auto broken = f.listen("?consumer=c1");
+  REQUIRE(f.pushed(*broken, 1));
+  REQUIRE(f.until([&] {
+    auto info = f.get("/subscriptions/s/g/info").json();
+    return info["waitingPollCount"] == 1;
+  }));
+  auto seen = broken->take();
+  REQUIRE(seen.size() == 1);
+  auto back = f.listen("?consumer=c1", seen[0].id);
+  REQUIRE(f.pushed(*back, 1));
+  CHECK(json::parse(back->take()[0].data)["attempt"] == 1);
+  CHECK(f.ids_in(broken->text).empty());
+}
+
+TEST_CASE("a consumer's name with control characters is refused wherever it "
+          "comes in") {
+  pushing_group f;
+  f.publish("s");
+  for (std::string name : {"bob%0Aevent%201", "%1B[2J", "%C2%9B2J", "%7F"}) {
+    auto client = f.listen("?consumer=" + name);
+    f.settle();
+    auto& got = client->answer_to(0);
+    REQUIRE(got);
+    CHECK(got->answer.status == http_status::bad_request);
+    CHECK(got->answer.body.find("control characters") != std::string::npos);
+  }
+  headers named{{"Consumer-Name", "a\tb"}};
+  CHECK(f.get("/subscriptions/s/g/1", {{"Accept", "*/*"}, named[0]}).status()
+        == 400);
+  named.emplace_back("Content-Type", "application/json");
+  CHECK(f.post("/subscriptions/s/g/settle", named, R"({"next":{}})").status()
+        == 400);
+  named = {{"Consumer-Name", "J\xc3\xbcrgen \xc3\x82"}};
+  named.emplace_back("Content-Type", "application/json");
+  CHECK(f.post("/subscriptions/s/g/settle", named, R"({"next":{}})").status()
+        == 200);
 }
 
 TEST_CASE("pushing and fetching consumers share one group") {

@@ -50,6 +50,19 @@ TEST_CASE("names of streams have a length") {
   CHECK_FALSE(check_readable_name(""));
 }
 
+TEST_CASE("nobody publishes to the streams that groups keep") {
+  for (std::string end : {"parked", "kept", "checkpoint"}) {
+    auto name = "$persistentsubscription-s::g-" + end;
+    CHECK(text_of(check_publishable_name(name))
+          == "stream is '" + name
+               + "', which a group keeps for itself; allowed: other names.");
+    CHECK(check_writable_name(name));
+    CHECK(check_publishable_name("$$" + name));
+  }
+  CHECK(check_publishable_name("s"));
+  CHECK_FALSE(check_publishable_name(""));
+}
+
 TEST_CASE("names of groups fit beside those of their streams") {
   CHECK(check_group_names({"s", std::string(90, 'g')}));
   CHECK(text_of(check_group_names({"s", std::string(91, 'g')}))
@@ -179,15 +192,20 @@ TEST_CASE("delays have a unit, milliseconds if none") {
   CHECK(read_delay("5s") == 5s);
   CHECK(read_delay("2m") == 2min);
   CHECK(read_delay("1h") == 1h);
+  CHECK(read_delay("7d") == 168h);
+  CHECK(read_delay("1.5s") == 1500ms);
+  CHECK(read_delay("PT90S") == 90s);
   CHECK(read_delay("0") == 0ms);
   CHECK(read_delay("8760h") == limits::retry_delay_max);
-  for (auto text : {"", "s", "ms", "-1", "1.5s", "8761h", "5 s", "5d",
+  for (auto text : {"", "s", "ms", "-1", "8761h", "5 s", "366d", "P1M",
                     "99999999999999999999"}) {
     INFO(text);
-    CHECK(text_of(read_delay(text))
-          == "delay is '" + std::string{text}
-               + "'; allowed: a number of milliseconds, or one with ms, s, m "
-                 "or h behind it, up to 31536000000 milliseconds.");
+    CHECK(
+      text_of(read_delay(text))
+      == "delay is '" + std::string{text}
+           + "'; allowed: a number of milliseconds, one with ms, s, m, h or "
+             "d behind it (90s), or an ISO 8601 duration (PT90S), up to "
+             "31536000000 milliseconds.");
   }
 }
 

@@ -197,8 +197,9 @@ TEST_CASE("a nack retries now or later, skips or parks") {
   f.advance(1ms);
   CHECK(titles(f.fetch("/subscriptions/s/g/1")) == "0@s/2 ");
   CHECK(nack("?delay=soon").body()
-        == "delay is 'soon'; allowed: a number of milliseconds, or one with "
-           "ms, s, m or h behind it, up to 31536000000 milliseconds.");
+        == "delay is 'soon'; allowed: a number of milliseconds, one with ms, "
+           "s, m, h or d behind it (90s), or an ISO 8601 duration (PT90S), up "
+           "to 31536000000 milliseconds.");
   CHECK(nack("?action=park&delay=5s").body()
         == "delay is given with action 'park'; allowed: with action retry, or "
            "none.");

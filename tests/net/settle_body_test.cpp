@@ -63,6 +63,24 @@ TEST_CASE("a settle with nothing in it, or with next alone, is whole") {
   CHECK((body.what.next->count == 1 && body.what.next->wait == 0ms));
 }
 
+TEST_CASE("the spans of a settle are any durations, and numbers by their "
+          "place") {
+  auto delay_of = [](const std::string& value) {
+    return read(R"({"nack": [{"id": ")" + id_text + R"(", "delay": )" + value
+                + "}]}")
+      .what.items[0]
+      .by;
+  };
+  CHECK(delay_of(R"("7d")") == 168h);
+  CHECK(delay_of(R"("PT90S")") == 90s);
+  CHECK(delay_of(R"("1500")") == 1500ms);
+  CHECK(
+    read(R"({"extend": [{"lease": "g7-l12", "by": "PT5M"}]})").what.items[0].by
+    == 5min);
+  CHECK(read(R"({"next": {"wait": "PT1S"}})").what.next->wait == 1s);
+  CHECK(read(R"({"next": {"wait": "20"}})").what.next->wait == 20s);
+}
+
 TEST_CASE("reasons have spaces in the place of control characters") {
   auto body = read(R"({"nack": [{"id": ")" + id_text
                    + R"(", "reason": "a\u0001\n\tb\u00e4\"c"}]})");

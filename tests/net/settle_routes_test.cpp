@@ -223,6 +223,40 @@ TEST_CASE("bad settles are problems, and nothing is half done") {
   CHECK(missing.json()["detail"] == "There is no group 'h' on stream 's'.");
 }
 
+TEST_CASE("a pause that is over before it begins is refused, and told why") {
+  settle_fixture f;
+  auto refused = [&](const std::string& body) {
+    auto got = f.post("/subscriptions/s/g/pause", json_body, body);
+    CHECK(got.status() == 400);
+    return got.json()["detail"].get<std::string>();
+  };
+  CHECK(refused(R"({"until":"1971-01-01T00:00:00Z"})")
+        == "until is over; allowed: a time that is still to come.");
+  CHECK(refused(R"({"for":"0s"})").starts_with("for is \"0s\"; allowed: "));
+  CHECK(f.codes() == "nothing-published ");
+}
+
+TEST_CASE("a command to a group whose query would count for nothing is "
+          "refused") {
+  settle_fixture f;
+  f.publish("s");
+  auto got = f.next()[0];
+  f.settle_with({{"nack", {{{"id", got["id"]}, {"action", "park"}}}}});
+  for (std::string target :
+       {"pause?for=10m", "retries?delay=1h", "parked/replay?reason=timeout",
+        "parked/discard?type=order"}) {
+    auto body = target.starts_with("parked/discard")
+                  ? R"({"from":"1971-01-01T00:00:00Z","why":"x"})"
+                  : "";
+    auto refused = f.post("/subscriptions/s/g/" + target, json_body, body);
+    INFO(target);
+    CHECK(refused.status() == 400);
+    CHECK(refused.body().find("The query has '") != std::string::npos);
+  }
+  CHECK(f.codes() == "parked-only ");
+  CHECK(f.post("/subscriptions/s/g/parked/replay?format=json").status() == 200);
+}
+
 TEST_CASE("a group says why nothing comes, for each reason with its own code") {
   settle_fixture f;
   CHECK(f.codes() == "nothing-published ");
