@@ -130,7 +130,8 @@ void consumer_state::begin_round(std::optional<partition_id> whole_first) {
   auto share = share_of(asked.size());
   if (auto before = handed.find(reader); before != handed.end()) {
     asked.insert(before->second.begin(), before->second.end());
-    handed.erase(before); // this poll commits it
+    r->commits = std::move(before->second);
+    handed.erase(before);
     last_answered = {};
   }
   // Every partition has its turn before the next topic is first: else a
@@ -165,8 +166,9 @@ void consumer_state::ask_partition(const std::shared_ptr<round>& r,
         answered(*r, p, *mine, first, *reply);
         one_less(r);
       },
-      [this, r](const caf::error& why) {
+      [this, r, p](const caf::error& why) {
         r->failed = to_errc(why);
+        r->uncommitted = r->uncommitted || r->commits.contains(p);
         one_less(r);
       });
 }
@@ -194,6 +196,10 @@ void consumer_state::one_less(const std::shared_ptr<round>& r) {
 
 void consumer_state::end_round(round& r) {
   auto& task = tasks.front();
+  if (r.uncommitted) { // an answer with records would say that it is
+    give_back(current_reader());
+    return finish(r.failed);
+  }
   if (!r.reply->chunks.empty())
     return answer_with(r);
   if (r.failed != errc::none)

@@ -67,6 +67,8 @@ struct consumer_state {
     std::uint64_t first = 0; // which topic, modulo those of the partition
     bool outdated = false;
     errc failed = errc::none;
+    std::set<partition_id> commits; // partitions in which it commits something
+    bool uncommitted = false;       // one of them failed
   };
 
   /// What the consumer reads in one partition.

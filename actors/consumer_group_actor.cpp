@@ -81,6 +81,10 @@ errc consumer_group_state::begin_at(const std::string& stream,
 caf::result<bool> consumer_group_state::open(const open_readers& what) {
   if (ending != errc::none)
     return caf::make_error(ending);
+  auto fresh = std::count_if(what.streams.begin(), what.streams.end(),
+                             [this](auto& one) { return !core->knows(one); });
+  if (fresh > 0 && core->size() + std::size_t(fresh) > limits::group_topics_max)
+    return caf::make_error(errc::too_large);
   std::vector<change> todo;
   for (auto& stream : what.streams) {
     if (core->knows(stream))

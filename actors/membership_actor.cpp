@@ -116,23 +116,23 @@ caf::result<join_reply> membership_state::join(join_request& what) {
       promise.deliver(caf::make_error(why));
       return next();
     }
-    auto decided = core->join(what, node->now());
-    auto fail = [this, promise](errc why) mutable {
-      lost(why);
-      promise.deliver(caf::make_error(why));
-      next();
-    };
-    if (decided.outcome != join_outcome::joined)
-      return finish_join(what, decided.outcome, promise);
-    open_then(what, [this, promise, what, fail,
-                     todo = std::move(decided.changes)](errc opened) mutable {
-      if (opened != errc::none)
-        return fail(opened);
-      record(std::move(todo), [promise, this, what, fail](errc why) mutable {
-        if (why != errc::none)
-          return fail(why);
-        finish_join(what, join_outcome::joined, promise);
-      });
+    if (core->outcome_of(what) != join_outcome::joined)
+      return finish_join(what, core->join(what, node->now()).outcome, promise);
+    open_then(what, [this, promise, what](errc opened) mutable {
+      if (opened == errc::too_large)
+        return finish_join(what, join_outcome::too_many_topics, promise);
+      if (opened != errc::none) {
+        promise.deliver(caf::make_error(opened));
+        return next();
+      }
+      record(core->join(what, node->now()).changes,
+             [promise, this, what](errc why) mutable {
+               if (why == errc::none)
+                 return finish_join(what, join_outcome::joined, promise);
+               lost(why);
+               promise.deliver(caf::make_error(why));
+               next();
+             });
     });
   };
   if (!enqueue(std::move(run)))

@@ -65,6 +65,18 @@ http_answer poll_answer(const ring& placement, const http_request& request,
           .body = poll_binary(placement, reply.chunks)};
 }
 
+/// A consumer that is its connection registers when it dials: one that is not
+/// registered any more has to (barco-http.md 3.7).
+http_answer call_failed(bool bound, errc why) {
+  auto out = barco_consumer_error(why);
+  out.close = bound && why == errc::not_found;
+  return out;
+}
+
+bool is_bound(const consumer_ref& who) {
+  return !who.key.bound_group.empty();
+}
+
 /// About how many bytes an answer takes.
 std::size_t layout_bytes(const poll_reply& reply) {
   std::size_t out = 0;
@@ -96,14 +108,18 @@ void poll_for(const consumer_ref& who, const barco_ptr& services,
   }
   ask_for<poll_reply_ptr>(
     services->broker, exchange, services->members,
-    [services, exchange, leave](const result<poll_reply_ptr>& reply) {
+    [services, exchange, leave,
+     bound = is_bound(who)](const result<poll_reply_ptr>& reply) {
       if (!reply)
-        return exchange.answer(barco_consumer_error(reply.error()));
+        return exchange.answer(call_failed(bound, reply.error()));
       answer_with(
         services->broker, exchange, layout_bytes(**reply),
         [=, what = *reply] {
           auto answer =
             poll_answer(services->node->placement, exchange.request(), *what);
+          // Go unpacks by itself, and the official client then misses the
+          // length and drops the answer.
+          answer.as_it_is = true;
           answer.unsent = leave;
           answer.unsent_if_unknown = true; // better twice than never
           return answer;
@@ -127,9 +143,9 @@ void commit(const barco_ptr& services, http_request&,
     services, exchange, [services, exchange](const consumer_ref& who) {
       ask_for<bool>(
         services->broker, exchange, services->members,
-        [exchange](const result<bool>& done) {
+        [exchange, bound = is_bound(who)](const result<bool>& done) {
           exchange.answer(done ? barco_nothing(retry_without_data)
-                               : barco_consumer_error(done.error()));
+                               : call_failed(bound, done.error()));
         },
         commit_atom_v, who);
     });
@@ -140,10 +156,10 @@ void leave_as(const consumer_ref& who, const barco_ptr& services,
   auto commits = exchange.request().query("commit").value_or("") != "false";
   ask_for<bool>(
     services->broker, exchange, services->members,
-    [exchange, bound = !who.key.bound_group.empty()](const result<bool>& done) {
+    [exchange, bound = is_bound(who)](const result<bool>& done) {
       if (done && bound)
         exchange.request().connection->bound = nullptr;
-      exchange.answer(done ? barco_ok() : barco_consumer_error(done.error()));
+      exchange.answer(done ? barco_ok() : call_failed(bound, done.error()));
     },
     leave_atom_v, who, commits);
 }

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <tuple>
 #include <utility>
 
 namespace callboard {
@@ -48,6 +49,10 @@ public:
       return bad("Too many records: at most "
                  + std::to_string(limits::append_events_max)
                  + " are allowed in one request");
+    // The official client cannot read one at the end of an answer, and drops
+    // all of it.
+    if (data.empty())
+      return bad("Record " + std::to_string(events_.size() + 1) + " is empty");
     if (data.size() + metadata_.size() > limits::event_bytes_max)
       return bad("Record " + std::to_string(events_.size() + 1) + " has "
                  + std::to_string(data.size()) + " bytes; at most "
@@ -173,6 +178,12 @@ read_timestamp(std::optional<std::string_view> text) {
   return std::optional{out};
 }
 
+bool has_control_characters(std::string_view name) noexcept {
+  return std::any_of(name.begin(), name.end(), [](char c) {
+    return static_cast<unsigned char>(c) < ' ' || c == 0x7f;
+  });
+}
+
 accepted<void> check_topic(std::string_view topic) {
   if (topic.empty())
     return bad("Invalid topic");
@@ -182,9 +193,7 @@ accepted<void> check_topic(std::string_view topic) {
       + std::to_string(limits::topic_name_bytes_max) + " are allowed");
   if (!simdjson::validate_utf8(topic.data(), topic.size()))
     return bad_topic("it is not UTF-8");
-  if (std::any_of(topic.begin(), topic.end(), [](char c) {
-        return static_cast<unsigned char>(c) < ' ' || c == 0x7f;
-      }))
+  if (has_control_characters(topic))
     return bad_topic("it has control characters");
   if (topic.starts_with('$'))
     return bad_topic("names that begin with $ are the broker's own");
@@ -199,9 +208,13 @@ bool is_json_value(std::string_view bytes) {
     return false;
   if (bytes.size() > quick_json_bytes_max)
     return is_json(bytes);
-  thread_local simdjson::dom::parser parser;
-  // simdjson takes no integers of more than 64 bits; they are JSON all the
-  // same.
+  thread_local auto parser = [] {
+    simdjson::dom::parser out;
+    std::ignore = out.allocate(0, json_depth_max);
+    return out;
+  }();
+  // simdjson takes no integers of more than 64 bits, nor quite the depth; they
+  // are JSON all the same.
   return parser.parse(bytes.data(), bytes.size()).error() == simdjson::SUCCESS
          || is_json(bytes);
 }

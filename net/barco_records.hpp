@@ -30,8 +30,8 @@ record_format format_of(std::optional<std::string_view> content_type) noexcept;
 /// The records of a body as events, in order: their bytes, `is_json` if those
 /// are JSON, a random id; with a `timestamp` (microseconds since 1970) the
 /// metadata `{"timestampMicros":N}`.
-/// Refuses, with a text that says which record it is about: no record at all, a
-/// frame that is cut short, and what an append cannot take.
+/// Refuses, with a text that says which record it is about: no record at all,
+/// an empty one, a frame that is cut short, and what an append cannot take.
 accepted<std::vector<new_event>>
 read_records(record_format format, std::string body,
              std::optional<std::uint64_t> timestamp);
@@ -48,12 +48,16 @@ std::optional<std::uint64_t> said_timestamp(const new_event& record);
 accepted<std::optional<std::uint64_t>>
 read_timestamp(std::optional<std::string_view> text);
 
+/// Names with them would put lines of their own into logs.
+bool has_control_characters(std::string_view name) noexcept;
+
 /// Refuses names that no topic can have: empty, longer than
 /// `limits::topic_name_bytes_max`, not UTF-8, with control characters, of the
 /// broker's own (`$`), or of a part of another topic (`T@2`).
 accepted<void> check_topic(std::string_view topic);
 
-/// Whether the bytes may stand in a JSON document as they are.
+/// Whether the bytes may stand in a JSON document as they are: they are one
+/// value, nested no deeper than `json_depth_max`.
 bool is_json_value(std::string_view bytes);
 
 } // namespace callboard

@@ -33,8 +33,8 @@ accepted<void> check_name(std::string_view what, std::string_view name,
   if (name.size() > bytes_max)
     return bad(std::string{what} + " is " + std::to_string(name.size())
                + " bytes long; allowed: up to " + std::to_string(bytes_max));
-  if (name.find('\0') != std::string_view::npos)
-    return bad(std::string{what} + " has a NUL character");
+  if (has_control_characters(name))
+    return bad(std::string{what} + " has control characters");
   return {};
 }
 

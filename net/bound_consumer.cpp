@@ -1,6 +1,7 @@
 // Registrations, asked for by clients or repeated for them.
 #include "net/bound_consumer.hpp"
 
+#include "actors/core/limits.hpp"
 #include "net/barco_answers.hpp"
 #include "net/barco_registration.hpp"
 
@@ -30,6 +31,12 @@ http_answer registration_answer(const join_reply& reply) {
       return barco_text(http_status::bad_request,
                         "Consumer already registered with different "
                         "parameters");
+    case join_outcome::too_many_topics:
+      return barco_text(
+        http_status::bad_request,
+        "Too many topics; a group keeps positions in up to "
+          + std::to_string(limits::group_topics_max)
+          + ", those of members that have gone included: take another group");
     case join_outcome::too_many: break;
   }
   return barco_consumer_error(errc::overloaded);

@@ -32,29 +32,41 @@ put_delayed membership::end_of(const consumer_key& key,
            delayed_kind::session_end, key.id, key.bound_group, row.number}};
 }
 
+join_outcome membership::outcome_of(const join_request& what) const {
+  auto found = consumers_.find(what.key);
+  if (found == consumers_.end())
+    return consumers_.size() < limits::consumers_max ? join_outcome::joined
+                                                     : join_outcome::too_many;
+  auto& row = found->second.row;
+  if (row.group == what.group && row.topics == what.topics)
+    return join_outcome::already;
+  return row.group == what.group && !what.key.bound_group.empty()
+           ? join_outcome::joined
+           : join_outcome::different;
+}
+
 membership::decision membership::join(const join_request& what, wall_time now) {
+  decision out{outcome_of(what), {}};
   auto found = consumers_.find(what.key);
   if (found == consumers_.end()) {
-    if (consumers_.size() >= limits::consumers_max)
-      return {join_outcome::too_many, {}};
+    if (out.outcome != join_outcome::joined)
+      return out;
     consumer_row row{what.group, what.topics, last_number_ + 1,
                      now + silence_ms_};
-    decision out;
     out.changes.emplace_back(end_of(what.key, row));
     out.changes.emplace_back(put_consumer{what.key, row});
     load(what.key, std::move(row), now);
     return out;
   }
+  if (out.outcome == join_outcome::different)
+    return out;
   auto& [row, seen, waits] = found->second;
-  if (row.group == what.group && row.topics == what.topics) {
-    seen = now;
-    return {join_outcome::already, {}};
-  }
-  if (row.group != what.group || what.key.bound_group.empty())
-    return {join_outcome::different, {}};
   seen = now;
-  row.topics = what.topics;
-  return {join_outcome::joined, {put_consumer{what.key, row}}};
+  if (out.outcome == join_outcome::joined) {
+    row.topics = what.topics;
+    out.changes.emplace_back(put_consumer{what.key, row});
+  }
+  return out;
 }
 
 void membership::drop(entries::iterator who) {

@@ -26,9 +26,10 @@ struct join_request {
 
 enum class join_outcome : std::uint8_t {
   joined,
-  already,   // with the same group and topics
-  different, // with another group or other topics: nothing has changed
-  too_many,  // limits::consumers_max
+  already,         // with the same group and topics
+  different,       // with another group or other topics: nothing has changed
+  too_many,        // limits::consumers_max
+  too_many_topics, // limits::group_topics_max
 };
 
 /// Decides who is registered, and deals out the partitions.
@@ -56,6 +57,9 @@ public:
   };
 
   decision join(const join_request& what, wall_time now);
+
+  /// What `join` would say.
+  join_outcome outcome_of(const join_request& what) const;
 
   /// What to record; nothing if there is no such consumer.
   std::vector<change> leave(const consumer_key& key);

@@ -3,6 +3,7 @@
 
 #include "actors/core/record.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <set>
@@ -45,6 +46,8 @@ public:
   void load(std::string stream, event_number next);
 
   bool knows(std::string_view stream) const;
+
+  std::size_t size() const noexcept { return streams_.size(); }
 
   /// Begins to read a stream that is not known yet at `from`.
   change open(const std::string& stream, event_number from);

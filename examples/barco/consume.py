@@ -4,11 +4,11 @@
 A consumer in Python's standard library: discover, register, poll each broker, commit by polling on, goodbye."""
 import argparse
 import json
-import os
 import signal
 import time
 import urllib.error
 import urllib.request
+import uuid
 
 
 def call(method, url, headers=None):
@@ -32,13 +32,21 @@ def main():
     options.add_argument("--group", default="python")
     options.add_argument("--polls", type=int, default=0, help="end after so many rounds; 0: on ctrl-C")
     settings = options.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    stopped = False
+
+    def stop(which, _):  # the goodbye commits, so what came is finished first
+        nonlocal stopped
+        stopped = True
+        signal.signal(which, signal.SIG_DFL)  # the second one does not wait
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
 
     brokers = json.loads(call("GET", f"http://{settings.host}:{settings.discovery_port}/v1/brokers")[1])
     port = brokers["consumerPort"]
     hosts = brokers.get("names") or [f"{brokers['baseName']}{i}.{brokers['serviceName']}" for i in range(brokers["length"])]
     wait = 5 if len(hosts) == 1 else 1  # one after the other: none may hold up the rest for long
-    name = f"python-{os.getpid()}"
+    name = f"python-{uuid.uuid4()}"  # nobody else's: a process has the same number in each container
     base = f"http://{settings.host}:{port}/v1/consumer"
 
     def register():
@@ -49,22 +57,21 @@ def main():
 
     register()
     rounds = 0
-    try:
-        while not settings.polls or rounds < settings.polls:
-            rounds += 1
-            for host in hosts:
-                status, text = call("POST", f"http://{host}:{port}/v1/consumer/poll?consumerId={name}",
-                                    {"Accept": "application/json", "Prefer": f"wait={wait}"})
-                if status == 409:  # silent for two minutes: registered no more
-                    register()
-                elif status == 0:
-                    time.sleep(1)
-                elif status == 200:
-                    for chunk in json.loads(text):
-                        for offset, value in enumerate(chunk["values"], int(chunk["startOffset"])):
-                            print(json.dumps({"partition": chunk["rangeIndex"], "offset": offset, "value": value}), flush=True)
-    except KeyboardInterrupt:
-        pass
+    while not stopped and (not settings.polls or rounds < settings.polls):
+        rounds += 1
+        for host in hosts:
+            if stopped:
+                break
+            status, text = call("POST", f"http://{host}:{port}/v1/consumer/poll?consumerId={name}",
+                                {"Accept": "application/json", "Prefer": f"wait={wait}"})
+            if status == 200:
+                for chunk in json.loads(text):
+                    for offset, value in enumerate(chunk["values"], int(chunk["startOffset"])):
+                        print(json.dumps({"partition": chunk["rangeIndex"], "offset": offset, "value": value}), flush=True)
+            elif status == 409:  # silent for two minutes: registered no more
+                register()
+            elif status != 204:
+                time.sleep(1)
     print(call("POST", f"{base}/goodbye?consumerId={name}")[1])
 
 

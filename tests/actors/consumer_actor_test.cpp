@@ -21,6 +21,8 @@ struct script {
   std::deque<std::string> records; // a poll takes one, if there is one
   std::vector<caf::response_promise> commits, waits;
   std::size_t commits_asked = 0;
+  std::size_t released = 0;
+  bool fails = false; // polls, and what they commit
 };
 
 using script_ptr = std::shared_ptr<script>;
@@ -33,7 +35,9 @@ caf::behavior scripted_partition(caf::event_based_actor* self,
     return in.back();
   };
   return {
-    [s](poll_atom, const slice_poll& what) {
+    [s](poll_atom, const slice_poll& what) -> caf::result<slice_reply_ptr> {
+      if (s->fails)
+        return caf::make_error(errc::unavailable);
       auto reply = std::make_shared<slice_reply>();
       reply->waits_at.resize(what.streams.size());
       if (!s->records.empty()) {
@@ -51,7 +55,7 @@ caf::behavior scripted_partition(caf::event_based_actor* self,
     [s, hold](await_atom, const std::string&, event_number, std::uint64_t,
               std::uint64_t) { return hold(s->waits); },
     [](cancel_atom, const group_key&, std::uint64_t) {},
-    [](release_atom, const group_reader&) {},
+    [s](release_atom, const group_reader&) { ++s->released; },
     [s](wake_atom) {
       for (auto& one : std::exchange(s->commits, {}))
         one.deliver(true);
@@ -67,26 +71,34 @@ class one_consumer {
 public:
   one_consumer() {
     partition_ = w.vt->sys.spawn(scripted_partition, s);
+    second_partition_ = w.vt->sys.spawn(scripted_partition, second);
     consumer = w.vt->sys.spawn(
       consumer_behavior, std::string{"g"}, w.node,
-      std::vector{caf::actor_cast<partition_actor>(partition_)});
-    caf::anon_send(consumer, assigned_atom_v, member_slices{{}, {{"t", {0}}}});
+      std::vector{caf::actor_cast<partition_actor>(partition_),
+                  caf::actor_cast<partition_actor>(second_partition_)});
+    caf::anon_send(consumer, assigned_atom_v,
+                   member_slices{{}, {{"t", {0}}, {"t", {1}}}});
     w.vt->run();
   }
 
   ~one_consumer() {
     stop(*w.vt, consumer);
     stop(*w.vt, partition_);
+    stop(*w.vt, second_partition_);
     *s = {}; // promises keep their actor
+    *second = {};
   }
 
   one_consumer(const one_consumer&) = delete;
   one_consumer& operator=(const one_consumer&) = delete;
 
+  result<poll_reply_ptr> try_poll(reader_id reader) {
+    return w.vt->ask<poll_reply_ptr>(consumer, poll_atom_v,
+                                     poll_request{{{}, reader}, {}, 1});
+  }
+
   std::size_t poll(reader_id reader) {
-    auto reply = w.vt->ask<poll_reply_ptr>(consumer, poll_atom_v,
-                                           poll_request{{{}, reader}, {}, 1});
-    return reply.value()->chunks.size();
+    return try_poll(reader).value()->chunks.size();
   }
 
   void end_commits() {
@@ -102,10 +114,12 @@ public:
 
   world w;
   script_ptr s = std::make_shared<script>();
+  script_ptr second = std::make_shared<script>(); // of another partition
   consumer_actor consumer;
 
 private:
   caf::actor partition_;
+  caf::actor second_partition_;
 };
 
 constexpr reader_id old_one{7};
@@ -144,6 +158,21 @@ TEST_CASE("what is handed out while a commit runs can be committed") {
   CHECK(c.s->commits_asked == 2);
   c.end_commits();
   CHECK(second.answer().has_value());
+}
+
+TEST_CASE("a poll whose commit failed in one partition brings nothing from "
+          "others") {
+  one_consumer c;
+  c.s->records = {"1"};
+  CHECK(c.poll(old_one) == 1);
+  c.s->fails = true;
+  c.second->records = {"2"};
+  CHECK(c.try_poll(old_one).error() == errc::unavailable);
+  c.w.vt->run();
+  CHECK(c.second->released == 1); // it comes again
+  // Nothing was to be committed where reading fails now.
+  c.second->records = {"2"};
+  CHECK(c.poll(old_one) == 1);
 }
 
 TEST_CASE("a commit that failed may be tried again") {

@@ -104,6 +104,15 @@ class BarcoTest(BarcoCase):
             for _, _, _, _, _, some in consumer.poll():
                 got += [record for _, record in some]
         self.assertEqual(got, records)
+        # The same in all partitions: one answer that would compress well.
+        for part in range(4):
+            key = next(f"k{i}" for i in range(1000) if polar.place(f"k{i}", 4) == part)
+            producer.produce("large", key, [records[0]])
+        got = []
+        while len(got) < 4 and time.monotonic() < deadline:
+            for _, _, _, _, _, some in consumer.poll():
+                got += [record for _, record in some]
+        self.assertEqual(got, [records[0]] * 4)
         consumer.connections[0].ping()
 
     def test_timestamps_and_placing(self):  # cases 33, 109, 126
@@ -219,6 +228,24 @@ class BarcoTest(BarcoCase):
         *records, goodbye = said.splitlines()
         self.assertEqual([json.loads(one)["value"] for one in records], [{"n": 1}, {"n": 2}, "plain"])
         self.assertEqual(goodbye, "OK")
+
+    def test_an_example_that_is_stopped_finishes_what_came(self):
+        broker = self.start()
+        records = [b'"%04d%s"' % (n, b"x" * 100) for n in range(3000)]
+        self.producer(self.brokers_of(broker)).produce("orders", "k", records)
+        here = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "examples", "barco")
+        words = ["/usr/bin/python3", os.path.join(here, "consume.py"), "--discovery-port", str(broker.discovery)]
+        example = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+        for end in (example.wait, example.stdout.close, example.kill):
+            self.addCleanup(end)
+        said = [example.stdout.readline()]
+        example.terminate()  # it is in the middle of what its first poll brought: the pipe is full
+        *more, goodbye = example.stdout.read().splitlines()
+        self.assertEqual(goodbye, "OK")
+        *rest, goodbye = subprocess.run(words + ["--polls", "3"], capture_output=True, text=True, timeout=60,
+                                        check=True).stdout.splitlines()
+        values = [json.dumps(json.loads(one)["value"]).encode() for one in said + more + rest]
+        self.assertEqual(values, records, f"{len(said + more)} before it was stopped, {len(rest)} afterwards")
 
     def test_other_clients_of_http2(self):
         broker = self.start()

@@ -143,6 +143,7 @@ TEST_CASE("there is a bound on consumers") {
   membership all{4, 2min};
   for (std::size_t i = 0; i < limits::consumers_max; ++i)
     all.join(by_id("c" + std::to_string(i)), start);
+  CHECK(all.outcome_of(by_id("one more")) == join_outcome::too_many);
   CHECK(all.join(by_id("one more"), start).outcome == join_outcome::too_many);
   CHECK(all.join(by_id("c1"), start).outcome == join_outcome::already);
 }

@@ -141,6 +141,18 @@ TEST_CASE("117: registrations that say too little, or wrong things") {
           .starts_with("Consumer id is 300 bytes long"));
 }
 
+TEST_CASE("consumers and groups have no control characters in their names") {
+  consumer_fixture f;
+  CHECK(f.join("consumerId=a%0Ab&topic=t").body()
+        == "Consumer id has control characters");
+  CHECK(f.join("consumerId=a&group=g%7F&topic=t").body()
+        == "Group has control characters");
+  auto got = f.post("/v1/consumer/register", {},
+                    R"({"id":"a\u001bb","group":"g","topics":["t"]})");
+  CHECK(got.status() == 400);
+  CHECK(got.body() == "Consumer id has control characters");
+}
+
 TEST_CASE("118: nothing to read") {
   consumer_fixture f;
   f.join("consumerId=c1&topic=t");

@@ -1,4 +1,5 @@
 // Consumers that wait, are silent, may not read, or read a stream.
+#include "actors/core/limits.hpp"
 #include "tests/support/consumer_fixture.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -66,6 +67,55 @@ TEST_CASE("status tells the port and is a sign of life") {
   CHECK(f.poll_json().status() == 204);
   f.w.vt->advance(121s);
   CHECK(f.poll_json().status() == 409);
+}
+
+TEST_CASE("a connection ends when its consumer was silent for too long") {
+  consumer_fixture f;
+  f.post("/v1/consumer/register", {},
+         R"({"id":"c1","group":"g","topics":["t"]})");
+  f.join("consumerId=c2&topic=t");
+  CHECK_FALSE(f.post("/v1/consumer/poll").answer.close);
+  f.w.vt->advance(121s);
+  for (auto* what : {"poll", "commit", "goodbye"}) {
+    auto bound = f.post(std::string{"/v1/consumer/"} + what);
+    CHECK(bound.status() == 409);
+    CHECK(bound.answer.close); // its client registers when it dials
+    auto by_id = f.post(std::string{"/v1/consumer/"} + what + "?consumerId=c2");
+    CHECK(by_id.status() == 409);
+    CHECK_FALSE(by_id.answer.close);
+  }
+}
+
+TEST_CASE("an answer with records is never compressed") {
+  consumer_fixture f;
+  f.join("consumerId=c1&topic=t");
+  for (auto* accept : {"application/json", "*/*"}) {
+    for (auto p : {0, 1, 2, 3}) // what the four have in common compresses well
+      produce(f.w, "t", std::uint64_t(p), {std::string(100'000, 'x')}).value();
+    auto got = f.post("/v1/consumer/poll?consumerId=c1",
+                      {{"Accept", accept}, {"Accept-Encoding", "gzip"}});
+    CHECK(got.status() == 200);
+    CHECK(got.header("Content-Encoding").empty());
+    CHECK(got.answer.as_it_is);
+  }
+}
+
+TEST_CASE("a group that knows too many topics takes no new ones") {
+  consumer_fixture f;
+  f.join("consumerId=c1&group=g&topic=known");
+  open_readers many{"g", {}, start_policy::earliest};
+  for (std::size_t i = 1; i < limits::group_topics_max; ++i)
+    many.streams.push_back(
+      topic_stream(f.w.node->placement, "t" + std::to_string(i), {2}));
+  f.w.vt->ask<bool>(f.w.broker.routes->partitions[2], open_atom_v, many)
+    .value();
+  auto refused = f.join("consumerId=c2&group=g&topic=new");
+  CHECK(refused.status() == 400);
+  CHECK(refused.body().starts_with("Too many topics"));
+  CHECK(f.poll_json("c2").status() == 409);
+  CHECK(f.poll_json("c1").status() == 204);
+  CHECK(f.join("consumerId=c2&group=g&topic=known").status() == 200);
+  CHECK(f.join("consumerId=c3&group=h&topic=new").status() == 200);
 }
 
 TEST_CASE("topics that only users may read are refused") {

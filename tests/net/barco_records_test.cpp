@@ -1,6 +1,7 @@
 // Bodies to records: lines, frames, and what none may be.
 #include "actors/core/limits.hpp"
 #include "net/barco_records.hpp"
+#include "net/json_layout.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -77,9 +78,15 @@ TEST_CASE("a line's end at any place of a body ends the line (129)") {
 TEST_CASE("frames are records, whatever is in them (60, 61)") {
   using enum record_format;
   std::string large(9000, 'x');
-  CHECK(
-    split(frames, frame("{}") + frame("") + frame({"a\n\0b", 4}) + frame(large))
-    == texts{"{}", "", {"a\n\0b", 4}, large});
+  CHECK(split(frames, frame("{}") + frame({"a\n\0b", 4}) + frame(large))
+        == texts{"{}", {"a\n\0b", 4}, large});
+}
+
+TEST_CASE("a record of no bytes is refused with its number") {
+  CHECK(split(record_format::frames, frame("{}") + frame(""))
+        == texts{"Record 2 is empty"});
+  std::vector<std::string_view> binary{"", "{}"};
+  CHECK(make_records(binary, std::nullopt).error().text == "Record 1 is empty");
 }
 
 TEST_CASE("a frame that is cut short is refused with its place") {
@@ -121,6 +128,18 @@ TEST_CASE("only JSON is marked as JSON") {
   auto large = "[" + std::string(100'000, ' ') + "]";
   CHECK(is_json_value(large));
   CHECK_FALSE(is_json_value(large + "]"));
+}
+
+TEST_CASE("JSON may be nested as deep in a small record as in a large one") {
+  for (std::size_t spaces : {0, 100'000})
+    for (std::size_t depth : {1, 254, 255, 256, 257, 258, 1000}) {
+      auto text = std::string(depth, '[') + std::string(spaces, ' ') + "1"
+                  + std::string(depth, ']');
+      INFO(spaces << " " << depth);
+      CHECK(is_json_value(text) == (depth <= json_depth_max));
+      text.replace(text.find('1'), 1, " "); // the innermost one is empty
+      CHECK(is_json_value(text) == (depth <= json_depth_max));
+    }
 }
 
 TEST_CASE("a timestamp is microseconds, and becomes metadata") {
