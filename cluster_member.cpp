@@ -206,7 +206,7 @@ void cluster_member::retire() {
   if (!journal_ || !links_ || journal_->status().peers.size() < 2)
     return;
   constexpr auto hold_max = std::chrono::milliseconds{500};
-  constexpr auto wait_max = std::chrono::seconds{2};
+  constexpr auto wait_max = std::chrono::seconds{1};
   auto end = std::chrono::steady_clock::now() + hold_max;
   std::unique_lock lock{mutex_};
   while (leads_ && std::chrono::steady_clock::now() < end) {

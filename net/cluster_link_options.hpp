@@ -36,7 +36,8 @@ struct cluster_link_options {
   std::size_t body_bytes_max = std::size_t{64} << 20;
 
   /// Frames for one peer that are not with the kernel yet, with 64 bytes for
-  /// each. Kind 1 (raft) may use all of it, other kinds three quarters.
+  /// each. Kind 1 (raft) may use all of it, other kinds three quarters, or
+  /// seven eighths for bodies up to 32 bytes.
   std::size_t waiting_bytes_max = std::size_t{64} << 20;
 
   /// A connection with nothing to send says so this often. The other side

@@ -9,12 +9,19 @@ namespace {
 
 constexpr std::uint8_t raft_kind = 1;
 
+// Of a note: that a client has gone, that nobody wants an answer any more. The
+// other side would keep what a lost one is about until the connection ends.
+constexpr std::size_t note_bytes_max = 32;
+
 } // namespace
 
 cluster_outbox::pushed cluster_outbox::push(std::uint8_t kind,
                                             std::string body) {
   auto bytes = cost(body);
-  auto bytes_max = kind == raft_kind ? bytes_max_ : bytes_max_ - bytes_max_ / 4;
+  auto left = kind == raft_kind               ? 0
+              : body.size() <= note_bytes_max ? bytes_max_ / 8
+                                              : bytes_max_ / 4;
+  auto bytes_max = bytes_max_ - left;
   std::lock_guard lock{mutex_};
   if (!open_ || bytes > bytes_max || bytes_ > bytes_max - bytes) {
     ++dropped_;

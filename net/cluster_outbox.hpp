@@ -25,7 +25,8 @@ public:
   };
 
   /// Kind 1 (raft) may fill it; the others leave it a quarter, so that they
-  /// never hold up elections and heartbeats.
+  /// never hold up elections and heartbeats, or an eighth if they are so short
+  /// that they only say what became of something.
   pushed push(std::uint8_t kind, std::string body);
 
   /// The oldest frames: one, and more up to `bytes`. They count as waiting

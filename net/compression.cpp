@@ -39,7 +39,8 @@ std::string deflated(std::string& body, int window) {
 
 void compress(http_answer& answer,
               std::optional<std::string_view> accept_encoding) {
-  if (!accept_encoding || answer.body.size() < compress_bytes_min
+  if (!accept_encoding || answer.as_it_is
+      || answer.body.size() < compress_bytes_min
       || answer.headers.find("Content-Encoding:") != std::string::npos)
     return;
   bool gzip = *accept_encoding == "gzip";
@@ -51,6 +52,8 @@ void compress(http_answer& answer,
     return;
   answer.body = std::move(shorter);
   answer.add_header("Content-Encoding", *accept_encoding);
+  // Only here: without an encoding the answer suits everybody.
+  answer.add_header("Vary", "Accept-Encoding");
 }
 
 } // namespace callboard

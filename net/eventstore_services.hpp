@@ -88,16 +88,25 @@ std::size_t layout_bytes(const Page& page) {
 }
 
 /// Answers with what `make` returns, on another thread if that takes long: it
-/// may read the request, and all else has to be its own. `unsent` is called
-/// here if there is no room for that.
+/// may read the request, and all else has to be its own. So has all of
+/// `unsent`, which is called on the exchange's thread if there is no room for
+/// that, or if `make` failed.
 template <class Make, class Unsent>
 void answer_with(const services_ptr& services, const http_exchange& exchange,
                  std::size_t bytes, Make make, const Unsent& unsent) {
   auto least = exchange.request().header(http_field::accept_encoding)
                  ? compressed_side_work_bytes
                  : side_work_bytes;
-  if (services->aside == nullptr || bytes < least)
-    return exchange.answer(make());
+  if (services->aside == nullptr || bytes < least) {
+    http_answer answer;
+    try {
+      answer = make();
+    } catch (...) {
+      unsent();
+      throw;
+    }
+    return exchange.answer(std::move(answer));
+  }
   services->aside->answer(exchange, bytes, std::move(make), unsent);
 }
 

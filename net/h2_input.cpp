@@ -138,6 +138,7 @@ std::optional<refusal> h2_protocol::check_header(stream& of) {
   auto authority = std::move(of.authority); // nobody else needs it
   if (!of.has_target)
     return refusal{400, "The request target must begin with a slash"};
+  of.method = request.method;
   of.head_only = request.method == http_verb::head;
   auto host = request.header(http_field::host);
   if (!host)

@@ -51,6 +51,7 @@ void h2_protocol::upgrade(http_request request, std::string_view settings) {
   assert(done == 0);
   auto& first = add_stream(1);
   nghttp2_session_set_stream_user_data(session_.get(), 1, &first);
+  first.method = request.method;
   first.head_only = request.method == http_verb::head;
   first.counted.body = request.body.size();
   receiving_.resize_anyway(counted_ += first.counted.body); // it is here
@@ -272,7 +273,7 @@ void h2_protocol::on_late(stream& which) {
     case phase::answering:
       if (which.gone)
         callbacks_.push_back(std::exchange(which.gone, nullptr));
-      return respond(which, late_answer(), options_.header_block);
+      return respond(which, late_answer(which.method), options_.header_block);
     case phase::streaming:
       if (which.sent == which.out.size())
         return enter(which, phase::streaming, limits::stream_time_max);

@@ -23,6 +23,7 @@ struct h2_protocol::stream {
   std::optional<refusal> refused{};
   held_bytes counted{};
   bool has_target = false;
+  http_verb method = http_verb::get;
   bool head_only = false;
 
   // who answers

@@ -83,6 +83,13 @@ public:
   /// All values of one name, in order.
   std::vector<std::string_view> query_list(std::string_view name) const;
 
+  /// Calls `visit` with the name of each query parameter, in order.
+  template <class Visitor>
+  void each_query_name(Visitor visit) const {
+    for (auto& parameter : query_)
+      visit(view(parameter.name));
+  }
+
   // --- headers ---------------------------------------------------------------
 
   std::optional<std::string_view> header(http_field name) const noexcept;
@@ -194,6 +201,9 @@ struct http_answer {
   /// was gone before it could say what became of it. Not for a lease: its
   /// client may settle it, and else it ends by itself.
   bool unsent_if_unknown = false;
+  /// Not to be compressed: where it was made that was seen to, or it would be
+  /// wrong.
+  bool as_it_is = false;
 
   /// Appends `name: value`. Line breaks and other control characters in the
   /// value become spaces, so that no client can smuggle in a header.

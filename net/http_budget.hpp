@@ -94,7 +94,7 @@ struct http_budgets {
         ahead(max.receiving_bytes), sending(max.sending_bytes) {}
 
   http_budget connections;
-  http_budget receiving; // bytes of requests' bodies
+  http_budget receiving; // bytes of requests' bodies, and of what waits behind
   http_budget ahead;     // room for those, filled or not yet
   http_budget sending;   // bytes of answers that wait for their clients
 };

@@ -1,6 +1,8 @@
 // The words for every bound of HTTP.
 #include "net/http_limits.hpp"
 
+#include "net/try_again.hpp"
+
 namespace callboard {
 
 refusal malformed(const std::string& why) {
@@ -49,9 +51,12 @@ http_answer answer_to(const refusal& why) {
   return out;
 }
 
-http_answer late_answer() {
-  return plain_status(http_status::request_timeout,
-                      "Server was unable to handle request in time");
+http_answer late_answer(http_verb method) {
+  if (method == http_verb::get || method == http_verb::head)
+    return plain_status(http_status::request_timeout,
+                        "Server was unable to handle request in time");
+  return try_again("The request was not answered in time: whether it was done "
+                   "is unknown. Try again; events with the same ids.");
 }
 
 http_answer too_many_answers() {

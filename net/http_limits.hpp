@@ -49,8 +49,10 @@ refusal late_body();
 /// `refuse`, with `Retry-After` if that helps.
 http_answer answer_to(const refusal& why);
 
-/// Instead of an answer that came too late, or is too large for now.
-http_answer late_answer();
+/// Instead of an answer that came too late, or is too large for now. Whether
+/// the late one would have told of something done is unknown, unless the
+/// request only reads.
+http_answer late_answer(http_verb method);
 http_answer too_many_answers();
 
 } // namespace callboard

@@ -31,6 +31,7 @@ http_session::http_session(http_stream stream, std::string remote_address,
       executor_(stream_.executor()), service_(std::move(service)),
       remote_address_(std::move(remote_address)), closed_(std::move(closed)),
       receiving_(service_->options.budgets->receiving),
+      holding_(service_->options.budgets->receiving),
       sending_(service_->options.budgets->sending) {}
 
 http_session::~http_session() {
@@ -151,6 +152,7 @@ void http_session::on_input(std::string_view fresh) {
     return wait_readable(); // read over
   if (phase_ == phase::answering) {
     hold(fresh);
+    count_held();
     if (held_.size() - held_at_ < held_bytes_max)
       wait_readable();
     return;
@@ -172,6 +174,21 @@ void http_session::on_end_of_input(error_code ec) {
 void http_session::hold(std::string_view fresh) {
   held_.erase(0, std::exchange(held_at_, 0));
   held_ += fresh;
+}
+
+/// What waits behind an answer shares memory with the bodies of all requests.
+/// Without room for it there is no request after the one that is answered.
+void http_session::count_held() {
+  bool waits = !reads() || !has_room();
+  if (holding_.resize(waits ? held_.size() : 0))
+    return;
+  held_at_ = 0;
+  shrink(held_);
+  holding_.resize(0);
+  keep_alive_ = false;
+  linger_ = true;
+  if (reads())
+    enter(phase::finishing, service_->options.write_wait_max);
 }
 
 void http_session::serve_held() {
@@ -198,6 +215,7 @@ void http_session::serve(std::string_view input) {
     return;
   if (auto successor = successor_.lock()) {
     successor->start(input);
+    holding_.resize(0);
     return shrink(held_);
   }
   if (!held_.empty())
@@ -208,6 +226,7 @@ void http_session::serve(std::string_view input) {
     held_at_ = 0;
     shrink(held_);
   }
+  count_held();
   after_turn();
 }
 
@@ -238,7 +257,8 @@ void http_session::hand_out() {
   auto request = reader_->take();
   reader_.reset();
   keep_alive_ = request.keep_alive;
-  head_only_ = request.method == http_verb::head;
+  method_ = request.method;
+  head_only_ = method_ == http_verb::head;
   if (upgrade(request) || phase_ == phase::closed)
     return; // writing the answers before it found that the client is gone
   request.remote_address = remote_address_;

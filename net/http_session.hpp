@@ -124,6 +124,7 @@ private:
   void on_input(std::string_view fresh);
   void on_end_of_input(error_code ec);
   void hold(std::string_view fresh);
+  void count_held();
   void serve(std::string_view input);
   void serve_held();
   std::size_t read_request(std::string_view input);
@@ -146,6 +147,7 @@ private:
   void put(http_answer answer, std::string_view header_block);
   void refuse(const refusal& why);
   void flush();
+  void drop_written();
   void on_writable(error_code ec);
   void finish();
   std::size_t unwritten() const noexcept;
@@ -173,6 +175,7 @@ private:
 
   phase phase_ = phase::idle;
   budget_share receiving_; // of the request's body
+  budget_share holding_;   // of what waits behind it
   budget_share sending_;   // of answers that the client does not take
   bool waits_readable_ = false;
   bool waits_writable_ = false;
@@ -181,6 +184,7 @@ private:
   bool draining_ = false; // no further request
   bool keep_alive_ = true;
   bool head_only_ = false;
+  http_verb method_ = http_verb::get; // of the request being answered
   bool old_client_ = false;
   bool streaming_ = false; // answering: the head has left
   bool linger_ = false;    // the client may still be sending

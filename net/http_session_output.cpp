@@ -154,15 +154,32 @@ void http_session::flush() {
       deadline_ = clock::now() + service_->options.idle_wait_max;
     return;
   }
-  sending_.resize_anyway(out_.size() + out_body_.size());
   if (write_deadline_ == clock::time_point::max()
       || written_ - before >= limits::write_progress_bytes) {
     write_deadline_ = clock::now() + service_->options.write_wait_max;
     watch(write_deadline_);
   }
+  drop_written();
+  sending_.resize_anyway(out_.size() + out_body_.size());
   waits_writable_ = true;
   stream_.wait_writable(
     [self = shared_from_this()](error_code ec) { self->on_writable(ec); });
+}
+
+/// A client that is always a bit behind never takes all: what it has taken must
+/// not stay. Bytes are moved once they are fewer than those that have left, so
+/// each costs a move at most. A large body goes as a whole.
+void http_session::drop_written() {
+  if (!out_body_.empty() || written_ < unwritten())
+    return;
+  out_.erase(0, written_);
+  auto waiting = std::find_if(ends_.begin(), ends_.end(), [this](auto& each) {
+    return each.at > written_;
+  });
+  ends_.erase(ends_.begin(), waiting);
+  for (auto& each : ends_)
+    each.at -= written_;
+  written_ = 0;
 }
 
 void http_session::on_writable(error_code ec) {
@@ -251,7 +268,7 @@ void http_session::on_late(phase late) {
     return end_stream(number);
   if (auto gone = std::exchange(gone_, nullptr))
     gone();
-  answer(number, late_answer(), service_->options.header_block);
+  answer(number, late_answer(method_), service_->options.header_block);
 }
 
 } // namespace callboard

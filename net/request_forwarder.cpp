@@ -109,10 +109,6 @@ void request_forwarder::forward(listener to, http_request& request,
                     pending{to, exchange, bytes, changes_nothing(to, request),
                             wait_until, wait_until});
   waiting_.insert(which);
-  exchange.on_gone([weak = weak_from_this(), which] {
-    if (auto self = weak.lock())
-      self->gone(which);
-  });
   exchange.on_stopping([weak = weak_from_this(), which] {
     if (auto self = weak.lock())
       self->finish(which);

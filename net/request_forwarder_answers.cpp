@@ -82,6 +82,12 @@ void request_forwarder::on_extend(node_id from, std::string_view bytes) {
     return;
   what.deadline += by;
   what.exchange.extend_deadline(by);
+  // Only of a request that waits does anybody ask whether its client is still
+  // there: others may close their half and read the answer.
+  what.exchange.on_gone([weak = weak_from_this(), which = found->second] {
+    if (auto self = weak.lock())
+      self->gone(which);
+  });
 }
 
 std::optional<request_forwarder::pending>
@@ -101,6 +107,7 @@ void request_forwarder::deliver(node_id from, forwarded_answer answer) {
   auto what = take(out_.at(answer.key.number));
   auto& out = answer.answer;
   out.content_type = kept(std::move(answer.content_type));
+  out.as_it_is = true; // the leader knows what the client accepts
   if (answer.wants_delivered)
     out.unsent = [told = std::make_shared<delivery>(weak_from_this(), from,
                                                     answer.key.number)] {

@@ -40,9 +40,15 @@ void side_threads::answer(const http_exchange& exchange, std::size_t bytes,
     unsent();
     return exchange.answer(too_many_answers());
   }
-  auto lay_out = [exchange, share, make = std::move(make)] {
+  auto lay_out = [exchange, share, make = std::move(make), unsent] {
     guard(exchange, [&] {
-      auto answer = make();
+      http_answer answer;
+      try {
+        answer = make();
+      } catch (...) {
+        boost::asio::post(exchange.executor(), unsent);
+        throw;
+      }
       share->resize(0); // the session takes what it needs
       exchange.answer(std::move(answer));
     });

@@ -40,8 +40,9 @@ public:
   bool post(std::function<void()> task);
 
   /// Answers `exchange` with what `make` returns, on a thread of these; `bytes`
-  /// is about what it has to write. A failure is a 500. With no budget left the
-  /// answer is 503, after `unsent` on this thread.
+  /// is about what it has to write. A failure is a 500, and `unsent` runs on
+  /// the exchange's thread. With no budget left the answer is 503, after
+  /// `unsent` on this thread.
   void answer(const http_exchange& exchange, std::size_t bytes,
               answer_maker make, const std::function<void()>& unsent);
 

@@ -153,6 +153,27 @@ TEST_CASE("streams that wait for their clients have a budget together") {
   CHECK(written < 100'000);
 }
 
+TEST_CASE("what a client took of a stream does not stay, though it is always "
+          "behind") {
+  constexpr std::size_t behind = 9 << 20; // more than the kernel takes at once
+  http_options options;
+  options.budgets =
+    std::make_shared<http_budgets>(http_bounds{.sending_bytes = 3 * behind});
+  streaming_server s{options};
+  s.client.send_request("GET", "/");
+  auto stream = s.take(0);
+  auto unwritten = [&] {
+    return s.server.on_thread([&] { return stream.unwritten(); });
+  };
+  std::string part(64 << 10, 'x');
+  for (std::size_t sent = 0; sent < 8 * behind; sent += part.size()) {
+    while (unwritten() >= behind)
+      s.client.receive_some();
+    REQUIRE(s.write(stream, part));
+  }
+  CHECK(options.budgets->sending.used() <= 3 * behind);
+}
+
 TEST_CASE("a stop tells who streams, and waits for the end of the streams") {
   streaming_server s;
   s.client.send_request("GET", "/");

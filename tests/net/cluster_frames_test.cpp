@@ -1,6 +1,7 @@
 // Frames and handshakes of a cluster, as bytes.
 #include "net/cluster_frames.hpp"
 #include "net/cluster_handshake.hpp"
+#include "net/cluster_outbox.hpp"
 #include "net/little_endian.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -259,6 +260,23 @@ TEST_CASE("a handshake that is too long is refused before it has come") {
   CHECK(take(head + "12345") == handshake_error::malformed);
   CHECK(take("GET /streams HTTP/1.1\r\n") == handshake_error::not_a_node);
   CHECK(take("cb-node") == handshake_error::none); // there may be more
+}
+
+TEST_CASE("an outbox that is full of requests takes short notes, and raft when "
+          "it is full of those") {
+  cluster_outbox box{8'000};
+  box.open();
+  auto fill = [&](std::uint8_t kind, std::size_t bytes) {
+    while (box.push(kind, std::string(bytes, 'x'))
+           != cluster_outbox::pushed::refused)
+      ;
+    return box.waiting_bytes();
+  };
+  CHECK(fill(2, 100) <= 6'000);
+  auto notes = fill(4, 20);
+  CHECK(notes > 6'900);
+  CHECK(notes <= 7'000);
+  CHECK(fill(1, 100) > 7'800);
 }
 
 } // namespace callboard::test::cluster_frames_test

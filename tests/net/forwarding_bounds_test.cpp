@@ -193,6 +193,8 @@ TEST_CASE("bytes that the leader serves for others are bounded") {
   auto third = all.ask(*client, 2, body);
   all.deliver();
   CHECK(status_of(*client, third) == 0);
+  all.at(1).asked.back().extend_deadline(1s);
+  all.deliver();
   client->go();
   all.deliver();
   auto fourth = all.ask(*client, 2, body);
@@ -316,6 +318,21 @@ TEST_CASE("what no forwarder wrote is ignored") {
   all.at(1).asked.back().answer({});
   all.deliver();
   CHECK(status_of(*client, number) == 200);
+}
+
+TEST_CASE("what the leader did not compress is not compressed on the way") {
+  led all{[](auto&, auto&) {}};
+  auto client = all.connect();
+  auto request = forwarding_fixture::make_request("/x");
+  request.add_header("Accept-Encoding", "gzip");
+  auto number = all.ask(*client, 2, request);
+  auto sent = decode_forwarded_request(all.frames.front().bytes).value();
+  std::string body(10'000, 'x');
+  all.at(2).forwarder->received(
+    1, std::uint8_t(forwarding_frame::answer),
+    encode(sent.from.key, http_answer{.body = body}, {}));
+  all.run();
+  CHECK(body_of(*client, number) == body);
 }
 
 TEST_CASE("a deadline is not extended for ever, nor backwards") {

@@ -36,6 +36,8 @@ TEST_CASE("who asks the leader after a client that has gone is told") {
   auto client = all.connect();
   all.ask(*client, 2, "/x");
   all.deliver();
+  all.at(1).asked[0].extend_deadline(1s);
+  all.deliver();
   client->go();
   all.deliver();
   REQUIRE(all.at(1).requests->in_progress() == 0);

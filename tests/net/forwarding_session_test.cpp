@@ -155,6 +155,7 @@ TEST_CASE("the leader hears of clients of others that go, and of connections "
   std::atomic<int> asked = 0;
   two_nodes nodes{[&](http_request&, const http_exchange& exchange) {
     ++asked;
+    exchange.extend_deadline(1min);
     exchange.on_gone([&gone, exchange] { ++gone; });
   }};
   {
@@ -168,12 +169,35 @@ TEST_CASE("the leader hears of clients of others that go, and of connections "
   CHECK(eventually([&] { return nodes.clients() == 0; }));
 }
 
+TEST_CASE("a client that closes its half gets its answer through a follower, "
+          "too") {
+  std::promise<http_exchange> asked;
+  two_nodes nodes{[&](http_request& request, const http_exchange& exchange) {
+    if (request.target() == "/slow")
+      return asked.set_value(exchange);
+    echo(request, exchange);
+  }};
+  http_client client{nodes.port()};
+  client.send_request("POST", "/slow", {}, "body");
+  client.close_output();
+  auto exchange = std::optional{asked.get_future().get()};
+  asked = {}; // its copy too
+  // The server has looked at its sockets since.
+  CHECK(http_client{nodes.port()}.get("/x").result_int() == 201);
+  nodes.server().on_thread([&] {
+    exchange->answer({.body = "done"});
+    exchange.reset();
+    return true;
+  });
+  CHECK(client.receive().body() == "done");
+}
+
 TEST_CASE("a deadline that passes here, passes for the leader") {
   std::atomic<int> gone = 0;
   two_nodes nodes{[&](http_request& request, const http_exchange& exchange) {
                     exchange.on_gone([&gone, exchange] { ++gone; });
-                    if (request.target() == "/long")
-                      exchange.extend_deadline(1min);
+                    exchange.extend_deadline(
+                      request.target() == "/long" ? 60'000ms : 1ms);
                   },
                   {.answer_wait_max = 50ms}};
   http_client patient{nodes.port()};

@@ -96,7 +96,9 @@ TEST_CASE_METHOD(forwarding, "an answer is compressed once, by the leader") {
   deliver();
   answer(0, {.body = std::string(1'000'000, 'x')});
   auto& got = client->answer_to(number)->answer;
-  CHECK(got.headers == "Block: 0\r\nContent-Encoding: gzip\r\n");
+  CHECK(got.headers
+        == "Block: 0\r\nContent-Encoding: gzip\r\nVary: "
+           "Accept-Encoding\r\n");
   CHECK(got.body.starts_with("\x1f\x8b"));
   CHECK(got.body.size() > 900); // deflated again it would be a tenth
 }
@@ -138,9 +140,13 @@ TEST_CASE_METHOD(forwarding, "a handler's extension reaches the client's "
   CHECK(client->extended() == 30s);
 }
 
-TEST_CASE_METHOD(forwarding, "a client that goes away is gone at the leader") {
+TEST_CASE_METHOD(forwarding, "a client that goes away while its request waits "
+                             "is gone at the leader") {
   auto client = connect();
   ask(*client, 2, "/x");
+  deliver();
+  CHECK(!client->waits_for_gone()); // who closes his half may still read
+  asked()[0].extend_deadline(1s);
   deliver();
   int gone = 0;
   asked()[0].on_gone([&] { ++gone; });
@@ -244,6 +250,8 @@ TEST_CASE_METHOD(forwarding, "the leader hears whether an answer left") {
 TEST_CASE_METHOD(forwarding, "an answer whose client has gone did not leave") {
   auto client = connect();
   ask(*client, 2, "/x");
+  deliver();
+  asked()[0].extend_deadline(1s);
   deliver();
   int unsent = 0;
   http_answer answer;

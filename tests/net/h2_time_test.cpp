@@ -91,6 +91,15 @@ TEST_CASE("a request that is not answered in time is 408 in HTTP/2 too") {
   CHECK(pair.options.counts->of_class(2) == 1);
 }
 
+TEST_CASE("what is not done in time, or who knows, is 503 in HTTP/2 too") {
+  h2_pair pair;
+  auto late = pair.client.request("POST", "/late");
+  pair.run();
+  pair.pass(limits::answer_wait_max);
+  CHECK(pair.client[late].status() == "503");
+  CHECK(pair.client[late].header("retry-after") == "1");
+}
+
 TEST_CASE("an answer that the client does not read is given up, others are "
           "not") {
   h2_pair pair{{}, {.window = 100'000, .reads = false}};

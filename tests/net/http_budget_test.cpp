@@ -81,6 +81,52 @@ TEST_CASE("bodies that are on their way share what memory there is") {
   CHECK(budgets->receiving.used() == 0);
 }
 
+TEST_CASE("what is sent behind a waiting request shares memory with bodies; "
+          "without room for it there is no next request") {
+  std::string behind;
+  while (behind.size() < 8'000)
+    behind += "GET /next HTTP/1.1\r\nHost: x\r\n\r\n";
+  auto budgets =
+    std::make_shared<http_budgets>(http_bounds{.receiving_bytes = 10'000});
+  std::vector<http_exchange> waiting; // on the server's thread
+  http_fixture server{
+    [&](http_request& request, const http_exchange& exchange) {
+      if (request.path() != "/wait")
+        return exchange.answer({.body = std::string{request.path()}});
+      exchange.on_gone([] {});
+      waiting.push_back(exchange);
+    },
+    {.budgets = budgets}};
+  auto wait = [&](http_client& client, std::size_t number) {
+    client.send("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n" + behind);
+    while (server.on_thread([&] { return waiting.size(); }) < number)
+      std::this_thread::yield();
+  };
+  http_client first{server.port()};
+  wait(first, 1);
+  while (budgets->receiving.used() < behind.size())
+    std::this_thread::yield();
+  http_client second{server.port()};
+  wait(second, 2);
+  // The server has looked at its sockets since.
+  CHECK(http_client{server.port()}.get("/x").body() == "/x");
+  CHECK(budgets->receiving.used() == behind.size());
+  server.on_thread([&] {
+    for (auto& each : waiting)
+      each.answer({.body = "waited"});
+    waiting.clear();
+    return true;
+  });
+  auto last = second.receive();
+  CHECK(last.body() == "waited");
+  CHECK(!last.keep_alive());
+  CHECK(second.closed());
+  CHECK(first.receive().body() == "waited");
+  for (auto left = behind.size(); left > 0; left -= 31)
+    REQUIRE(first.receive().body() == "/next");
+  CHECK(budgets->receiving.used() == 0);
+}
+
 TEST_CASE("answers that nobody takes share what memory there is") {
   auto budgets =
     std::make_shared<http_budgets>(http_bounds{.sending_bytes = 150 << 20});

@@ -142,6 +142,17 @@ TEST_CASE(
   CHECK(client.get("/next").body() == "/next");
 }
 
+TEST_CASE("what is not done in time, or who knows, is 503 and no 4xx") {
+  long_poll poll;
+  http_fixture server{poll.handler(), {.answer_wait_max = 50ms}};
+  http_client client{server.port()};
+  auto late = client.post("/wait", "x");
+  CHECK(late.result_int() == 503);
+  CHECK(late["Retry-After"] == "1");
+  CHECK(late.body().find("unknown") != std::string::npos);
+  CHECK(client.get("/next").body() == "/next");
+}
+
 TEST_CASE("a long poll adds its own time") {
   long_poll poll;
   poll.extension = 1h;

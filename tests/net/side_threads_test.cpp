@@ -57,11 +57,12 @@ TEST_CASE("a large answer is laid out on another thread") {
   CHECK(where != std::this_thread::get_id());
 }
 
-TEST_CASE("an answer that cannot be laid out is a 500") {
+TEST_CASE("an answer that cannot be laid out is a 500, and did not leave") {
   with_threads at;
   auto asked = at.ask(
     1000, []() -> http_answer { throw std::runtime_error{"no memory"}; });
   CHECK(at.answer_to(asked).status == http_status::internal_server_error);
+  CHECK(at.unsent == 1);
   CHECK(at.budgets->sending.used() == 0);
 }
 
