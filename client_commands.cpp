@@ -5,7 +5,12 @@
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/host_name_verification.hpp>
+#include <boost/asio/ssl/impl/src.hpp> // its compiled half: nobody else uses it
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/read.hpp>
@@ -17,6 +22,7 @@
 #include <cstdint>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -25,20 +31,23 @@ namespace callboard {
 namespace {
 
 namespace http = boost::beast::http;
+namespace ssl = boost::asio::ssl;
 
 constexpr std::size_t answer_bytes_max = std::size_t{16} << 20;
 
 struct url_parts {
+  bool tls = false;
   std::string host;
   std::string port = "2113";
   std::string target = "/";
 };
 
 std::optional<url_parts> read_url(std::string text) {
-  if (text.starts_with("http://"))
-    text.erase(0, 7);
-  auto slash = std::min(text.find('/'), text.size());
   url_parts out;
+  out.tls = text.starts_with("https://");
+  if (out.tls || text.starts_with("http://"))
+    text.erase(0, out.tls ? 8 : 7);
+  auto slash = std::min(text.find('/'), text.size());
   auto at = read_address(std::string_view{text}.substr(0, slash));
   if (!at || at->host.empty())
     return std::nullopt;
@@ -67,15 +76,40 @@ struct answer {
   std::string text;    // the body, or why there is none
 };
 
+/// Has it believe certificates for `host` only, of those whom this machine or
+/// `--ca` trusts; with `--insecure` any.
+boost::system::error_code set_trust(ssl::context& of,
+                                    const client_options& what,
+                                    const std::string& host) {
+  boost::system::error_code failed;
+  if (what.insecure)
+    return failed;
+  of.set_verify_mode(ssl::verify_peer);
+  of.set_verify_callback(ssl::host_name_verification{host});
+  if (what.ca_file.empty())
+    of.set_default_verify_paths(failed);
+  else
+    of.load_verify_file(what.ca_file, failed);
+  return failed;
+}
+
 /// One request on a connection of its own. Everything is asynchronous: only so
 /// does the deadline hold for a node that does not answer at all.
 class exchange {
 public:
   exchange(boost::asio::io_context& context, url_parts to,
-           http::request<http::string_body> request)
+           http::request<http::string_body> request, ssl::context& trust)
       : resolver_(context), stream_(context), to_(std::move(to)),
         request_(std::move(request)) {
     parser_.body_limit(answer_bytes_max);
+    if (!to_.tls)
+      return;
+    tls_.emplace(stream_, trust);
+    boost::system::error_code no_address;
+    boost::asio::ip::make_address(to_.host, no_address);
+    if (no_address) // only names are asked for by name
+      SSL_ctrl(tls_->native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME,
+               TLSEXT_NAMETYPE_host_name, to_.host.data());
   }
 
   void start(std::chrono::milliseconds wait_max) {
@@ -84,7 +118,7 @@ public:
       if (ec)
         return fail(ec);
       stream_.async_connect(found, [this](auto failed, const auto&) {
-        failed ? fail(failed) : write();
+        failed ? fail(failed) : shake_hands();
       });
     });
   }
@@ -92,15 +126,28 @@ public:
   answer outcome;
 
 private:
-  void write() {
-    http::async_write(stream_, request_,
-                      [this](auto ec, auto) { ec ? fail(ec) : read(); });
+  void shake_hands() {
+    if (!tls_)
+      return write(stream_);
+    tls_->async_handshake(ssl::stream_base::client,
+                          [this](auto ec) { ec ? fail(ec) : write(*tls_); });
   }
 
-  void read() {
-    http::async_read(stream_, buffer_, parser_, [this](auto ec, auto) {
-      if (ec)
-        return fail(ec);
+  template <class Stream>
+  void write(Stream& on) {
+    http::async_write(on, request_,
+                      [this, &on](auto ec, auto) { ec ? fail(ec) : read(on); });
+  }
+
+  template <class Stream>
+  void read(Stream& on) {
+    http::async_read(on, buffer_, parser_, [this](auto ec, auto) {
+      if (ec) {
+        fail(ec);
+        if (!tls_)
+          outcome.text += "; a node with TLS needs https:// in front";
+        return;
+      }
       outcome.status = parser_.get().result_int();
       outcome.text = std::move(parser_.get().body());
     });
@@ -110,6 +157,7 @@ private:
 
   boost::asio::ip::tcp::resolver resolver_;
   boost::beast::tcp_stream stream_;
+  std::optional<ssl::stream<boost::beast::tcp_stream&>> tls_; // on `stream_`
   url_parts to_;
   http::request<http::string_body> request_;
   boost::beast::flat_buffer buffer_;
@@ -127,8 +175,13 @@ answer ask_node(const client_options& what, http::verb verb, url_parts to,
     request.set(http::field::content_type, "application/json");
   request.body() = std::move(body);
   request.prepare_payload();
+  ssl::context trust{ssl::context::tls_client};
+  if (to.tls)
+    if (auto failed = set_trust(trust, what, to.host))
+      return {0, "cannot use the CAs in '" + what.ca_file
+                   + "': " + failed.message()};
   boost::asio::io_context context;
-  exchange one{context, std::move(to), std::move(request)};
+  exchange one{context, std::move(to), std::move(request), trust};
   one.start(what.wait_max);
   context.run_for(what.wait_max);
   if (one.outcome.status == 0 && one.outcome.text.empty())

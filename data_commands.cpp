@@ -6,28 +6,21 @@
 #include "persistence/data_folder.hpp"
 
 #include <iostream>
-#include <optional>
-#include <utility>
 
 namespace callboard {
 
 namespace {
 
-/// Nothing, and told why, if it is not there or in use.
-std::optional<data_folder> take(const std::string& data) {
-  if (auto known = data_folder::inspect(data); !known) {
-    std::cerr << (known.error() == errc::not_found
-                    ? "callboard: " + data
-                        + " is not a data directory: say which one with --data"
-                    : explain(known.error(), data, damaged_identity).text)
-              << '\n';
-    return std::nullopt;
-  }
-  auto folder = data_folder::open(data, {});
-  if (folder)
-    return std::move(*folder);
-  std::cerr << explain(folder.error(), data, {}).text << '\n';
-  return std::nullopt;
+/// Says why the directory cannot be had. Returns the exit code.
+int complain_of(errc why, const std::string& data) {
+  auto told =
+    why == errc::not_found
+      ? server::failure{3, "callboard: " + data
+                             + " is not a data directory: say which one with "
+                               "--data"}
+      : explain_folder(why, data);
+  std::cerr << told.text << '\n';
+  return told.exit_code;
 }
 
 } // namespace
@@ -57,10 +50,18 @@ server::failure explain(errc why, const std::string& data,
   }
 }
 
+server::failure explain_folder(errc why, const std::string& data) {
+  if (why == errc::corrupt)
+    return {1, "callboard: " + data
+                 + " is damaged: what its file `node` says does not fit its "
+                   "checksum; put the `node` of a copy in its place"};
+  return explain(why, data, {});
+}
+
 int check_data(const std::string& data) {
-  auto folder = take(data);
+  auto folder = data_folder::open_to_read(data);
   if (!folder)
-    return 3;
+    return complain_of(folder.error(), data);
   auto& who = folder->identity();
   auto found = who.member == 0
                  ? check(folder->store(), folder->wal(), who.partitions)
@@ -77,9 +78,11 @@ int check_data(const std::string& data) {
 }
 
 int compact_data(const std::string& data) {
-  auto folder = take(data);
+  if (auto known = data_folder::inspect(data); !known)
+    return complain_of(known.error(), data);
+  auto folder = data_folder::open(data, {});
   if (!folder)
-    return 3;
+    return complain_of(folder.error(), data);
   auto done = compact(folder->store());
   if (done) {
     std::cout << "store: " << done->bytes_before << " bytes before, "

@@ -6,17 +6,22 @@
 #include "persistence/store_format.hpp"
 #include "server.hpp"
 
+#include <fcntl.h>
 #include <nlohmann/json.hpp>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 using namespace callboard;
@@ -29,6 +34,23 @@ const char* malloc_conf =
   "narenas:4,oversize_threshold:0,dirty_decay_ms:500,muzzy_decay_ms:0";
 
 namespace {
+
+/// Where they are closed, files that are opened later would become stdin,
+/// stdout and stderr, and lines of the log be written into what is stored.
+void take_standard_streams() {
+  int fd = -1;
+  do
+    fd = ::open("/dev/null", O_RDWR);
+  while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd >= 0)
+    ::close(fd);
+}
+
+/// Files are made for this user alone: events and hashes of passwords are in
+/// them.
+void keep_files_private() {
+  ::umask(::umask(0) | 077);
+}
 
 /// Blocks SIGTERM, SIGINT, SIGHUP and `restart_signal` in this thread and those
 /// it starts.
@@ -60,16 +82,41 @@ public:
   }
 };
 
+/// `%*`: the text on one line. Names that clients chose are in it, and must
+/// neither begin a line of their own nor steer a terminal.
+class one_line_flag : public spdlog::custom_flag_formatter {
+public:
+  void format(const spdlog::details::log_msg& message, const std::tm&,
+              spdlog::memory_buf_t& to) override {
+    unsigned char before = 0;
+    for (unsigned char byte : message.payload) {
+      bool is_c1 = before == 0xc2 && byte < 0xa0; // U+0080 to U+009f
+      if (byte == '\n')
+        to.append(std::string_view{"\\n"});
+      else if (byte < 0x20 || byte == 0x7f || is_c1)
+        spdlog::fmt_lib::format_to(std::back_inserter(to), "\\x{:02x}", byte);
+      else
+        to.push_back(static_cast<char>(byte));
+      before = byte;
+    }
+  }
+
+  std::unique_ptr<custom_flag_formatter> clone() const override {
+    return std::make_unique<one_line_flag>();
+  }
+};
+
 void set_up_log(const options& settings) {
   spdlog::set_default_logger(spdlog::stderr_color_mt("callboard"));
   spdlog::set_level(spdlog::level::from_str(settings.log_level));
-  if (settings.log_format == "json") {
-    auto lines = std::make_unique<spdlog::pattern_formatter>();
+  auto lines = std::make_unique<spdlog::pattern_formatter>();
+  if (settings.log_format == "json")
     lines->add_flag<json_text_flag>('*').set_pattern(
       R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","text":%*})");
-    spdlog::set_formatter(std::move(lines));
-  } else
-    spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
+  else
+    lines->add_flag<one_line_flag>('*').set_pattern(
+      "%Y-%m-%dT%H:%M:%S.%e%z %l %*");
+  spdlog::set_formatter(std::move(lines));
 }
 
 /// The usual soft limit of 1024 files is meant for programs that use select().
@@ -126,6 +173,8 @@ int serve(const options& settings) {
 } // namespace
 
 int main(int argc, char** argv) {
+  take_standard_streams();
+  keep_files_private();
   auto parsed = parse_options({argv + 1, argv + argc}, std::getenv);
   if (!parsed.run) {
     (parsed.end.code == 0 ? std::cout : std::cerr) << parsed.end.text << '\n';

@@ -65,7 +65,7 @@ bool server::impl::open_folder(failure& why) {
   }
   auto opened = data_folder::open(settings.data, mine);
   if (!opened) {
-    why = explain(opened.error(), settings.data, damaged_identity);
+    why = explain_folder(opened.error(), settings.data);
     return false;
   }
   folder.emplace(std::move(*opened));

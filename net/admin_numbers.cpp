@@ -170,8 +170,9 @@ void metrics(const admin_ptr& services, http_request& request,
     services->broker, exchange, services->broker->broker,
     [services, exchange, names](result<group_infos> found) {
       // Without the groups the rest is still worth knowing.
-      auto groups = found && names ? std::move(*found) : group_infos{};
-      sort_groups(groups);
+      auto* groups = found && names ? &*found : nullptr;
+      if (groups != nullptr)
+        sort_groups(*groups);
       auto text = metrics_text(*services->node, services->http, groups,
                                read_process_stats());
       if (services->cluster_metrics)

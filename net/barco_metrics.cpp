@@ -28,9 +28,9 @@ void metrics(const barco_ptr& services, http_request&,
     [services, exchange](result<group_infos> found) {
       auto& state = *services->state;
       // Names of streams are for those who may be let in anyway.
-      auto groups = found && state.settings.on_loopback() ? std::move(*found)
-                                                          : group_infos{};
-      sort_groups(groups);
+      auto* groups = found && state.settings.on_loopback() ? &*found : nullptr;
+      if (groups != nullptr)
+        sort_groups(*groups);
       exchange.answer(
         {.content_type = "text/plain; version=0.0.4; charset=utf-8",
          .body = barco_metrics_text(*services)

@@ -179,8 +179,8 @@ std::vector<setting> cluster_settings() {
      .set = set_node_id,
      .get =
        [](const options& o) {
-         return o.cluster.node_id == 0 ? std::string{}
-                                       : std::to_string(o.cluster.node_id);
+         auto* self = o.cluster.self(host_name());
+         return self == nullptr ? std::string{} : std::to_string(self->id);
        }},
     {.name = "cluster",
      .help = "address and port that the other nodes of a cluster reach",

@@ -176,7 +176,7 @@ void add_process(families& into, const process_stats& process) {
 } // namespace
 
 std::string metrics_text(const node_services& node, const http_counts& http,
-                         const group_infos& groups,
+                         const group_infos* groups,
                          const process_stats& process) {
   families all;
   families::sample(all.add("callboard_build_info", "The version that runs.",
@@ -187,7 +187,8 @@ std::string metrics_text(const node_services& node, const http_counts& http,
   add_storage(all, node);
   add_http(all, http);
   add_process(all, process);
-  add_groups(all, groups);
+  if (groups != nullptr)
+    add_groups(all, *groups);
   return all.text();
 }
 

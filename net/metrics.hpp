@@ -18,9 +18,10 @@ inline constexpr std::size_t measured_groups_max = 2000;
 /// Of each thread that serves HTTP.
 using http_counts = std::vector<std::shared_ptr<const http_counters>>;
 
-/// The text format 0.0.4. Any thread.
+/// The text format 0.0.4. `groups`: null if they are not known here, or not
+/// told; then nothing is said of them. Any thread.
 std::string metrics_text(const node_services& node, const http_counts& http,
-                         const group_infos& groups,
+                         const group_infos* groups,
                          const process_stats& process);
 
 } // namespace callboard

@@ -9,15 +9,18 @@ namespace callboard {
 
 namespace {
 
+/// Empty is no path: who says it meant one.
+std::optional<std::string> set_path(std::string& to, const std::string& text) {
+  if (text.empty())
+    return expected("a path", text);
+  to = text;
+  return std::nullopt;
+}
+
 std::vector<setting> own_settings() {
   return {
     {"data", "directory of everything that is stored",
-     [](options& o, const std::string& x) -> std::optional<std::string> {
-       if (x.empty())
-         return expected("a path", x);
-       o.data = x;
-       return std::nullopt;
-     },
+     [](options& o, const std::string& x) { return set_path(o.data, x); },
      [](const options& o) { return o.data; }},
     {"http", "address and port of the HTTP listener", set_http,
      [](const options& o) { return o.http; }},
@@ -65,16 +68,12 @@ std::vector<setting> own_settings() {
      },
      [](const options& o) { return o.advertise; }},
     {"tls-cert", "PEM file of the certificate chain: HTTPS only",
-     [](options& o, const std::string& x) -> std::optional<std::string> {
-       o.tls_certificate = x;
-       return std::nullopt;
+     [](options& o, const std::string& x) {
+       return set_path(o.tls_certificate, x);
      },
      [](const options& o) { return o.tls_certificate; }},
     {"tls-key", "PEM file of the key that belongs to it",
-     [](options& o, const std::string& x) -> std::optional<std::string> {
-       o.tls_key = x;
-       return std::nullopt;
-     },
+     [](options& o, const std::string& x) { return set_path(o.tls_key, x); },
      [](const options& o) { return o.tls_key; }},
     {"max-body", "bytes that the body of a request may have",
      [](options& o, const std::string& x) {

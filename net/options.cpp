@@ -12,7 +12,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <sstream>
+#include <system_error>
 
 namespace callboard {
 
@@ -78,6 +80,9 @@ std::optional<std::string> read_node(const std::string& path,
 /// The file's settings as texts. Returns a line about what is wrong with it.
 std::optional<std::string> read_file(const std::string& path,
                                      file_settings& into) {
+  std::error_code unknown; // the parser says what is wrong then
+  if (std::filesystem::is_directory(path, unknown))
+    return path + " is a directory";
   try {
     auto file = toml::parse_file(path);
     for (auto&& [key, node] : file)
@@ -230,7 +235,7 @@ private:
     act(*cluster, "remove", "let a node go", "ID", true);
     act(*cluster, "transfer", "hand leadership over", "ID of the next leader");
     act(*cluster, "drain", "have a node lead no more until it restarts", "ID");
-    for (auto* sub : {health, cluster})
+    for (auto* sub : {health, cluster}) {
       sub
         ->add_option_function<std::int64_t>(
           "--timeout",
@@ -239,7 +244,14 @@ private:
           },
           "milliseconds to wait for the answer")
         ->check(CLI::Range(1, 600'000));
-    cluster->add_option("--http", client.url, "ADDRESS:PORT of any node");
+      sub->add_option("--ca", client.ca_file,
+                      "PEM file of who signs certificates, for https; none: "
+                      "those that this machine trusts");
+      sub->add_flag("--insecure", client.insecure,
+                    "believe any certificate, for https");
+    }
+    cluster->add_option("--http", client.url,
+                        "ADDRESS:PORT or URL of any node");
     cluster->add_option("--user", client.user, "NAME:PASSWORD of an operator")
       ->envname("CALLBOARD_USER");
   }
@@ -287,7 +299,8 @@ parse_options(const std::vector<std::string>& arguments,
   command_line run;
   run.what = grammar.what();
   run.client = std::move(grammar.client);
-  if (run.what != command::health && run.what != command::cluster)
+  if (run.what != command::health && run.what != command::cluster
+      && run.what != command::version)
     if (auto wrong =
           fill(run.settings, grammar.values, grammar.file, environment)) {
       out.end = {2, "callboard: " + *wrong};

@@ -30,9 +30,11 @@ enum class command : std::uint8_t {
 /// Of the commands that ask a running node.
 struct client_options {
   std::string url = "http://127.0.0.1:2113";
-  std::string user;     // NAME:PASSWORD; empty: nobody
-  std::string action;   // of `cluster`: status, add, remove, transfer, drain
-  std::string argument; // of that
+  std::string user;      // NAME:PASSWORD; empty: nobody
+  std::string ca_file;   // PEM; empty: whom this machine trusts
+  bool insecure = false; // believe any certificate
+  std::string action;    // of `cluster`: status, add, remove, transfer, drain
+  std::string argument;  // of that
   std::chrono::milliseconds wait_max{3000};
 };
 

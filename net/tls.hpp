@@ -1,4 +1,4 @@
-// TLS on a listener's connections: OpenSSL lives here and nowhere else.
+// TLS on a listener's connections: no other file of this folder uses OpenSSL.
 #pragma once
 
 #include <boost/system/error_code.hpp>

@@ -230,6 +230,7 @@ TEST_CASE(
   CHECK(has(got, "# TYPE callboard_events_appended_total counter"));
   CHECK(has(got, "callboard_events_appended_total 2"));
   CHECK(has(got, "callboard_events_delivered_total 1"));
+  CHECK(has(got, "callboard_groups 1"));
   CHECK(has(got, "callboard_group_ready{stream=\"s\\\"1\",group=\"g\"} 1"));
   CHECK(has(got, "callboard_group_in_flight{stream=\"s\\\"1\",group=\"g\"} 1"));
   CHECK(has(got, "callboard_group_oldest_parked_seconds{stream=\"s\\\"1\","
@@ -244,6 +245,8 @@ TEST_CASE(
   CHECK(
     has(hidden, "callboard_publishing_refused{reason=\"storage_failed\"} 0"));
   CHECK(hidden.body().find("s\\\"1") == std::string::npos);
+  // What is not told is not 0 either.
+  CHECK(hidden.body().find("callboard_group") == std::string::npos);
 }
 
 } // namespace callboard::test::admin_api_test

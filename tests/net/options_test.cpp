@@ -90,6 +90,26 @@ TEST_CASE("a file with an unknown or broken line is refused with its place") {
   CHECK(parse({"serve", "--config", path + ".none"}).end.code == 2);
 }
 
+TEST_CASE("a folder is no file of settings, and not the defaults") {
+  test::temporary_folder folder;
+  auto refused = parse({"serve", "--config", folder.path.string()}).end;
+  CHECK(refused.code == 2);
+  CHECK(refused.text
+        == "callboard: " + folder.path.string() + " is a directory");
+}
+
+TEST_CASE("the version is told whatever the settings are") {
+  CHECK(parse({"version"}, {{"CALLBOARD_THREADS", "-1"}}).run.has_value());
+}
+
+TEST_CASE("commands that ask a node can say whom they believe") {
+  auto client = parse({"health", "https://h:1", "--ca", "c.pem"}).run->client;
+  CHECK(client.url == "https://h:1");
+  CHECK(client.ca_file == "c.pem");
+  CHECK(!client.insecure);
+  CHECK(parse({"cluster", "status", "--insecure"}).run->client.insecure);
+}
+
 TEST_CASE("help is no failure") {
   CHECK(parse({"--help"}).end.code == 0);
   CHECK(parse({"serve", "--help"}).end.text.find("--data")
@@ -133,6 +153,9 @@ TEST_CASE("certificate and key go together") {
         == "callboard: --tls-cert and --tls-key belong together: only "
            "--tls-cert is set");
   CHECK(parse({"serve"}, {{"CALLBOARD_TLS_KEY", "k.pem"}}).end.code == 2);
+  // Who names no file did not mean plain HTTP.
+  CHECK(parse({"serve", "--tls-cert", "", "--tls-key", ""}).end.text
+        == "callboard: --tls-cert must be a path, not ''");
 }
 
 TEST_CASE("an address to advertise is a host, a host and port, or a URL") {

@@ -70,6 +70,43 @@ class ProcessTest(ProcessCase):
         connection.close()
         client.close()
 
+    def test_without_standard_streams_nothing_is_logged_into_what_is_stored(self):
+        broker = self.broker()
+        broker.command = ["sh", "-c", 'exec "$0" "$@" 0<&- 1>&- 2>&-', self.binary]
+        broker.start()
+        client = Client(broker.port)
+        event = {"eventId": "00000000-0000-0000-0000-000000000001", "eventType": "t", "data": {}}
+        self.assertEqual(client.publish_one("s", event).status, 201)
+        client.close()
+        broker.process.send_signal(signal.SIGHUP)  # has it write a line
+        self.assertEqual(broker.terminate(10)[1], 0)
+        done = self.run_to_end("check", "--data", self.data)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_what_is_stored_is_for_its_own_user(self):
+        self.addCleanup(os.umask, os.umask(0))
+        client = Client(self.start().port)
+        event = {"eventId": "00000000-0000-0000-0000-000000000001", "eventType": "t", "data": {}}
+        self.assertEqual(client.publish_one("s", event).status, 201)
+        client.close()
+        self.assertEqual(self.brokers[0].terminate(10)[1], 0)
+        paths = [self.data] + [os.path.join(folder, name) for folder, folders, files in os.walk(self.data)
+                               for name in folders + files]
+        self.assertGreater(len(paths), 5)
+        self.assertEqual([path for path in paths if os.stat(path).st_mode & 0o077], [])
+
+    def test_a_text_begins_no_line_of_the_log(self):
+        self.data = os.path.join(self.folder, "da\nta\x1b")
+        broker = self.start()
+        self.assertEqual(broker.terminate(10)[1], 0)
+        self.assertIn("/da\\nta\\x1b\n", broker.log_tail())
+
+    def test_a_folder_that_cannot_be_made_is_not_called_damaged(self):
+        self.data = os.path.join(self.folder, "file")
+        with open(self.data, "wb"):
+            pass
+        self.refused(1, f"cannot read or write {self.data} (storage_failed)\n", "--http", f"127.0.0.1:{free_port()}")
+
     def test_a_folder_is_served_once(self):
         self.start()
         self.refused(3, "in use", "--http", f"127.0.0.1:{free_port()}")

@@ -91,6 +91,24 @@ class TlsTest(ProcessCase):
         self.assertNotEqual(self.shown(broker.port), before)
         self.assertEqual(curl(broker.port, cert, "-o", os.devnull).returncode, 0)
 
+    def test_commands_ask_it_and_believe_whom_they_are_told_to(self):
+        port = self.serve().port
+        for words, code, text in (
+                ((f"https://localhost:{port}", "--ca", self.cert), 0, ""),
+                ((f"https://127.0.0.1:{port}", "--ca", self.cert), 0, ""),
+                ((f"https://localhost:{port}", "--insecure"), 0, ""),
+                ((f"https://localhost:{port}",), 1, "certificate verify failed"),
+                ((f"https://127.1:{port}", "--ca", self.cert), 1, "certificate verify failed"),  # another name for it
+                ((f"https://localhost:{port}", "--ca", "/nowhere.pem"), 1, "/nowhere.pem"),
+                ((f"http://localhost:{port}",), 1, "https://")):
+            done = self.run_to_end("health", *words)
+            self.assertEqual(done.returncode, code, done.stderr)
+            self.assertIn(text, done.stderr)
+        done = self.run_to_end("cluster", "status", "--http", f"https://localhost:{port}")
+        self.assertIn("certificate verify failed", done.stderr)
+        done = self.run_to_end("cluster", "status", "--http", f"https://localhost:{port}", "--ca", self.cert)
+        self.assertNotIn("certificate", done.stderr)
+
     def test_plain_http_is_closed_without_an_answer(self):
         broker = self.serve()
         with socket.create_connection(("127.0.0.1", broker.port), timeout=20) as plain:
