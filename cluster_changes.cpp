@@ -30,6 +30,18 @@ change_told telling(std::function<void(cluster_reply)> then) {
   };
 }
 
+/// Nodes whose `--peers` name the node do not look at what is stored.
+change_told noting(change_told then, const peer_address& named) {
+  return [then = std::move(then), named](change_answer answer) {
+    if (answer.error == errc::none)
+      answer.text += "; but nodes whose --peers name node "
+                     + std::to_string(named.id)
+                     + " go on looking for it there, this one at "
+                     + to_string(named) + ": change those --peers too";
+    then(std::move(answer));
+  };
+}
+
 bool names(const std::vector<peer_address>& peers, node_id id) {
   return std::ranges::find(peers, id, &peer_address::id) != peers.end();
 }
@@ -76,7 +88,12 @@ void cluster_member::change_members(const cluster_command& what,
                         "has other partitions than one with more nodes."});
     request = {change_goal::add, what.node, to_string(at.front())};
   }
-  journal_->change(std::move(request), telling(std::move(then)));
+  auto told = telling(std::move(then));
+  for (auto& one : settings_.cluster.peers)
+    if (one.id == what.node && what.verb == cluster_verb::add
+        && to_string(one) != request.address)
+      told = noting(std::move(told), one);
+  journal_->change(std::move(request), std::move(told));
 }
 
 cluster_reply cluster_member::drain(node_id node, bool on) {
@@ -187,7 +204,9 @@ void cluster_member::end_farewells() {
 // --- what nodes tell each other of it ---------------------------------------
 
 void cluster_member::heard(node_id from, const std::string& hello) {
+  journal_->connected(from);
   tell_members(from);
+  tell_clock(from);
   auto at = decode_addresses(hello);
   std::lock_guard lock{mutex_};
   if (!at)
@@ -240,11 +259,6 @@ void cluster_member::hear_members(node_id from, const std::string& bytes) {
                "be stopped",
                from);
   roles_.take_part(false);
-}
-
-bool cluster_member::removed() const {
-  std::lock_guard lock{mutex_};
-  return removed_;
 }
 
 std::vector<std::string> cluster_member::barco_hosts() const {

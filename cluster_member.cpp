@@ -1,6 +1,7 @@
 // Links, and changing roles.
 #include "cluster_member.hpp"
 
+#include "actors/core/bytes.hpp"
 #include "actors/replication/cluster_limits.hpp"
 #include "data_commands.hpp"
 
@@ -126,6 +127,17 @@ cluster_snapshot cluster_member::snapshot() const {
   return out;
 }
 
+/// A leader that is heard may still be out of reach: what is sent to it goes
+/// over another connection.
+bool cluster_member::ready() const {
+  auto now = journal_->status();
+  auto* links = sending_.load();
+  bool serves = now.leads || (links && links->connected(now.leader));
+  std::lock_guard lock{mutex_};
+  return serves && has_leader(now) && now.caught_up && !now.recovering
+         && !removed_;
+}
+
 std::string cluster_member::status() const {
   return describe(snapshot());
 }
@@ -154,8 +166,43 @@ void cluster_member::received(node_id from, std::uint8_t kind,
     hear_members(from, body);
   else if (kind == drain_kind)
     journal_->drain(body == drain_on);
+  else if (kind == clock_kind)
+    hear_clock(body);
   else if (roles_.received)
     roles_.received(from, kind, std::move(body));
+}
+
+/// At the start of a lead and of a connection: from then on the monotonic
+/// clocks of both nodes run alike. Those who follow tell it too: a leader that
+/// restarts and leads again hears it before it gets their votes.
+void cluster_member::tell_clock(node_id to) {
+  bool leads = false;
+  {
+    std::lock_guard lock{mutex_};
+    leads = leads_;
+  }
+  auto now = roles_.clock();
+  if (!now || to == self_)
+    return;
+  std::string out;
+  byte_writer writer{out};
+  writer.byte(1); // version
+  writer.byte(leads ? 1 : 0);
+  writer.varint(now->value);
+  send(to, clock_kind, std::move(out));
+}
+
+/// Deadlines are in the leader's clock; the next leader goes on from there.
+void cluster_member::hear_clock(const std::string& bytes) {
+  byte_reader in{bytes};
+  bool known_version = in.byte() == 1;
+  bool of_leader = in.byte() == 1;
+  wall_time now{in.varint()};
+  if (!known_version || !in.good() || !in.at_end())
+    return;
+  std::lock_guard lock{mutex_}; // its actors must not see it step
+  if (!leads_)
+    roles_.learn_clock(now, of_leader);
 }
 
 void cluster_member::role_changed(bool leads, raft_id leader) {
@@ -192,9 +239,11 @@ void cluster_member::change_roles() {
       roles_.leave();
     if (left || passed)
       journal_->actors_ended();
-    if (led)
+    if (led) {
       roles_.lead();
-    else if (!next.leads)
+      for (auto& one : known_peers())
+        tell_clock(one.id);
+    } else if (!next.leads)
       roles_.follow(next.leader == 0 ? std::optional<node_id>{}
                                      : std::optional<node_id>{next.leader});
     lock.lock();

@@ -29,6 +29,7 @@ namespace callboard {
 inline constexpr std::uint8_t raft_kind = 1;
 inline constexpr std::uint8_t members_kind = 11;
 inline constexpr std::uint8_t drain_kind = 12; // whether to lead no more
+inline constexpr std::uint8_t clock_kind = 13; // what the broker's says
 inline constexpr const char* drain_on = "1";
 inline constexpr const char* drain_off = "0";
 
@@ -44,6 +45,10 @@ struct cluster_roles {
   /// left. Called again until that is nothing; any thread.
   std::function<std::size_t()> hold;
   std::function<void(std::optional<node_id>)> follow; // nothing: nobody leads
+  /// What the broker's clock says, if it is known here; and what another node
+  /// says that it does, never while this one leads. Any thread, must not block.
+  std::function<std::optional<wall_time>()> clock;
+  std::function<void(wall_time, bool of_leader)> learn_clock;
   /// What another node sent that is not about the log; on the links' thread.
   std::function<void(node_id, std::uint8_t, std::string)> received;
   std::function<void(node_id)> peer_down;
@@ -107,8 +112,9 @@ public:
   std::string durability() const;
   std::string metrics() const;
 
-  /// It was removed from the cluster, as far as it was told.
-  bool removed() const;
+  /// Requests are served, or reach the leader; and this node has what the
+  /// others had when it started, so the next one may be stopped.
+  bool ready() const;
 
   /// What an operator wants; see `member_change`. Draining another node is
   /// passed on to it. `then` is called once.
@@ -125,6 +131,8 @@ private:
   void role_changed(bool leads, raft_id leader);
   void received(node_id from, std::uint8_t kind, std::string body);
   void heard(node_id from, const std::string& hello);
+  void tell_clock(node_id to);
+  void hear_clock(const std::string& bytes);
   cluster_link_events events();
 
   // Who belongs to the cluster: cluster_changes.cpp.

@@ -74,9 +74,7 @@ void server::impl::make_journal() {
 
 result<void> server::impl::start_actors() {
   // Later than all that was recorded, by whomever.
-  auto last = node->db->last_time() + 1;
-  if (auto now = node->now(); now < last)
-    clock_ahead_ms += last.value - now.value;
+  clock->lead(node->db->last_time() + 1, std::chrono::steady_clock::now());
   broker =
     start_broker(*sys, node,
                  {.partitions = node->db->partitions(),
@@ -104,10 +102,7 @@ void server::impl::leave() {
 }
 
 bool server::impl::ready() const {
-  if (!member)
-    return node->log->refusal() == errc::none;
-  auto now = member->log().status();
-  return has_leader(now) && !now.recovering && !member->removed();
+  return member ? member->ready() : node->log->refusal() == errc::none;
 }
 
 bool server::impl::lead_alone(failure& why) {
@@ -128,6 +123,14 @@ bool server::impl::join_cluster(failure& why) {
      .leave = [this] { leave(); },
      .hold = [this] { return listening->hold(); },
      .follow = [front](auto leader) { front->follow(leader); },
+     .clock =
+       [this] {
+         return clock->known() ? std::optional{node->now()} : std::nullopt;
+       },
+     .learn_clock =
+       [this](wall_time now, bool of_leader) {
+         clock->learn(now, of_leader, std::chrono::steady_clock::now());
+       },
      .received =
        [front](node_id from, std::uint8_t kind, std::string bytes) {
          front->received(from, kind, std::move(bytes));

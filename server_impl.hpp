@@ -43,7 +43,6 @@ struct server::impl {
   std::shared_ptr<tls_identity> tls; // null: in the clear
   std::optional<data_folder> folder;
   std::optional<broker_clock> clock;
-  std::atomic<std::uint64_t> clock_ahead_ms{0}; // of what `clock` says
   node_ptr node = std::make_shared<node_services>();
   std::unique_ptr<wal> log;
   wal_journal* alone = nullptr; // the node's journal, one of the two

@@ -147,10 +147,7 @@ bool server::impl::open_storage(failure& why) {
   // Later than all that was recorded: it is the order of all events too.
   clock.emplace(node->db->last_time() + 1, wall_clock(),
                 std::chrono::steady_clock::now());
-  node->now = [this] {
-    return clock->now(std::chrono::steady_clock::now())
-           + clock_ahead_ms.load(std::memory_order_relaxed);
-  };
+  node->now = [this] { return clock->now(std::chrono::steady_clock::now()); };
   return true;
 }
 

@@ -4,6 +4,7 @@
 #include "actors/core/ids.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 
@@ -18,25 +19,55 @@ namespace callboard {
 /// Running, a step of the wall clock changes nothing. After a restart with the
 /// clock set back, time continues from the last record; with the clock set
 /// forward, it looks like a long stop, and what became due meanwhile fires.
+///
+/// In a cluster the first leader's clock is that of all: the others learn it,
+/// whatever their own wall clocks say, and whoever leads next goes on from
+/// there. Calls of any thread.
 class broker_clock {
 public:
   using steady = std::chrono::steady_clock::time_point;
 
   broker_clock(wall_time last_recorded, wall_time wall_at_start,
-               steady at_start) noexcept
-      : start_(std::max(last_recorded, wall_at_start)), steady_(at_start) {}
-
-  wall_time now(steady at) const noexcept { return start_ + elapsed_ms(at); }
-
-private:
-  std::uint64_t elapsed_ms(steady at) const noexcept {
-    auto passed =
-      std::chrono::duration_cast<std::chrono::milliseconds>(at - steady_);
-    return std::uint64_t(std::max<std::int64_t>(passed.count(), 0));
+               steady at_start) noexcept {
+    set(std::max(last_recorded, wall_at_start), at_start);
   }
 
-  wall_time start_;
-  steady steady_;
+  wall_time now(steady at) const noexcept {
+    return {std::uint64_t(ahead_.load(std::memory_order_relaxed) + ms(at))};
+  }
+
+  /// This node leads: its clock is the broker's, if need be forward to `first`.
+  void lead(wall_time first, steady at) noexcept {
+    if (now(at) < first)
+      set(first, at);
+    known_ = true;
+  }
+
+  /// Another node's clock says `now`; steps forward or back, so not while this
+  /// node leads. Those who follow may only tell what is not known yet.
+  void learn(wall_time now, bool of_leader, steady at) noexcept {
+    if (known_ && !of_leader)
+      return;
+    set(now, at);
+    known_ = true;
+  }
+
+  /// It led, or learned from others, since it started.
+  bool known() const noexcept { return known_; }
+
+private:
+  void set(wall_time now, steady at) noexcept {
+    ahead_.store(std::int64_t(now.value) - ms(at), std::memory_order_relaxed);
+  }
+
+  static std::int64_t ms(steady at) noexcept {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(
+             at.time_since_epoch())
+      .count();
+  }
+
+  std::atomic<std::int64_t> ahead_{0}; // of the monotonic clock, milliseconds
+  std::atomic<bool> known_{false};
 };
 
 } // namespace callboard

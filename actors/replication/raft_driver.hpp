@@ -15,7 +15,7 @@ namespace callboard {
 struct raft_options {
   raft_id self = 0;
   unsigned seed = 0; // of the election timeouts; differs between members
-  /// Grows with each start of the member, also if its disk was lost.
+  /// Grows with each start of the member; but see `forget_session`.
   std::uint64_t session = 0;
   unsigned election_timeout_ms = unsigned(limits::election_timeout.count());
   unsigned heartbeat_ms = unsigned(limits::heartbeat_interval.count());
@@ -74,6 +74,11 @@ public:
   /// Takes a message in. Drops it silently if it is older than one before it,
   /// or if `storage_steps_max` steps are unfinished.
   raft_effects receive(raft_ms now, const peer_message& message);
+
+  /// What comes from `id` from now on is of the process that runs there now.
+  /// Its session may be lower than the last one's, if its disk and with it the
+  /// count of its starts was lost.
+  void forget_session(raft_id id);
 
   /// The oldest unfinished storage step is durable.
   raft_effects stored(raft_ms now);

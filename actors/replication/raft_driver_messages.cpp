@@ -36,6 +36,11 @@ bool raft_driver::accept(raft_ms now, const peer_message& message) {
          && accept(message.header);
 }
 
+void raft_driver::forget_session(raft_id id) {
+  if (auto known = peers_.find(id); known != peers_.end())
+    known->second.session = known->second.sequence = 0;
+}
+
 bool raft_driver::accept(const raft_message& header) const {
   switch (header.type) {
     case RAFT_REQUEST_VOTE: return !recovering_;

@@ -225,6 +225,8 @@ void replicated_journal::note_recovery(const peer_message& message) {
     else if (leads && header.append_entries.leader_commit <= 1)
       fresh_ = false;
   }
+  if (!caught_up_at_ && header.type == RAFT_APPEND_ENTRIES)
+    caught_up_at_ = header.append_entries.leader_commit;
   if (recovering_ && recovered_at_ == 0 && header.type == RAFT_APPEND_ENTRIES) {
     auto& append = header.append_entries;
     recovered_at_ =
@@ -245,6 +247,14 @@ void replicated_journal::watch_recovery() {
   driver_->set_recovering(false);
   steps_.push_back(log_snapshot{});
   disk_->put({.recovering = false});
+}
+
+/// Only what is committed counts: it comes for sure, whoever leads next, and a
+/// group that starts as a whole has nothing to wait for.
+void replicated_journal::watch_start() {
+  caught_up_ = caught_up_ || leads_
+               || (caught_up_at_ && driver_->commit_index() >= *caught_up_at_
+                   && driver_->stored_index() >= *caught_up_at_);
 }
 
 /// Who belongs to the group must be known if the log is damaged: whether others

@@ -109,6 +109,10 @@ void replicated_journal::command(std::function<void()> what) {
   wake();
 }
 
+void replicated_journal::connected(raft_id peer) {
+  command([this, peer] { driver_->forget_session(peer); });
+}
+
 void replicated_journal::actors_ended() {
   command([this] {
     actors_own_store_ = false;
@@ -185,6 +189,7 @@ void replicated_journal::turn(input in) {
   for (auto& what : in.commands)
     what();
   watch_recovery();
+  watch_start();
   watch_drain();
   watch_members();
   watch_base();
@@ -283,6 +288,7 @@ void replicated_journal::publish_status() {
   status_.committed = driver_->commit_index();
   status_.applied = driver_->applied();
   status_.last = driver_->last_index();
+  status_.caught_up = caught_up_;
   status_.drained = drained_;
   status_.change = change_.status();
   status_.peers = driver_->peers(now());

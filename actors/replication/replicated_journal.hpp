@@ -33,6 +33,9 @@ struct replication_status {
   entry_index committed = 0;
   entry_index applied = 0;
   entry_index last = 0;
+  /// Since its start it led, or got all that was committed when it first heard
+  /// a leader.
+  bool caught_up = false;
   bool drained = false; // shall not lead
   change_status change;
   std::vector<peer_state> peers;
@@ -102,6 +105,10 @@ public:
 
   /// What another member sent.
   void received(std::string message);
+
+  /// A link to or from another member stands anew: what was received by now is
+  /// all that an earlier process there sent.
+  void connected(raft_id peer);
 
   /// The actors that served while it led have ended.
   void actors_ended();
@@ -173,6 +180,7 @@ private:
   void watch_members();
   void note_recovery(const peer_message& message);
   void watch_recovery();
+  void watch_start();
   void begin_recovery();
   std::optional<log_entry> stored(entry_index index);
   unsigned readable_before(entry_index base) const;
@@ -218,6 +226,8 @@ private:
   std::size_t in_flight_bytes_ = 0;
   log_positions positions_;
   entry_index recovered_at_ = 0;
+  std::optional<entry_index> caught_up_at_; // once a leader was heard
+  bool caught_up_ = false;
   bool recovering_ = false;
   bool fresh_ = false;      // its disk was empty when it started
   bool installing_ = false; // what comes now needs a store that is fetched
@@ -226,6 +236,7 @@ private:
   std::optional<hand_over> hand_over_;
   bool drained_ = false;
   raft_ms drain_at_ = 0;
+  raft_ms drain_wait_ = 0; // after the next try
   raft_id drained_to_ = 0;
   std::optional<group_view> told_view_; // without the members
 

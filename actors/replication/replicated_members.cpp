@@ -8,6 +8,14 @@
 
 namespace callboard {
 
+namespace {
+
+/// After a hand-over that failed the wait doubles.
+constexpr raft_ms drain_retry_min = limits::drain_retry_interval.count();
+constexpr raft_ms drain_retry_max = 60'000;
+
+} // namespace
+
 void replicated_journal::change(change_request request, change_told then) {
   command([this, request = std::move(request), then = std::move(then)] {
     auto answer = leads_ ? change_.begin(*driver_, now(), status_.self, request)
@@ -62,18 +70,24 @@ void replicated_journal::watch_hand_over() {
 
 void replicated_journal::drain(bool on) {
   command([this, on] {
-    if (std::exchange(drained_, on) == on)
-      return;
-    spdlog::info(on ? "shall not lead" : "may lead again");
     drain_at_ = now();
+    drain_wait_ = drain_retry_min;
+    if (std::exchange(drained_, on) != on)
+      spdlog::info(on ? "shall not lead" : "may lead again");
   });
 }
 
-/// To one after the other: another one may not want to lead either.
+/// To one after the other: another one may not want to lead either. Less and
+/// less often, because nothing is submitted while one is waited for.
 void replicated_journal::watch_drain() {
-  if (!drained_ || !driver_->is_leader() || now() < drain_at_)
+  if (!driver_->is_leader()) {
+    drain_at_ = 0;
+    drain_wait_ = drain_retry_min;
     return;
-  drain_at_ = now() + raft_ms(limits::drain_retry_interval.count());
+  }
+  if (!drained_ || now() < drain_at_)
+    return;
+  drain_at_ = now() + drain_retry_min;
   auto peers = driver_->peers(now());
   std::erase_if(peers, [&](auto& one) {
     return one.id == status_.self || one.role != member_role::voter
@@ -83,6 +97,8 @@ void replicated_journal::watch_drain() {
     return;
   auto next = std::ranges::upper_bound(peers, drained_to_, {}, &peer_state::id);
   drained_to_ = next == peers.end() ? peers.front().id : next->id;
+  drain_at_ = now() + drain_wait_;
+  drain_wait_ = std::min(2 * drain_wait_, drain_retry_max);
   if (auto done = driver_->transfer(now(), drained_to_))
     perform(std::move(*done));
 }

@@ -28,6 +28,39 @@ TEST_CASE("after a restart with the clock set back, time goes on") {
   CHECK(clock.now(start + 1s) == wall_time{9'001'000});
 }
 
+TEST_CASE("a follower's clock goes on from its leader's, whatever its own wall "
+          "clock says") {
+  broker_clock leader{{0}, {5'000'000}, start};
+  for (auto wall : {wall_time{6'200'000}, wall_time{3'800'000}}) {
+    broker_clock follower{{0}, wall, start + 7s}; // started another time
+    CHECK(!follower.known());
+    follower.learn(leader.now(start + 10s), true, start + 10s);
+    // It takes over: later than what was recorded, which it is already.
+    follower.lead({5'009'000}, start + 40s);
+    CHECK(follower.now(start + 40s) == wall_time{5'040'000});
+    CHECK(follower.now(start + 41s) == leader.now(start + 41s));
+  }
+}
+
+TEST_CASE("a leader that restarts learns the broker's clock from those who "
+          "follow, who then learn nothing from it") {
+  broker_clock follower{{0}, {1'000'000}, start};
+  follower.learn({5'000'000}, true, start);
+  broker_clock restarted{{0}, {6'200'000}, start + 1s};
+  restarted.learn(follower.now(start + 2s), false, start + 2s);
+  CHECK(restarted.now(start + 2s) == wall_time{5'002'000});
+  restarted.learn({7'000'000}, false, start + 2s);
+  CHECK(restarted.now(start + 3s) == wall_time{5'003'000});
+}
+
+TEST_CASE("who takes over begins later than all that was recorded") {
+  broker_clock clock{{0}, {5'000'000}, start};
+  clock.lead({5'003'001}, start + 2s);
+  CHECK(clock.known());
+  CHECK(clock.now(start + 2s) == wall_time{5'003'001});
+  CHECK(clock.now(start + 3s) == wall_time{5'004'001});
+}
+
 TEST_CASE("without a plan a retry comes at once") {
   CHECK(delay_ms({}, 1, 0) == 0);
   CHECK(delay_ms({}, 100, ~std::uint64_t{0}) == 0);

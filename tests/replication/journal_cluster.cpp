@@ -140,6 +140,7 @@ group_view journal_node::view() const {
 }
 
 void journal_node::lose_disk() {
+  starts_ = 0;
   for (auto& entry : std::filesystem::directory_iterator{folder.path})
     std::filesystem::remove_all(entry.path());
 }
@@ -329,10 +330,12 @@ bool journal_cluster::deliver(raft_id from, raft_id to, snapshot_frame kind,
 
 void journal_cluster::reach(raft_id id, journal_node* node) {
   std::lock_guard lock{mutex_};
+  reachable_.erase(id);
   if (node == nullptr)
-    reachable_.erase(id);
-  else
-    reachable_[id] = node;
+    return;
+  for (auto& [other, at] : reachable_)
+    at->log->connected(id);
+  reachable_[id] = node;
 }
 
 } // namespace callboard::test

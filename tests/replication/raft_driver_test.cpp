@@ -295,6 +295,24 @@ TEST_CASE("a message that is repeated or overtaken is dropped") {
   CHECK(b.receive(5000, message).send.empty());
 }
 
+TEST_CASE("on a new connection a lower session is not of an earlier start") {
+  member a{1, first_log(three)};
+  a.perform(a.driver.timeout(5000));
+  REQUIRE(!a.sent.empty());
+  auto message = a.sent.front();
+  auto log = first_log(three);
+  raft_driver b{{.self = message.to, .session = 1},
+                [&](entry_index i) { return log.entries.at(i - 1); }};
+  b.start(0, log);
+  message.session = 9; // its clock was ahead, then its disk was lost
+  CHECK(b.receive(5000, message).send.size() == 1);
+  message.session = 2;
+  CHECK(b.receive(5000, message).send.empty());
+  b.forget_session(message.from);
+  CHECK(b.receive(5000, message).send.size() == 1);
+  CHECK(b.receive(5000, message).send.empty()); // repeated
+}
+
 TEST_CASE("entries that a snapshot covers are not taken for new ones") {
   auto whole = first_log(three);
   for (auto* text : {"one", "two", "three"}) {

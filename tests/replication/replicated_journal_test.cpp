@@ -182,6 +182,42 @@ TEST_CASE("a node that lost its disk votes again once it has caught up") {
   CHECK(cluster.publish("after"));
 }
 
+TEST_CASE("a node that starts has caught up once it has what was committed") {
+  journal_cluster cluster{3};
+  REQUIRE(cluster.publish("before"));
+  for (raft_id id : {1, 2, 3})
+    CHECK(eventually([&] { return cluster.node(id).log->status().caught_up; }));
+  auto& node = cluster.node(1);
+  node.stop();
+  cluster.cut(1, true);
+  node.start();
+  auto leader = to_first(2, RAFT_APPEND_ENTRIES);
+  leader.header.append_entries = {1, 50, 1000, 50, 1000, nullptr, 0};
+  node.log->received(encode(leader));
+  REQUIRE(eventually([&] { return node.log->status().term >= 50; }));
+  CHECK_FALSE(node.log->status().caught_up);
+  node.stop();
+  cluster.cut(1, false);
+  node.start();
+  CHECK(cluster.publish("after"));
+  CHECK(eventually([&] { return node.log->status().caught_up; }));
+}
+
+TEST_CASE("a node that lost the count of its starts with its disk catches up") {
+  journal_cluster cluster{3};
+  auto id = cluster.leader()->log->status().self % 3 + 1;
+  auto& node = cluster.node(id);
+  node.stop();
+  node.start(); // the others hear of its second start
+  REQUIRE(cluster.publish("before"));
+  REQUIRE(eventually([&] { return node.has_user("before"); }));
+  node.stop();
+  node.lose_disk();
+  node.start(); // the first again
+  CHECK(eventually([&] { return node.has_user("before"); }));
+  CHECK(eventually([&] { return !node.log->status().recovering; }));
+}
+
 TEST_CASE("only who joins at the beginning votes with an empty disk") {
   journal_cluster cluster{3};
   auto leader = to_first(2, RAFT_APPEND_ENTRIES);
