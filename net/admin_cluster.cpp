@@ -84,6 +84,8 @@ template <cluster_verb Verb>
 void about_node(const std::shared_ptr<const cluster_changer>& changer,
                 http_request& request, const http_exchange& exchange) {
   auto name = Verb == cluster_verb::transfer ? "to" : "node";
+  if (auto ok = check_query_names(request, {name}); !ok)
+    return exchange.answer(refuse(ok.error()));
   cluster_command what{Verb};
   if (auto text = request.query(name)) {
     auto node = node_named(name, *text);

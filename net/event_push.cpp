@@ -5,6 +5,7 @@
 #include "net/ascii.hpp"
 #include "net/problem.hpp"
 #include "net/pushed_lines.hpp"
+#include "net/try_again.hpp"
 #include "net/url.hpp"
 
 #include <boost/asio/basic_waitable_timer.hpp>
@@ -226,6 +227,9 @@ void push_session::on_answer(http_answer answer, clock_type::time_point asked) {
   }
   if (!stream_)
     return exchange_.answer(std::move(answer));
+  if (answer.body == takes_no_part) // the node was removed from its cluster
+    return fail(
+      problem(http_status::service_unavailable, "unavailable", takes_no_part));
   bool later = answer.status == http_status::service_unavailable
                || answer.status == http_status::too_many_requests
                || answer.status == http_status::request_timeout;

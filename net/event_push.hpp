@@ -39,7 +39,8 @@ struct push_options {
 /// to who named it, before others that wait. What cannot be leased before the
 /// answer has begun is answered as the settle was, and later told as `event:
 /// problem`, which ends the stream and gives the leases back unless that is
-/// refused too; a node without a leader is asked again.
+/// refused too; a node without a leader is asked again, unless it was removed
+/// from its cluster.
 http_handler push_events(push_options options);
 
 } // namespace callboard

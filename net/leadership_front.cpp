@@ -12,9 +12,6 @@ namespace {
 constexpr std::string_view leads_no_more =
   "This node leads no more: whether it was recorded is unknown. Try again with "
   "the same event ids.";
-constexpr std::string_view not_joined =
-  "This node does not take part in its cluster at the moment: nothing was "
-  "recorded. Try again, or ask another node.";
 
 } // namespace
 
@@ -40,7 +37,7 @@ void leadership_front::serve(http_request& request,
       return here_(request, exchange);
     case role::following:
       return options_.forwarder->forward(options_.to, request, exchange);
-    case role::refusing: return exchange.answer(try_again(not_joined));
+    case role::refusing: return exchange.answer(try_again(takes_no_part));
   }
 }
 

@@ -10,6 +10,9 @@ namespace callboard {
 inline constexpr std::string_view leader_was_lost =
   "The leader was lost before it answered: whether it was recorded is unknown. "
   "Try again with the same event ids.";
+inline constexpr std::string_view takes_no_part =
+  "This node does not take part in its cluster at the moment: nothing was "
+  "recorded. Try again, or ask another node.";
 inline constexpr std::string_view node_is_stopping =
   "This node is stopping: nothing was recorded. Try again.";
 

@@ -93,6 +93,8 @@ class MembersTest:
         self.expect(again.status == 200, f"adding node 4 again: {again}")
         taken = self.ask("POST", "/cluster/members", {"id": 5, "address": self.address})
         self.expect(taken.status == 409, f"an address that is taken: {taken}")
+        slip = self.ask("POST", "/cluster/drain?nod=3")
+        self.expect(slip.status == 400, f"a slip in a command: {slip}")
 
     def remove_first(self):
         first = self.nodes.pop(1)

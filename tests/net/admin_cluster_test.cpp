@@ -100,6 +100,10 @@ TEST_CASE("commands to a cluster that make no sense are refused") {
   CHECK(c.call(erase, "/cluster/members/0").status == bad);
   CHECK(c.call(post, "/cluster/transfer?to=").status == bad);
   CHECK(c.call(post, "/cluster/drain?node=-1").status == bad);
+  // It would be about the node that leads.
+  CHECK(c.call(post, "/cluster/drain?nod=3").status == bad);
+  CHECK(c.call(erase, "/cluster/drain?to=3").status == bad);
+  CHECK(c.call(post, "/cluster/transfer?x=1").status == bad);
   CHECK(c.asked.empty());
 }
 

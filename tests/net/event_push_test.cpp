@@ -1,6 +1,7 @@
 // Events pushed over one answer; the group behind it is the test's.
 #include "net/event_push.hpp"
 #include "net/pushed_lines.hpp"
+#include "net/try_again.hpp"
 #include "tests/support/http_client.hpp"
 #include "tests/support/http_fixture.hpp"
 
@@ -240,6 +241,16 @@ TEST_CASE("a broker that is not there is asked again, and told of") {
   until(s.client, ": waiting for the broker\n\n");
   s.answer(2, R"({"events":[)" + event_text(1) + "]}");
   until(s.client, event_text(1));
+}
+
+TEST_CASE("a stream ends at a node that was removed from its cluster") {
+  pushing_server s;
+  s.client.send_request("GET", path);
+  s.answer(0, R"({"events":[]})");
+  s.settle(1).exchange.answer(try_again(takes_no_part));
+  auto text = s.client.receive().body();
+  CHECK(text.find("event: problem\n") != std::string::npos);
+  CHECK(text.find("urn:callboard:problem:unavailable") != std::string::npos);
 }
 
 TEST_CASE("what goes wrong for good is told, and ends the stream") {
