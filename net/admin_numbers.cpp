@@ -10,6 +10,7 @@
 
 #include <cmath>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -21,6 +22,9 @@ using nlohmann::ordered_json;
 
 constexpr std::string_view metrics_type =
   "text/plain; version=0.0.4; charset=utf-8";
+
+/// About how many bytes of the metrics a group takes.
+constexpr std::size_t group_metrics_bytes = 4096;
 
 std::string time_text(double seconds) {
   std::string out;
@@ -170,14 +174,21 @@ void metrics(const admin_ptr& services, http_request& request,
     services->broker, exchange, services->broker->broker,
     [services, exchange, names](result<group_infos> found) {
       // Without the groups the rest is still worth knowing.
-      auto* groups = found && names ? &*found : nullptr;
-      if (groups != nullptr)
-        sort_groups(*groups);
-      auto text = metrics_text(*services->node, services->http, groups,
-                               read_process_stats());
-      if (services->cluster_metrics)
-        text += services->cluster_metrics();
-      exchange.answer({.content_type = metrics_type, .body = std::move(text)});
+      auto groups = found && names
+                      ? std::make_shared<group_infos>(std::move(*found))
+                      : nullptr;
+      auto cluster =
+        services->cluster_metrics ? services->cluster_metrics() : std::string{};
+      answer_with(
+        services->broker, exchange,
+        groups == nullptr ? 0 : groups->size() * group_metrics_bytes, [=] {
+          if (groups != nullptr)
+            sort_groups(*groups);
+          auto text = metrics_text(*services->node, services->http,
+                                   groups.get(), read_process_stats());
+          return http_answer{.content_type = metrics_type,
+                             .body = text + cluster};
+        });
     },
     describe_atom_v);
 }

@@ -5,6 +5,7 @@
 #include "net/eventstore_request.hpp"
 #include "net/stream_names.hpp"
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -35,6 +36,9 @@ accepted<std::optional<page_of_groups>> read_page(const http_request& request) {
   return std::optional{page_of_groups{static_cast<std::size_t>(*offset),
                                       static_cast<std::size_t>(*count)}};
 }
+
+/// About how many bytes of an answer a group takes.
+constexpr std::size_t summary_bytes = 1024;
 
 http_answer document(const http_request& request, std::string body) {
   return {.content_type = request.response_type->content_type,
@@ -114,11 +118,15 @@ void all_groups(const services_ptr& services, http_request& request,
     [=, page = *page](result<group_infos> found) {
       if (!found)
         return exchange.answer(error_answer(found.error()));
-      auto& asked = exchange.request();
-      sort_groups(*found);
-      exchange.answer(
-        document(asked, page ? summaries_page(services, asked, *found, *page)
-                             : summaries(services, asked, *found)));
+      auto groups = std::make_shared<group_infos>(std::move(*found));
+      answer_with(services, exchange, groups->size() * summary_bytes,
+                  [=, &asked = exchange.request()] {
+                    sort_groups(*groups);
+                    return document(
+                      asked, page
+                               ? summaries_page(services, asked, *groups, *page)
+                               : summaries(services, asked, *groups));
+                  });
     },
     groups_atom_v);
 }

@@ -1,7 +1,10 @@
 // Answers that another thread lays out.
-#include "net/eventstore_services.hpp"
+#include "net/admin_routes.hpp"
+#include "net/negotiation.hpp"
 #include "net/side_threads.hpp"
+#include "net/subscription_routes.hpp"
 #include "tests/support/answer_collector.hpp"
+#include "tests/support/world.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <catch2/catch_test_macros.hpp>
@@ -154,6 +157,55 @@ TEST_CASE("a long body is read aside, and its request goes on where it was") {
     CHECK(at.answer_to(asked).body == std::to_string(bytes));
     CHECK((read_by == then_by) == (bytes < side_work_bytes));
     CHECK(then_by == std::this_thread::get_id());
+  }
+}
+
+namespace {
+
+/// A broker that tells of so many groups.
+caf::behavior broker_of_groups(caf::event_based_actor*, std::size_t count) {
+  auto told = [count] { return group_infos(count); };
+  return {[told](groups_atom) { return told(); },
+          [told](describe_atom) { return told(); }};
+}
+
+/// What a list of so many groups is answered with, by the io thread: with no
+/// room for answers elsewhere, a long one is refused.
+http_status answered(std::size_t groups, bool metrics) {
+  with_threads at{1};
+  world w;
+  auto asker = w.vt->sys.spawn(asker_behavior);
+  auto broker = w.vt->sys.spawn(broker_of_groups, groups);
+  auto services = std::make_shared<eventstore_services>();
+  services->asker = asker;
+  services->broker = caf::actor_cast<broker_actor>(broker);
+  services->aside = {&*at.aside, [](side_threads*) {}};
+  auto admin = std::make_shared<admin_services>();
+  admin->broker = services;
+  admin->node = w.node;
+  http_handler handler = [&](http_request& request,
+                             const http_exchange& exchange) {
+    request.response_type = &media::json;
+    if (metrics)
+      admin_routes::metrics(admin, request, exchange);
+    else
+      subscription_routes::all_groups(services, request, exchange);
+  };
+  auto asked = at.client->begin(handler, {});
+  w.vt->run();
+  at.client->run();
+  auto status = at.client->answer_to(asked).value().answer.status;
+  stop(*w.vt, asker);
+  stop(*w.vt, broker);
+  return status;
+}
+
+} // namespace
+
+TEST_CASE("a long list of groups is laid out on another thread") {
+  for (auto metrics : {false, true}) {
+    CHECK(answered(10, metrics) == http_status::ok);
+    CHECK(answered(1'000, metrics) == http_status::service_unavailable);
   }
 }
 
