@@ -66,31 +66,31 @@ result<slice> slice_of(const node_services& node, partition_id p,
   return out;
 }
 
-} // namespace
+/// What passes the filter, in order, of `each` rows of every partition, up to
+/// where the first of them has more.
+struct merged_slices {
+  std::vector<delayed_item> items;
+  std::optional<stored_at> border; // nothing: they are all
+};
 
-result<delayed_page> list_delayed(const node_services& node,
-                                  const delayed_query& what) {
-  auto partitions = node.db->partitions();
+result<merged_slices> merge_slices(const node_services& node,
+                                   const delayed_query& what,
+                                   std::optional<partition_id> only,
+                                   std::size_t each) {
   auto& filter = what.filter;
   clocks between{node};
   auto from = filter.from.value > 0 ? between.stored(filter.from) : wall_time{};
   auto to =
     filter.to.value > 0 ? between.stored(filter.to) : wall_time{UINT64_MAX};
-  // A stream's lie in its partition; what is not about a stream, anywhere.
-  std::optional<partition_id> only;
-  if (!filter.stream.empty() && filter.group.empty())
-    only = node.placement.home_of(filter.stream);
-  auto each = limits::delayed_looked_at_max / (only ? 1 : partitions);
-  delayed_page out;
-  std::optional<stored_at> end;
-  for (std::size_t p = 0; p < partitions; ++p) {
+  merged_slices out;
+  for (std::size_t p = 0; p < node.db->partitions(); ++p) {
     if (only && only->value != p)
       continue;
     auto found = slice_of(node, {p}, what, from, to, each);
     if (!found)
       return found.error();
-    if (found->border && (!end || *found->border < *end))
-      end = found->border;
+    if (found->border && (!out.border || *found->border < *out.border))
+      out.border = found->border;
     for (auto& row : found->rows)
       if (passes(filter, row))
         out.items.push_back(
@@ -98,8 +98,37 @@ result<delayed_page> list_delayed(const node_services& node,
   }
   std::sort(out.items.begin(), out.items.end(),
             [](auto& x, auto& y) { return where(x) < where(y); });
-  if (end)
-    std::erase_if(out.items, [&](auto& item) { return where(item) > *end; });
+  if (out.border)
+    std::erase_if(out.items,
+                  [&](auto& item) { return where(item) > *out.border; });
+  return out;
+}
+
+} // namespace
+
+result<delayed_page> list_delayed(const node_services& node,
+                                  const delayed_query& what) {
+  auto& filter = what.filter;
+  // A stream's lie in its partition; what is not about a stream, anywhere.
+  std::optional<partition_id> only;
+  if (!filter.stream.empty() && filter.group.empty())
+    only = node.placement.home_of(filter.stream);
+  auto each_max =
+    limits::delayed_looked_at_max / (only ? 1 : node.db->partitions());
+  // One row more than the page tells whether there are more; a filter may leave
+  // fewer.
+  auto each = std::min(what.count + 1, each_max);
+  auto found = merge_slices(node, what, only, each);
+  while (found && found->border && found->items.size() <= what.count
+         && each < each_max) {
+    each = std::min(2 * each, each_max);
+    found = merge_slices(node, what, only, each);
+  }
+  if (!found)
+    return found.error();
+  delayed_page out;
+  out.items = std::move(found->items);
+  auto end = found->border;
   if (out.items.size() > what.count) {
     out.items.resize(what.count);
     end = where(out.items.back());

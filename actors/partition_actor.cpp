@@ -1,7 +1,6 @@
 // Streams of a partition: decide, record, apply, tell; and beginning again.
 #include "actors/partition_actor.hpp"
 
-#include "actors/core/limits.hpp"
 #include "actors/core/names.hpp"
 #include "actors/group_checkpoint.hpp"
 #include "actors/guarded.hpp"
@@ -64,9 +63,8 @@ caf::result<append_reply> partition_state::append(append_request& what) {
   auto decided = heads->append(what, node->wall());
   if (decided.compare_stored) {
     // Repeats beyond the window of remembered ids are rare: read and compare.
-    auto* head = heads->find(what.stream);
-    auto stored = node->db->read(id, head->id, decided.compare_from,
-                                 what.events.size(), limits::append_bytes_max);
+    auto stored = read_to_compare(*node->db, id, heads->find(what.stream)->id,
+                                  decided.compare_from, what.events);
     if (!stored)
       return caf::make_error(stored.error());
     decided = heads->append_checked(what, *stored, node->wall());

@@ -4,7 +4,6 @@
 #include "actors/core/limits.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <map>
 #include <utility>
 
@@ -111,9 +110,9 @@ public:
                              event_number number) {
     if (auto known = among(of.read, number))
       return known;
-    auto ahead = std::min(ahead_events, order_ == reading_order::oldest_first
-                                          ? of.end.value - number.value
-                                          : number.value - of.first.value + 1);
+    auto ahead = std::min(ahead_, order_ == reading_order::oldest_first
+                                    ? of.end.value - number.value
+                                    : number.value - of.first.value + 1);
     auto first = order_ == reading_order::oldest_first
                    ? number
                    : event_number{number.value + 1 - ahead};
@@ -122,7 +121,7 @@ public:
       auto some = from_.db.read(p, s, from, count, ahead_bytes);
       if (!some)
         return some.error();
-      of.read = std::move(*some);
+      keep(std::move(*some), of);
       if (auto known = among(of.read, number))
         return known;
     }
@@ -130,6 +129,28 @@ public:
   }
 
 private:
+  static std::size_t bytes_of(const std::vector<event_ptr>& some) {
+    std::size_t out = 0;
+    for (auto& one : some)
+      out += memory_bytes(*one);
+    return out;
+  }
+
+  /// A page may meet thousands of streams. Once what is read ahead of them all
+  /// is more than a page, it is dropped, and no more is read than is asked for.
+  void keep(std::vector<event_ptr> some, entry& of) {
+    held_ += bytes_of(some);
+    held_ -= bytes_of(of.read);
+    of.read = std::move(some);
+    if (held_ <= limits::page_bytes_max)
+      return;
+    ahead_ = 1;
+    for (auto& [where, other] : entries_)
+      if (&other != &of)
+        other.read.clear();
+    held_ = bytes_of(of.read);
+  }
+
   static event_ptr among(const std::vector<event_ptr>& some,
                          event_number number) {
     if (some.empty() || number < some.front()->number
@@ -161,6 +182,8 @@ private:
   const reading& from_;
   reading_order order_;
   std::map<std::pair<partition_id, stream_id>, entry> entries_;
+  std::uint64_t ahead_ = ahead_events;
+  std::size_t held_ = 0; // bytes of what `read` has, of all entries
 };
 
 /// Puts a page together, event by event, until something is used up.
@@ -327,56 +350,6 @@ result<all_page> read_all(const reading& from, const all_request& what) {
   if (!end)
     return end.error();
   return page_maker{from, what, *end}.make();
-}
-
-namespace {
-
-constexpr std::string_view behind_system = "$\xff"; // no UTF-8 begins so
-
-using named_rows = std::vector<std::pair<std::string, stream_row>>;
-
-/// Streams of one partition, over the system's if they are not wanted.
-result<named_rows> streams_of(const reading& from, partition_id p,
-                              const streams_request& what) {
-  auto wanted = what.count + 1; // to know whether there is more
-  auto some = from.db.streams(p, what.after, wanted);
-  if (!some || what.system)
-    return some;
-  auto system = std::find_if(some->begin(), some->end(), [](auto& one) {
-    return one.first.starts_with('$');
-  });
-  if (system == some->end())
-    return some;
-  some->erase(system, some->end());
-  auto rest = from.db.streams(p, behind_system, wanted - some->size());
-  if (!rest)
-    return rest;
-  std::move(rest->begin(), rest->end(), std::back_inserter(*some));
-  return some;
-}
-
-} // namespace
-
-result<stream_list> list_streams(const reading& from,
-                                 const streams_request& what) {
-  named_rows all;
-  for (std::size_t p = 0; p < from.placement.partitions(); ++p) {
-    auto some = streams_of(from, {p}, what);
-    if (!some)
-      return some.error();
-    std::move(some->begin(), some->end(), std::back_inserter(all));
-  }
-  std::sort(all.begin(), all.end(),
-            [](auto& x, auto& y) { return x.first < y.first; });
-  stream_list out;
-  if (all.size() > what.count) {
-    all.resize(what.count);
-    out.next = all.back().first;
-  }
-  for (auto& [name, row] : all)
-    if (row.state == stream_state::live && row.next.value > 0)
-      out.streams.push_back({std::move(name), {row.next.value - 1}});
-  return out;
 }
 
 } // namespace callboard

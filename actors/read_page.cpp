@@ -319,4 +319,16 @@ read_range(const reading& from, const range_request& what, read_from where) {
   return std::optional{std::move(out)};
 }
 
+result<std::vector<event_ptr>>
+read_to_compare(const store& db, partition_id p, stream_id s,
+                event_number first, const std::vector<new_event>& with) {
+  auto one = db.read(p, s, first, 1, 1);
+  if (!one)
+    return one;
+  // If it was erased, the ids in memory may still know it.
+  if (!one->empty() && one->front()->id != with.front().id)
+    return one;
+  return db.read(p, s, first, with.size(), limits::append_bytes_max);
+}
+
 } // namespace callboard

@@ -38,6 +38,13 @@ event_page page_of_one(const stream_row& head, const event_ptr& only,
 result<std::optional<resolved_events>>
 read_range(const reading& from, const range_request& what, read_from where);
 
+/// The events from `first` on, as many as an append wants to compare with its
+/// own. Just the first one if that is another: then none of the rest matters.
+/// May wait for the disk. Errors: corrupt, storage_failed.
+result<std::vector<event_ptr>>
+read_to_compare(const store& db, partition_id p, stream_id s,
+                event_number first, const std::vector<new_event>& with);
+
 /// What a link stands for. May wait for the disk.
 result<resolved_event> resolve_link(const reading& from, const event_ptr& link);
 

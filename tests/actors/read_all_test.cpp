@@ -236,6 +236,45 @@ TEST_CASE("a filter shows what it wants, of a window") {
   CHECK(titles(read_all(w, what).value()) == names{"27@s", "24@s", "21@s"});
 }
 
+TEST_CASE("a page of many streams holds no more of them than a page's bytes") {
+  world w;
+  std::vector<event_ptr> stored; // memory's own: the uses tell who holds them
+  constexpr std::size_t each = std::size_t{32} << 10;
+  for (std::size_t s = 0; s * 8 * each < 2 * limits::page_bytes_max; ++s) {
+    auto name = "s" + std::to_string(s);
+    append_request what{name, expected_version::any, {}, {}};
+    for (int i = 0; i < 8; ++i)
+      what.events.push_back(
+        {world::id(w.next_id++), "t", std::string(each, 'x'), "", false});
+    auto home = w.partition_of(name);
+    w.vt->ask<append_reply>(home, append_atom_v, std::move(what)).value();
+    auto p = w.node->placement.home_of(name);
+    auto row = w.node->db->stream(p, name).value();
+    for (auto& e : w.node->db->read(p, row->id, {0}, 8, SIZE_MAX).value())
+      stored.push_back(e);
+  }
+  std::vector<long> uses;
+  for (auto& e : stored)
+    uses.push_back(e.use_count());
+  std::size_t looked_at = 0;
+  std::size_t most = 0;
+  auto what = forward(the_beginning, 1);
+  what.filter =
+    std::make_shared<const event_filter>([&](std::string_view, const event&) {
+      ++looked_at;
+      std::size_t held = 0;
+      for (std::size_t i = 0; i < stored.size(); ++i)
+        if (stored[i].use_count() > uses[i])
+          held += memory_bytes(*stored[i]);
+      most = std::max(most, held);
+      return false;
+    });
+  CHECK(read_all(w, what)->end_reached);
+  CHECK(looked_at == stored.size());
+  CHECK(most > each);
+  CHECK(most <= limits::page_bytes_max + each);
+}
+
 TEST_CASE("links among all events are resolved if asked for") {
   world w;
   w.publish("target").value();

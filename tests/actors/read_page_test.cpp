@@ -1,5 +1,8 @@
 // Pages against what the stream's row promises.
 #include "actors/core/limits.hpp"
+#include "actors/read_page.hpp"
+#include "persistence/database.hpp"
+#include "persistence/keys.hpp"
 #include "tests/support/world.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -41,7 +44,41 @@ std::size_t bytes_of(const event_page& page) {
   return bytes;
 }
 
+/// What is compared with an append behind no event that begins with `first`,
+/// and whose second event in the store is damaged.
+result<std::vector<event_ptr>> compared(const uuid& first) {
+  world w;
+  append_request stored{"orders", expected_version::any, {}, {}};
+  for (std::uint64_t i = 0; i < 3; ++i) // each is longer than a block
+    stored.events.push_back(
+      {world::id(i), "t", std::string(5'000, 'x'), "", false});
+  auto home = w.node->placement.home_of("orders");
+  w.vt->ask<append_reply>(w.partition_of("orders"), append_atom_v, stored)
+    .value();
+  w.flush_store();
+  auto id = w.node->db->stream(home, "orders").value()->id;
+  temporary_folder copy;
+  w.node->db->copy_to(copy.path / "data.mdb").value();
+  {
+    auto file = database::open({.folder = copy.path}).value();
+    auto txn = file.write().value();
+    txn.put(table::events, keys::block(home, id, {1}), "damaged").value();
+    txn.commit().value();
+  }
+  auto db =
+    store::open({.folder = copy.path, .flush_in_background = false}).value();
+  stored.events.front().id = first;
+  return read_to_compare(*db, home, id, {0}, stored.events);
+}
+
 } // namespace
+
+TEST_CASE("an append is compared with the first event before all others") {
+  auto another = compared(world::id(9));
+  REQUIRE(another.has_value());
+  CHECK(another->size() == 1);
+  CHECK(compared(world::id(0)).error() == errc::corrupt); // it read on
+}
 
 TEST_CASE("a page that its bytes cut short says so, and the next one goes on") {
   world w;
