@@ -177,7 +177,8 @@ void consumer_state::ask_partition(const std::shared_ptr<round>& r,
 void consumer_state::answered(round& r, partition_id p, part& asked,
                               std::size_t first, slice_reply& reply) {
   auto place = [&](std::size_t i) { return (first + i) % asked.topics.size(); };
-  r.outdated = r.outdated || reply.outdated;
+  // Who has no slices is not told of later epochs, and needs none to commit.
+  r.outdated = r.outdated || (reply.outdated && !asked.streams.empty());
   if (reply.more)
     r.more = p;
   for (std::size_t i = 0; i < reply.waits_at.size(); ++i)
@@ -285,17 +286,20 @@ void consumer_state::finish(result<poll_reply_ptr> outcome) {
 }
 
 void consumer_state::assigned(member_slices what) {
+  epoch = what.epoch;
+  if (what.slices == slices)
+    return; // others came or went: what it reads and waits for stays
   auto waited = waiting;
   if (waited)
     end_wait();
-  epoch = what.epoch;
+  slices = std::move(what.slices);
   parts.clear();
-  for (auto& [topic, p] : what.slices) {
+  for (auto& [topic, p] : slices) {
     auto& mine = parts[p];
     if (!mine)
       mine = std::make_shared<part>();
     mine->streams.push_back(topic_stream(node->placement, topic, p));
-    mine->topics.push_back(std::move(topic));
+    mine->topics.push_back(topic);
     mine->waits_at.emplace_back();
   }
   if (waited)

@@ -105,7 +105,8 @@ struct consumer_state {
 
   reader_id latest; // who polls without saying as which registration
   member_epoch epoch;
-  std::map<partition_id, std::shared_ptr<part>> parts;
+  std::vector<topic_slice> slices;
+  std::map<partition_id, std::shared_ptr<part>> parts; // made of the slices
   std::uint64_t turn = 0; // which partition and which topic come first
   std::map<reader_id, std::set<partition_id>> handed; // and not committed
 

@@ -37,8 +37,10 @@ errc membership_state::begin() {
     groups.insert(row.group);
     core->load(key, std::move(row), node->now());
   }
-  for (auto& [key, actor] : before)
+  for (auto& [key, actor] : before) {
+    with_slices.erase(key);
     self->send(actor, failed_atom_v, caf::make_error(errc::not_found));
+  }
   for (auto& group : groups)
     deal(group);
   count();
@@ -281,14 +283,25 @@ void membership_state::cancel(const consumer_key& key, std::uint64_t session) {
     self->send(found->second, cancel_atom_v, session);
 }
 
+/// A group may have thousands of members, a topic only as many readers as there
+/// are partitions: the others are left alone. Who has slices always hears of
+/// the epoch, or what others poll would make his polls outdated.
 void membership_state::deal(const std::string& group) {
-  for (auto& [key, slices] : core->assigned(group))
-    if (auto found = actors.find(key); found != actors.end())
+  for (auto& [key, slices] : core->assigned(group)) {
+    auto found = actors.find(key);
+    if (found == actors.end())
+      continue;
+    auto had_some = with_slices.erase(key) > 0;
+    if (!slices.empty())
+      with_slices.insert(key);
+    if (had_some || !slices.empty())
       self->send(found->second, assigned_atom_v,
                  member_slices{epoch, std::move(slices)});
+  }
 }
 
 void membership_state::end(const consumer_key& key) {
+  with_slices.erase(key);
   if (auto found = actors.extract(key))
     self->send(found.mapped(), failed_atom_v, caf::make_error(errc::not_found));
   count();

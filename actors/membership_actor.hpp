@@ -74,6 +74,7 @@ struct membership_state {
   std::vector<partition_actor> partitions;
   std::optional<membership> core;
   std::map<consumer_key, consumer_actor> actors;
+  std::set<consumer_key> with_slices; // as they were told last
   member_epoch epoch;
   std::deque<std::function<void()>> changes; // the first one runs
   std::set<waiting_asker> waiting;

@@ -18,9 +18,13 @@ assign(const std::vector<group_consumer>& members, std::size_t partitions) {
     }
   std::vector<std::vector<topic_slice>> out(members.size());
   for (auto& [topic, of_it] : readers) {
-    std::sort(of_it.begin(), of_it.end(), [&](std::size_t a, std::size_t b) {
-      return std::tie(members[a].name, a) < std::tie(members[b].name, b);
-    });
+    // Those behind them read nothing, and may be thousands.
+    auto reading = std::min(of_it.size(), partitions);
+    std::partial_sort(of_it.begin(), of_it.begin() + std::ptrdiff_t(reading),
+                      of_it.end(), [&](std::size_t a, std::size_t b) {
+                        return std::tie(members[a].name, a)
+                               < std::tie(members[b].name, b);
+                      });
     for (std::size_t p = 0; p < partitions; ++p)
       out[of_it[p % of_it.size()]].push_back({std::string{topic}, {p}});
   }

@@ -20,6 +20,8 @@ namespace {
 struct script {
   std::deque<std::string> records; // a poll takes one, if there is one
   std::vector<caf::response_promise> commits, waits;
+  std::size_t polls = 0;
+  member_epoch epoch; // of the last one
   std::size_t commits_asked = 0;
   std::size_t released = 0;
   bool fails = false; // polls, and what they commit
@@ -36,6 +38,8 @@ caf::behavior scripted_partition(caf::event_based_actor* self,
   };
   return {
     [s](poll_atom, const slice_poll& what) -> caf::result<slice_reply_ptr> {
+      ++s->polls;
+      s->epoch = what.epoch;
       if (s->fails)
         return caf::make_error(errc::unavailable);
       auto reply = std::make_shared<slice_reply>();
@@ -173,6 +177,20 @@ TEST_CASE("a poll whose commit failed in one partition brings nothing from "
   // Nothing was to be committed where reading fails now.
   c.second->records = {"2"};
   CHECK(c.poll(old_one) == 1);
+}
+
+TEST_CASE("a poll that waits is not asked anew when others come or go") {
+  one_consumer c;
+  asked<poll_reply_ptr> waiting{*c.w.vt, c.consumer, poll_atom_v,
+                                poll_request{{{}, old_one}, 10s, 1}};
+  auto polls = c.s->polls;
+  caf::anon_send(c.consumer, assigned_atom_v,
+                 member_slices{{5}, {{"t", {0}}, {"t", {1}}}});
+  CHECK_FALSE(waiting.answer().has_value());
+  CHECK(c.s->polls == polls);
+  CHECK(c.poll(old_one) == 0);
+  CHECK(c.s->epoch == member_epoch{5});
+  CHECK(waiting.answer().has_value());
 }
 
 TEST_CASE("a commit that failed may be tried again") {

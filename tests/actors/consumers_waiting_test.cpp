@@ -36,7 +36,31 @@ void delete_part(world& w, std::uint64_t p) {
     .value();
 }
 
+/// Turns of actors until somebody has joined a group of so many others.
+std::size_t turns_of_a_join(std::size_t others) {
+  world w;
+  for (std::size_t i = 0; i < others; ++i)
+    join(w, "c" + std::to_string(i)).value();
+  caf::anon_send(w.broker.members, join_atom_v,
+                 join_request{{"last", {}}, "g", {"t"}, {}});
+  return w.vt->run();
+}
+
 } // namespace
+
+TEST_CASE("who reads nothing hears nothing of others who come") {
+  // Four partitions: in both groups four of the others read something.
+  CHECK(turns_of_a_join(60) <= turns_of_a_join(6) + 6);
+  world w{0, 1};
+  produce(w, "t", 0, {"1"}).value();
+  join(w, "b").value();
+  CHECK(take(w, "b").size() == 1);
+  join(w, "a").value(); // reads what b did
+  join(w, "c").value();
+  CHECK(take(w, "a").size() == 1);
+  // What he knows of the group is old; he can still commit.
+  CHECK((*poll(w, "b"))->outcome == poll_outcome::idle);
+}
 
 TEST_CASE("nothing stands behind a poll that waits") {
   world w;
