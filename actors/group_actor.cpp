@@ -187,12 +187,12 @@ group_state::lease(std::vector<loaded_event> events, const lease_holder& who) {
   }
   for (auto& one : wanted)
     if (auto known = ahead.find(one.at); known != ahead.end()) {
-      ahead_bytes -=
-        std::min(ahead_bytes, memory_bytes(*known->second.original));
+      ahead_bytes -= std::min(ahead_bytes, memory_bytes(known->second));
       ahead.erase(known);
     }
   if (ahead.empty())
     ahead_bytes = 0;
+  oldest_rested = {};
   node->counts.events_parked += todo.parked.size();
   return {std::move(todo), std::move(batch)};
 }
@@ -220,10 +220,9 @@ void group_state::lease_to(std::size_t poll, std::vector<loaded_event> events) {
          });
 }
 
-/// By the broker's clock; the wall's may have been set.
-wall_time group_state::moment_of(const due_time& when) const {
-  auto wall = node->wall();
-  return node->now() + (wall_due(when, wall).value - wall.value);
+wall_time group_state::moment_of(due_time when) const {
+  when.at = clocks.stored_of(*node, when.at);
+  return wall_due(when, node->now());
 }
 
 caf::result<group_info> group_state::command(const group_command& what) {
@@ -266,21 +265,29 @@ caf::result<group_info> group_state::command(const group_command& what) {
       moved_to = moment_of(what.due.value_or(due_time{}));
       if (moved_to > node->now() + wait_max)
         return caf::make_error(errc::too_large);
-      todo = core->move(what.ticket, moved_to, node->now());
-      if (what.ticket && todo.applied == 0)
+      if (!what.ticket)
+        break; // below
+      todo = core->move({&*what.ticket, 1}, moved_to, node->now());
+      if (todo.applied == 0)
         return caf::make_error(errc::not_found);
       break;
     }
   }
   auto promise = self->make_response_promise<group_info>();
-  record(std::move(todo), true, [this, promise, moved_to](errc why) mutable {
+  // A single message is named by when it is due, as that is stored.
+  auto moved = what.ticket ? moved_to : wall_of(moved_to);
+  auto answer = [this, promise, moved](errc why) mutable {
     auto told = info(false);
-    told.moved_to = moved_to;
+    told.moved_to = moved;
     if (why != errc::none)
       promise.deliver(caf::make_error(why));
     else
       promise.deliver(std::move(told));
-  });
+  };
+  if (what.verb == group_verb::move && !what.ticket)
+    move_retries(core->waiting_retries(node->now()), moved_to, answer);
+  else
+    record(std::move(todo), true, answer);
   if (!truncated.nothing())
     record(std::move(truncated), true);
   if (what.verb == group_verb::remove)

@@ -6,6 +6,7 @@
 #include "actors/core/stall_reasons.hpp"
 #include "actors/core/subscription.hpp"
 #include "actors/node.hpp"
+#include "actors/wall_ahead.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -48,7 +49,8 @@ struct group_state {
 
   caf::result<delivery_batch_ptr> fetch(const fetch_request& what);
   caf::result<group_info> command(const group_command& what);
-  wall_time moment_of(const due_time& when) const;
+  /// By the broker's clock, as it is stored.
+  wall_time moment_of(due_time when) const;
   caf::result<bool> fired(const delayed_message& message);
   /// Where the parked stream begins: somebody may have truncated it.
   event_number first_parked() const;
@@ -84,6 +86,8 @@ struct group_state {
   void learn(event_number end, event_number first);
   void catch_up();
   void await_growth();
+  /// Whether a fetch waits that its own bounds do not hold back.
+  bool somebody_wants() const;
   event_number stored_end() const;
 
   struct collected {
@@ -96,6 +100,7 @@ struct group_state {
   void load(position_range missing, std::size_t count);
   void loaded(position_range asked, resolved_events& events);
   void read_ahead();
+  void rest();
   void identify_next();
   std::optional<stream_id> stream_of(lane in);
   range_request request_for(lane in, event_number from, std::size_t count);
@@ -121,6 +126,9 @@ struct group_state {
                   std::function<void(std::vector<loaded_event>)> then);
 
   // group_telling.cpp
+  /// A stored time as it is told; 0 and `never_ends` are none.
+  wall_time wall_of(wall_time stored) const;
+  void to_wall(held_lease& told) const;
   group_work work() const;
   caf::result<lease_list_ptr> leases(const leases_query& what);
   caf::result<group_standing_ptr> standing();
@@ -163,6 +171,8 @@ struct group_state {
   void tell_discarded(std::uint64_t events, std::string_view words);
   void tell_replay_stopped(const parked_job& job);
 
+  void move_retries(std::vector<lease_id> left, wall_time to,
+                    std::function<void(errc)> then);
   void fire_now(const delayed_message& message,
                 caf::typed_response_promise<bool> to);
   void queue(const fetch_request& what, std::string settled,
@@ -198,6 +208,7 @@ struct group_state {
   std::deque<waiting_fetch> polls;
   std::map<position, resolved_event> ahead; // read, not yet leased
   std::size_t ahead_bytes = 0;
+  wall_time oldest_rested; // the first that `rest` forgot, until one is leased
   bool loading = false;
   bool awaiting = false;                    // the partition will tell of more
   std::vector<position_range> unidentified; // being read after a restart
@@ -216,6 +227,7 @@ struct group_state {
   std::uint64_t delivered_total = 0;
   std::uint64_t delivered_at_last = 0; // measurement
   wall_time measured_at;
+  mutable wall_ahead clocks;
   event_number loaded_end; // of the stream when the group was loaded
   event_number spared;     // the stream was deleted up to here: not cut again
   std::optional<std::pair<event_number, wall_time>> oldest_parked; // as read

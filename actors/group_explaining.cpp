@@ -99,7 +99,7 @@ void group_state::search(const uuid& id,
 void group_state::look_on(std::shared_ptr<event_search> by) {
   if (by->left.empty() || by->looks == 0) {
     auto out = std::make_shared<explanation>();
-    out->now = node->now();
+    out->now = wall_of(node->now());
     out->cut = by->cut || !by->left.empty();
     by->to.deliver(explanation_ptr{std::move(out)});
     return;
@@ -139,7 +139,7 @@ void group_state::looked(const std::shared_ptr<event_search>& by,
 explanation_ptr group_state::explained(position at,
                                        const resolved_event& what) {
   auto out = std::make_shared<explanation>();
-  out->now = node->now();
+  out->now = wall_of(node->now());
   out->group = core->row().id;
   out->what = what.resolved ? what.resolved : what.original;
   // Who asks for a parked link wants to know of the event behind it.
@@ -153,6 +153,12 @@ explanation_ptr group_state::explained(position at,
                                limits::explained_rows_max);
     },
     *out);
+  if (out->lease)
+    to_wall(*out->lease);
+  out->due = wall_of(out->due);
+  for (auto& row : out->history)
+    for (auto* time : {&row.since, &row.until, &row.ended})
+      *time = wall_of(*time);
   return out;
 }
 

@@ -59,12 +59,13 @@ std::vector<notice> group_state::happened(const group_effects& todo) {
     if (row.paused_until.value == 0)
       tell("group-resumed", {});
     else
-      tell("group-paused", member("until", iso_time(row.paused_until)) + why());
+      tell("group-paused",
+           member("until", iso_time(wall_of(row.paused_until))) + why());
   }
   if (row.breaker != std::exchange(told_breaker, row.breaker)) {
     if (row.breaker == breaker_state::open)
       tell("breaker-tripped",
-           member("until", iso_time(row.breaker_until)) + why());
+           member("until", iso_time(wall_of(row.breaker_until))) + why());
     else if (row.breaker == breaker_state::closed)
       tell("breaker-closed", {});
   }

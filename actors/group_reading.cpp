@@ -5,6 +5,7 @@
 #include "actors/read_page.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace callboard {
 
@@ -23,6 +24,10 @@ bool names_an_event(const std::string& link) {
 void group_state::published(event_number end, event_number first) {
   awaiting = false;
   if (ending != errc::none)
+    return;
+  // A stream with $maxCount loses events with each publish: whom that does not
+  // concern now takes the cut when somebody asks (`catch_up`).
+  if (polls.empty() && first < end && !core->touched_below(first))
     return;
   learn(end, first);
   pump();
@@ -47,9 +52,14 @@ void group_state::catch_up() {
   if (ending != errc::none)
     return;
   auto row = node->db->stream(where, key.stream);
-  if (!row || !*row || (*row)->next <= core->end())
+  if (!row || !*row)
     return;
-  learn((*row)->next, first_readable(**row));
+  auto end = (*row)->next;
+  auto first = first_readable(**row);
+  bool cut = first < end && first > core->checkpoint(lane::source)
+             && refusal() == errc::none; // who only looks breaks nothing
+  if (end > core->end() || cut)
+    learn(end, first);
 }
 
 event_number group_state::stored_end() const {
@@ -65,24 +75,34 @@ void group_state::await_growth() {
   self->send(partition, await_atom_v, key, core->end());
 }
 
+bool group_state::somebody_wants() const {
+  return std::any_of(polls.begin(), polls.end(),
+                     [&](auto& poll) { return wanted_by(poll.what) > 0; });
+}
+
 /// Who is answered before his lease is on disk cannot be given what is not.
 void group_state::offered(const std::vector<event_ptr>& events) {
   if (ending != errc::none || identifying
       || core->row().settings.durability != lease_durability::strict
-      || events.front()->number != core->end())
+      || events.front()->number != core->end() || core->blocked()
+      || core->held_back() || !somebody_wants())
     return; // `published` tells of them
   for (auto& one : events) {
+    if (ahead.size() >= limits::read_ahead_events_max
+        || ahead_bytes >= limits::read_ahead_bytes_max)
+      break; // of these too
     resolved_event what{one, one, {}};
     ahead_bytes += memory_bytes(what);
     ahead.emplace(position{lane::source, one->number}, std::move(what));
+    core->publish(one->number + 1);
   }
-  core->publish(events.back()->number + 1);
   pump();
 }
 
 void group_state::cut_source(event_number first) {
   if (auto todo = core->cut(lane::source, first); !todo.nothing()) {
     forget_ahead(first);
+    oldest_rested = {};
     record(std::move(todo), true);
   }
 }
@@ -167,8 +187,9 @@ leasable group_state::as_leasable(const resolved_event& what,
                                   const position& at) const {
   // Who replays an event wants it tried, whatever its publisher said.
   auto& behind = what.resolved ? *what.resolved : *what.original;
+  bool ends = at.in == lane::source && behind.give_up_at.value != 0;
   return {at, what.original->id, target_text(what, at.in),
-          at.in == lane::source ? behind.give_up_at : wall_time{}};
+          ends ? clocks.stored_of(*node, behind.give_up_at) : wall_time{}};
 }
 
 void group_state::load(position_range missing, std::size_t count) {
@@ -220,6 +241,20 @@ void group_state::loaded(position_range asked, resolved_events& events) {
   if (!gone.empty())
     record(core->drop(gone), true);
   pump();
+  arm();
+}
+
+/// Most groups are idle, and none ever ends: a consumer that comes back has
+/// what he takes read again.
+void group_state::rest() {
+  bool idle =
+    std::exchange(delivered_at_tick, delivered_total) == delivered_total;
+  // What is not on disk cannot be read again yet.
+  if (!idle || ahead.empty() || core->end() > stored_end())
+    return;
+  oldest_rested = ahead.begin()->second.original->created;
+  ahead.clear();
+  ahead_bytes = 0;
 }
 
 void group_state::read_ahead() {

@@ -29,6 +29,8 @@ event_number group_state::first_parked() const {
 group_info group_state::info(bool measures) {
   catch_up();
   auto out = describe_group(*core, first_parked());
+  for (auto* time : {&out.paused_until, &out.breaker_until, &out.next_retry})
+    *time = wall_of(*time);
   // What is on its way to the disk is offered, and not known yet.
   out.last_known =
     std::min(out.last_known, std::int64_t(stored_end().value) - 1);
@@ -50,9 +52,9 @@ group_info group_state::info(bool measures) {
   out.loading = identifying;
   out.reading = loading;
   out.counts = deliveries;
-  if (!ahead.empty())
-    out.oldest_ready_s =
-      seconds_since(node->wall(), ahead.begin()->second.original->created);
+  auto oldest_ready =
+    ahead.empty() ? oldest_rested : ahead.begin()->second.original->created;
+  out.oldest_ready_s = seconds_since(node->wall(), oldest_ready);
   out.oldest_lease_s = seconds_since(now, core->oldest_lease());
   return out;
 }

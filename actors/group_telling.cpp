@@ -8,6 +8,17 @@
 
 namespace callboard {
 
+wall_time group_state::wall_of(wall_time stored) const {
+  return stored.value == 0 || stored == never_ends
+           ? stored
+           : clocks.wall_of(*node, stored);
+}
+
+void group_state::to_wall(held_lease& told) const {
+  told.since = wall_of(told.since);
+  told.until = wall_of(told.until);
+}
+
 group_work group_state::work() const {
   group_work out;
   out.now = node->now();
@@ -20,6 +31,7 @@ group_work group_state::work() const {
       return poll.what.in_flight_max > 0 && wanted_by(poll.what) == 0;
     }));
   out.first_parked = first_parked();
+  out.wall_ahead_ms = clocks.ms(*node);
   return out;
 }
 
@@ -28,11 +40,13 @@ caf::result<lease_list_ptr> group_state::leases(const leases_query& what) {
     auto out = std::make_shared<lease_list>();
     auto count =
       std::clamp<std::size_t>(what.count, 1, limits::leases_page_max);
-    out->now = node->now();
+    out->now = wall_of(node->now());
     out->leases = core->leases(what.after, count + 1);
     out->more = out->leases.size() > count;
     if (out->more)
       out->leases.pop_back();
+    for (auto& one : out->leases)
+      to_wall(one);
     promise.deliver(lease_list_ptr{std::move(out)});
   });
 }
@@ -43,7 +57,7 @@ caf::result<group_standing_ptr> group_state::standing() {
   catch_up();
   auto out = std::make_shared<group_standing>();
   auto shell = work();
-  out->now = shell.now;
+  out->now = wall_of(shell.now);
   out->delivers = delivers(*core, shell);
   out->reasons = stall_reasons(*core, shell);
   out->info = info(false);

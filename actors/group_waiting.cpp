@@ -61,11 +61,12 @@ void group_state::guard(const std::function<void()>& act) {
 
 void group_state::tick() {
   tick_armed = false;
-  if (polls.empty())
-    return void(no_progress = 0);
-  bool wanted = std::any_of(polls.begin(), polls.end(), [&](auto& poll) {
-    return wanted_by(poll.what) > 0;
-  });
+  if (polls.empty()) {
+    no_progress = 0;
+    rest();
+    return arm();
+  }
+  bool wanted = somebody_wants();
   auto shell = work();
   // What is stored is asked, not what this actor believes.
   bool could = wanted && outstanding == 0 && !loading
@@ -101,7 +102,7 @@ void group_state::wake(std::uint64_t generation) {
 }
 
 void group_state::arm() {
-  if (polls.empty())
+  if (polls.empty() && ahead.empty())
     return;
   if (!std::exchange(tick_armed, true))
     self->delayed_send(self, 1s, tick_atom_v);

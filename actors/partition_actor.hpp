@@ -10,6 +10,7 @@
 #include "actors/log_limit.hpp"
 #include "actors/node.hpp"
 #include "actors/record_pipeline.hpp"
+#include "actors/wall_ahead.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -28,10 +29,13 @@ namespace callboard {
 /// Who waits for a stream to grow.
 struct stream_waiter {
   event_number number;
-  std::uint64_t session = 0;
   wall_time until;
   caf::typed_response_promise<event_number> promise;
 };
+
+/// Those of one stream, by session: thousands of consumers may wait for the
+/// same one, and leave one by one.
+using stream_waiters = std::multimap<std::uint64_t, stream_waiter>;
 
 /// A group of this partition; its actor is spawned when the group is created,
 /// and after a restart when it is first needed.
@@ -157,8 +161,6 @@ struct partition_state {
   /// In the broker's clock. Errors: too_large.
   result<wall_time> due_of(const due_time& when) const;
   wall_time wall_of(wall_time due) const;
-  /// By how much the wall clock is ahead of the broker's.
-  std::int64_t wall_ahead_ms() const;
   errc load_scheduled(const uuid& of);
   bool takes_effect(const uuid& of, const delayed_message& message);
   /// What a due message is about, with all that deciding needs in memory;
@@ -267,7 +269,7 @@ struct partition_state {
   std::unordered_map<caf::actor_id, std::string> consumer_group_of_actor;
   std::uint64_t consumer_groups_used = 0; // so often
   std::vector<group_restart> restarts;
-  std::unordered_map<std::string, std::vector<stream_waiter>> waiters;
+  std::unordered_map<std::string, stream_waiters> waiters;
   std::uint64_t last_group = 0;
   std::uint64_t last_notice = 0; // sequence number of its message
   bool notices_bounded = false;  // `$callboard-events` has its policy
@@ -278,7 +280,7 @@ struct partition_state {
   wall_time appended; // the time of the newest events
   delayed_changes timers;
   pending_counts pending;
-  mutable std::int64_t known_ahead_ms = 0;
+  mutable wall_ahead clocks;
   log_limit log;
   // Events whose publishing was refused: later ones wait for them.
   std::set<std::pair<wall_time, delayed_id>> held_back;

@@ -47,10 +47,7 @@ caf::result<schedule_reply> partition_state::begin_bulk(bulk_command& what) {
     return scheduled({}, reply);
   }
   bulk_job job{.what = what, .move_to = *due};
-  auto stored = [&](wall_time wall) {
-    auto at = std::int64_t(wall.value) - wall_ahead_ms();
-    return wall_time{std::uint64_t(std::max<std::int64_t>(at, 0))};
-  };
+  auto stored = [&](wall_time wall) { return clocks.stored_of(*node, wall); };
   if (what.filter.from.value > 0) {
     auto from = stored(what.filter.from);
     job.due = {from.value - std::min<std::uint64_t>(from.value, 1)};

@@ -127,12 +127,10 @@ void partition_state::cancel(const group_key& key, std::uint64_t session) {
   auto waiting = waiters.find(key.stream);
   if (waiting == waiters.end())
     return;
-  std::erase_if(waiting->second, [&](auto& waiter) {
-    if (waiter.session != session)
-      return false;
-    waiter.promise.deliver(waiter.number);
-    return true;
-  });
+  auto [first, end] = waiting->second.equal_range(session);
+  for (auto at = first; at != end; ++at)
+    at->second.promise.deliver(at->second.number);
+  waiting->second.erase(first, end);
   if (waiting->second.empty())
     waiters.erase(waiting);
 }

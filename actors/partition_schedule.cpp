@@ -5,7 +5,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <utility>
 
 namespace callboard {
@@ -17,24 +16,11 @@ result<wall_time> partition_state::due_of(const due_time& when) const {
     return errc::too_large;
   if (when.in)
     return node->now() + wait;
-  auto at = std::int64_t(wall_due(when, wall).value) - wall_ahead_ms();
-  return std::max(node->now(), wall_time{std::uint64_t(at)});
-}
-
-std::int64_t partition_state::wall_ahead_ms() const {
-  // Each clock counts whole milliseconds of its own, so their difference
-  // flickers; events for one time must all become due at one.
-  constexpr std::int64_t flicker_ms = 2;
-  auto ahead =
-    std::int64_t(node->wall().value) - std::int64_t(node->now().value);
-  if (std::abs(ahead - known_ahead_ms) > flicker_ms)
-    known_ahead_ms = ahead;
-  return known_ahead_ms;
+  return std::max(node->now(), clocks.stored_of(*node, wall_due(when, wall)));
 }
 
 wall_time partition_state::wall_of(wall_time due) const {
-  auto at = std::int64_t(due.value) + wall_ahead_ms();
-  return {std::uint64_t(std::max<std::int64_t>(at, 0))};
+  return clocks.wall_of(*node, due);
 }
 
 errc partition_state::load_scheduled(const uuid& of) {

@@ -50,7 +50,7 @@ caf::result<event_number> partition_state::await(const std::string& stream,
     return caf::make_error(errc::overloaded);
   auto until = node->now() + wait_ms;
   auto promise = self->make_response_promise<event_number>();
-  waiting.push_back({number, session, until, promise});
+  waiting.emplace(session, stream_waiter{number, until, promise});
   arm(until);
   return promise;
 }
@@ -134,14 +134,16 @@ void partition_state::wake(std::uint64_t generation) {
   wall_time next;
   for (auto at = waiters.begin(); at != waiters.end();) {
     std::optional<event_number> end; // in the store: looked up if it is needed
-    std::erase_if(at->second, [&](auto& waiter) {
+    std::erase_if(at->second, [&](auto& one) {
+      auto& waiter = one.second;
       if (waiter.until > now) {
         next = next.value == 0 ? waiter.until : std::min(next, waiter.until);
         return false;
       }
       if (!end)
         end = next_of(at->first);
-      waiter.promise.deliver(*end);
+      auto promise = waiter.promise;
+      promise.deliver(*end);
       return true;
     });
     at = at->second.empty() ? waiters.erase(at) : std::next(at);
@@ -167,10 +169,11 @@ void partition_state::tell_waiters(const std::string& stream, event_number next,
   auto waiting = waiters.find(stream);
   if (waiting == waiters.end())
     return;
-  std::erase_if(waiting->second, [&](auto& waiter) {
-    if (next <= waiter.number && !gone)
+  std::erase_if(waiting->second, [&](auto& one) {
+    if (next <= one.second.number && !gone)
       return false;
-    waiter.promise.deliver(next);
+    auto promise = one.second.promise;
+    promise.deliver(next);
     return true;
   });
   if (waiting->second.empty())

@@ -20,6 +20,12 @@ std::int64_t figure(std::uint64_t x) {
   return std::int64_t(x);
 }
 
+/// A stored time by the wall clock; 0 and `never_ends` are none.
+std::int64_t moment(wall_time stored, const group_work& shell) {
+  bool none = stored.value == 0 || stored == never_ends;
+  return figure(stored.value) + (none ? 0 : shell.wall_ahead_ms);
+}
+
 /// `in 12.5 s`, or `now` for what should have come.
 std::string in_time(wall_time at, wall_time now) {
   if (at <= now)
@@ -57,13 +63,13 @@ void pause_reasons(const subscription& core, const group_work& shell,
                           ? "when it is resumed"
                           : in_time(row.paused_until, shell.now))
                      + because(row.pause_reason),
-                   {{"until", figure(row.paused_until.value)}}});
+                   {{"until", moment(row.paused_until, shell)}}});
   if (row.breaker == breaker_state::open)
     out.push_back({"breaker-open",
                    "a consumer tripped the group's breaker; one event is tried "
                      + in_time(row.breaker_until, shell.now)
                      + because(row.pause_reason),
-                   {{"until", figure(row.breaker_until.value)}}});
+                   {{"until", moment(row.breaker_until, shell)}}});
   if (row.breaker == breaker_state::half_open)
     out.push_back(
       {"breaker-half-open",
@@ -148,13 +154,13 @@ void all_leased(const subscription& core, const group_work& shell,
   for (auto& [held, name] : most)
     by += (by.empty() ? "" : ", ") + name + " (" + number(held) + ")";
   auto next = core.next_due(delayed_kind::lease_end);
-  out.push_back(
-    {"all-leased",
-     "all events that are not settled are leased, by " + by
-       + (next.value == 0
-            ? "; these leases do not end by themselves"
-            : "; the first lease ends " + in_time(next, shell.now)),
-     {{"leased", figure(core.in_flight())}, {"firstEnd", figure(next.value)}}});
+  out.push_back({"all-leased",
+                 "all events that are not settled are leased, by " + by
+                   + (next.value == 0
+                        ? "; these leases do not end by themselves"
+                        : "; the first lease ends " + in_time(next, shell.now)),
+                 {{"leased", figure(core.in_flight())},
+                  {"firstEnd", moment(next, shell)}}});
 }
 
 void nothing_ready(const subscription& core, const group_work& shell,
@@ -171,7 +177,7 @@ void nothing_ready(const subscription& core, const group_work& shell,
          + " events wait for their retry; the next is "
            "due "
          + in_time(next, shell.now),
-       {{"waiting", figure(waiting)}, {"nextDue", figure(next.value)}}});
+       {{"waiting", figure(waiting)}, {"nextDue", moment(next, shell)}}});
   }
   if (core.in_flight() + core.waiting() > 0)
     return;

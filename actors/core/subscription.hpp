@@ -85,6 +85,9 @@ public:
   /// Nothing of the lane below `first` can be read any more (retention,
   /// deletion): it counts as settled.
   group_effects cut(lane in, event_number first);
+  /// Of the source: whether such a cut would take leases, or retries, or what
+  /// was settled early.
+  bool touched_below(event_number first) const;
 
   /// Of the events that were never delivered only the first `keep` still will
   /// be (the stream was deleted): the others count as settled.
@@ -137,10 +140,11 @@ public:
   group_effects fire(const delayed_message& message, wall_time now,
                      std::uint64_t random);
 
-  /// Another time for what waits for this message, the end of a lease or
-  /// retries; without one, for all retries. What is due already stays as it is.
-  /// `applied`: events.
-  group_effects move(std::optional<lease_id> ticket, wall_time due,
+  /// The messages of retries whose time has not come, in order.
+  std::vector<lease_id> waiting_retries(wall_time now) const;
+  /// Another time for what waits for these messages, the end of a lease or
+  /// retries. What is due already stays as it is. `applied`: events.
+  group_effects move(std::span<const lease_id> tickets, wall_time due,
                      wall_time now);
   /// For a job, whose mark they get: those of these retries that wait as it saw
   /// them.

@@ -142,18 +142,24 @@ void subscription::extend(lease_id ticket, wall_time due) {
   wait_until(ticket, due);
 }
 
-group_effects subscription::move(std::optional<lease_id> ticket, wall_time due,
-                                 wall_time now) {
-  std::vector<lease_id> moved;
+std::vector<lease_id> subscription::waiting_retries(wall_time now) const {
+  std::vector<lease_id> out;
   for (auto& [id, is] : tickets_)
-    if (is.due > now
-        && (ticket ? id == *ticket : is.kind == delayed_kind::retry_due))
-      moved.push_back(id);
-  std::sort(moved.begin(), moved.end()); // the same record in each run
+    if (is.due > now && is.kind == delayed_kind::retry_due)
+      out.push_back(id);
+  std::sort(out.begin(), out.end()); // the same records in each run
+  return out;
+}
+
+group_effects subscription::move(std::span<const lease_id> tickets,
+                                 wall_time due, wall_time now) {
   group_effects out;
-  for (auto id : moved) {
+  for (auto id : tickets) {
+    auto found = tickets_.find(id);
+    if (found == tickets_.end() || found->second.due <= now)
+      continue;
     out.applied += holders_of(id);
-    if (tickets_.at(id).kind == delayed_kind::lease_end)
+    if (found->second.kind == delayed_kind::lease_end)
       extend(id, due);
     else
       wait_until(id, due);

@@ -213,6 +213,11 @@ group_effects subscription::cut(lane in, event_number first) {
   return finish(std::move(out));
 }
 
+bool subscription::touched_below(event_number first) const {
+  auto run = lane_of(lane::source).states.from({});
+  return run && run->first < first;
+}
+
 group_effects subscription::abandon(std::uint64_t keep) {
   auto& source = lane_of(lane::source);
   group_effects out;

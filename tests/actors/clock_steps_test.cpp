@@ -1,5 +1,6 @@
 // The life of each kind of delayed message in virtual time, with the machine's
 // clock set forwards or backwards by an hour in the middle of it.
+#include "actors/core/lease_note.hpp"
 #include "tests/support/world.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -147,6 +148,106 @@ TEST_CASE("$maxAge goes by the machine's clock, its sweeps by the broker's") {
   CHECK(visible(w).empty());
   CHECK(erased_below(w) == event_number{3});
   CHECK(stored(w) == 0); // nothing is left to sweep
+}
+
+TEST_CASE("an event is given up by the machine's clock") {
+  auto step = some_step();
+  bool crash = GENERATE(false, true);
+  world w;
+  w.wall_step_ms = step;
+  REQUIRE(w.create(stream, group).has_value());
+  append_request what{stream, expected_version::any, {}, {}};
+  what.events.push_back({world::id(0), "order", "{}", "", true});
+  what.events[0].give_up_at = w.node->wall() + 15'000;
+  REQUIRE(w.vt->ask<append_reply>(w.partition_of(stream), append_atom_v, what)
+            .has_value());
+  REQUIRE(w.fetch(stream, group) == pairs{{0, 1}});
+  if (crash)
+    w.crash(); // it is read again with the leased event
+  w.vt->advance(10s);
+  REQUIRE(w.fetch(stream, group) == pairs{{0, 2}});
+  w.vt->advance(10s);
+  CHECK(w.fetch(stream, group).empty());
+  CHECK(w.info(stream, group).parked == 1);
+}
+
+TEST_CASE("a pause until a time ends then by the machine's clock, and is told "
+          "so") {
+  world w;
+  w.wall_step_ms = some_step();
+  REQUIRE(w.create(stream, group).has_value());
+  REQUIRE(w.publish(stream).has_value());
+  auto until = w.node->wall() + 60'000;
+  auto pause = [&](wall_time at) {
+    return w.command({{stream, group},
+                      group_verb::pause,
+                      {},
+                      {},
+                      due_time{.in = {}, .at = at}});
+  };
+  CHECK(pause(w.node->wall()).error() == errc::invalid_argument);
+  CHECK(pause(until)->paused_until == until);
+  auto why = w.vt
+               ->ask<group_standing_ptr>(w.partition_of(stream), why_atom_v,
+                                         group_key{stream, group})
+               .value();
+  CHECK(why->now == w.node->wall());
+  CHECK(why->info.paused_until == until);
+  REQUIRE(why->reasons.size() == 1);
+  CHECK(why->reasons[0].text == "the group is paused; it goes on in 60.0 s");
+  CHECK(why->reasons[0].figures.front().second == std::int64_t(until.value));
+  w.vt->advance(60s - 1ms);
+  CHECK(w.fetch(stream, group).empty());
+  w.vt->advance(1ms);
+  CHECK(w.fetch(stream, group) == pairs{{0, 1}});
+  REQUIRE(w.command({{stream, group}, group_verb::pause, {}, {}}).has_value());
+  CHECK(w.info(stream, group).paused_until == never_ends);
+}
+
+TEST_CASE("leases and retries are told by the machine's clock, and moved by "
+          "it") {
+  world w;
+  w.wall_step_ms = some_step();
+  REQUIRE(w.create(stream, group).has_value());
+  REQUIRE(w.publish(stream).has_value());
+  REQUIRE(w.fetch(stream, group) == pairs{{0, 1}});
+  auto leased = w.node->wall();
+  auto explained = [&] {
+    return w.vt
+      ->ask<explanation_ptr>(w.partition_of(stream), explain_atom_v,
+                             explain_query{{stream, group}, world::id(0)})
+      .value();
+  };
+  auto list = w.vt
+                ->ask<lease_list_ptr>(w.partition_of(stream), leases_atom_v,
+                                      leases_query{{stream, group}, {}, 100})
+                .value();
+  CHECK(list->now == leased);
+  REQUIRE(list->leases.size() == 1);
+  CHECK(list->leases[0].since == leased);
+  CHECK(list->leases[0].until == leased + 10'000);
+  CHECK(explained()->lease->until == leased + 10'000);
+  w.vt->advance(1s);
+  REQUIRE(w.settle(stream, group, settle_action::retry, {world::id(0)}, 10min)
+            .has_value());
+  auto waits = explained();
+  CHECK(waits->now == leased + 1'000);
+  CHECK(waits->due == leased + 601'000);
+  REQUIRE(waits->history.size() == 1);
+  CHECK(waits->history[0].since == leased);
+  CHECK(waits->history[0].until == leased + 10'000);
+  CHECK(waits->history[0].ended == leased + 1'000);
+  auto moved = w.command({{stream, group},
+                          group_verb::move,
+                          {},
+                          {},
+                          due_time{.in = {}, .at = leased + 60'000}});
+  CHECK(moved->moved_to == leased + 60'000);
+  CHECK(moved->next_retry == leased + 60'000);
+  w.vt->advance(59s - 1ms);
+  CHECK(w.fetch(stream, group).empty());
+  w.vt->advance(1ms);
+  CHECK(w.fetch(stream, group) == pairs{{0, 2}});
 }
 
 } // namespace callboard::test::clock_steps_test

@@ -1,8 +1,10 @@
 // How a group learns what its stream got: who waits leases it before the flush.
+#include "actors/core/limits.hpp"
 #include "actors/core/names.hpp"
 #include "tests/support/world.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include <optional>
 
@@ -36,6 +38,32 @@ struct slow_disk : world {
     for (std::size_t i = 0; i < count; ++i)
       what.events.push_back({id(next_id++), type, "0@elsewhere", "", false});
     return {*vt, partition_of(stream), append_atom_v, std::move(what)};
+  }
+
+  /// Publishes these; who keeps each of them in memory then.
+  std::vector<long> keepers(std::size_t count) {
+    auto first = info(stream, group).last_known + 1;
+    REQUIRE(publish(stream, count).has_value());
+    auto where = node->placement.home_of(stream);
+    auto row = node->db->stream(where, stream).value().value();
+    auto events = node->db->try_read(
+      where, row.id, event_number{std::uint64_t(first)}, count, SIZE_MAX);
+    std::vector<long> out;
+    for (auto& one : events.value())
+      out.push_back(one.use_count());
+    REQUIRE(out.size() == count);
+    return out;
+  }
+
+  errc keep_last(std::uint64_t count) {
+    append_request what;
+    what.stream = metadata_stream(stream);
+    what.events = {{id(998), "$metadata",
+                    R"({"$maxCount":)" + std::to_string(count) + "}", "",
+                    true}};
+    what.policy.emplace().max_count = count;
+    return vt->ask<append_reply>(partition_of(what.stream), append_atom_v, what)
+      ->error;
   }
 
   /// All that comes before is gone once this is on disk.
@@ -225,6 +253,105 @@ TEST_CASE("a removed group does not come back with what its stream loses") {
   CHECK(known().error() == errc::not_found);
   w.crash();
   CHECK(known().error() == errc::not_found);
+}
+
+TEST_CASE("who waits and may not have anything keeps nothing in memory") {
+  slow_disk w;
+  auto nobody = w.keepers(3);
+  REQUIRE(w.fetch(stream, group, 3).size() == 3);
+  fetch_request wants{{stream, group}, 5, 30s, 7};
+  group_command pauses{{stream, group}, group_verb::pause, {}, {}, {}, "busy"};
+  bool paused = GENERATE(true, false);
+  if (paused)
+    REQUIRE(w.command(pauses).has_value());
+  else { // his bound is used up
+    wants.who.name = "worker";
+    wants.in_flight_max = 1;
+    REQUIRE(w.publish(stream).has_value());
+    auto one = wants;
+    one.count = 1;
+    REQUIRE(w.vt
+              ->ask<delivery_batch_ptr>(w.partition_of(stream), fetch_atom_v,
+                                        std::move(one))
+              .has_value());
+  }
+  asked_fetch waiting{*w.vt, w.partition_of(stream), fetch_atom_v, wants};
+  CHECK(w.keepers(3) == nobody);
+  CHECK(!waiting.answer());
+  if (paused)
+    REQUIRE(
+      w.command({{stream, group}, group_verb::resume, {}, {}}).has_value());
+  else
+    REQUIRE(w.settle(stream, group, settle_action::ack, {w.id(3)}).has_value());
+  CHECK(delivered(waiting.answer())
+        == (paused ? pairs{{3, 1}, {4, 1}, {5, 1}} : pairs{{4, 1}}));
+}
+
+TEST_CASE("what a group keeps of a long publish is bounded, and it gets all") {
+  slow_disk w;
+  auto nobody = w.keepers(1).back();
+  REQUIRE(w.fetch(stream, group) == pairs{{0, 1}});
+  auto waiting = w.wait_for(1);
+  CHECK(w.keepers(limits::read_ahead_events_max + 1).back() == nobody);
+  REQUIRE(delivered(waiting.answer()) == pairs{{1, 1}});
+  for (std::uint64_t next = 2; next <= limits::read_ahead_events_max + 1;) {
+    auto more = w.fetch(stream, group, 100);
+    REQUIRE(!more.empty());
+    for (auto& one : more)
+      REQUIRE(one.first == next++);
+  }
+}
+
+TEST_CASE("what was read ahead is forgotten while nobody takes it") {
+  slow_disk w;
+  REQUIRE(w.publish(stream, 3).has_value());
+  w.flush_store();
+  w.crash(); // what comes is read from LMDB
+  REQUIRE(w.fetch(stream, group) == pairs{{0, 1}});
+  bool idle = GENERATE(false, true);
+  if (idle)
+    w.vt->advance(3s);
+  w.log->at_once = false;
+  settle_item ack;
+  ack.id = w.id(0);
+  settle_batch what{
+    {stream, group}, {ack}, {}, fetch_request{{stream, group}}, {}};
+  asked<settle_batch_reply_ptr> settled{*w.vt, w.partition_of(stream),
+                                        settle_atom_v, std::move(what)};
+  // One record has both if memory knows what comes next.
+  CHECK(w.log->waiting() == (idle ? 2 : 1));
+  w.log->flush();
+  REQUIRE(settled.answer().has_value());
+  auto& next = settled.answer()->value()->next->events;
+  REQUIRE(next.size() == 1);
+  CHECK(next.at(0).what.original->number == event_number{1});
+  w.log->at_once = true;
+  CHECK(w.fetch(stream, group, 9) == pairs{{2, 1}});
+}
+
+TEST_CASE(
+  "what a stream loses costs a group that it does not concern nothing") {
+  slow_disk w;
+  REQUIRE(w.create(stream, "idle").has_value());
+  REQUIRE(w.keep_last(2) == errc::none);
+  REQUIRE(w.publish(stream, 2).has_value());
+  REQUIRE(w.fetch(stream, group) == pairs{{0, 1}});
+  // A record of the group whose lease ends with the first of these.
+  for (std::size_t records : {1, 0}) {
+    w.log->at_once = false;
+    auto published = w.publish_later();
+    w.log->flush(1);
+    CHECK(published.answer()->has_value());
+    CHECK(w.log->waiting() == records);
+    w.log->flush();
+  }
+  w.vt->run();
+  w.log->at_once = true;
+  CHECK(w.info(stream, "idle").ready == 2); // who asks hears how it is
+  CHECK(w.info(stream, group).in_flight == 0);
+  w.crash();
+  CHECK(w.fetch(stream, "idle", 9) == pairs{{2, 1}, {3, 1}});
+  CHECK(w.fetch(stream, group, 9) == pairs{{2, 1}, {3, 1}});
 }
 
 } // namespace callboard::test::group_growth_test

@@ -1,4 +1,5 @@
 // `$callboard-events`: one event for each thing that happened, over restarts.
+#include "actors/core/json_words.hpp"
 #include "actors/core/names.hpp"
 #include "tests/support/parked_group.hpp"
 
@@ -194,6 +195,20 @@ TEST_CASE("pauses and the breaker are told as they come and go") {
   g.ack(0);
   CHECK(types().back() == "breaker-closed");
   CHECK(types().size() == 4);
+}
+
+TEST_CASE("what is told has all its times by the machine's clock") {
+  parked_group g;
+  g.wall_step_ms = -1'200'000;
+  auto at = g.node->wall();
+  group_command pause{{"orders", "workers"}, group_verb::pause, {}, {}};
+  pause.due = due_time{60s};
+  REQUIRE(g.command(pause).has_value());
+  g.vt->advance(1ms);
+  auto events = told(g);
+  REQUIRE(events.size() == 1);
+  CHECK(has(events[0], "\"at\":\"" + iso_time(at) + '"'));
+  CHECK(has(events[0], "\"until\":\"" + iso_time(at + 60'000) + '"'));
 }
 
 } // namespace callboard::test::notices_test

@@ -194,6 +194,26 @@ TEST_CASE("a waiting reader is told of the event, of the end of its time, or "
   CHECK(late->mailbox().size() == 1);
 }
 
+TEST_CASE(
+  "of those who wait for a stream just the one who leaves is answered") {
+  world w;
+  auto wait = [&](std::uint64_t session) {
+    return std::make_unique<asked<event_number>>(
+      *w.vt, w.partition_of("orders"), await_atom_v, std::string{"orders"},
+      event_number{0}, session, std::uint64_t{5'000});
+  };
+  auto first = wait(7);
+  auto leaves = wait(3);
+  auto leaves_too = wait(3);
+  caf::anon_send(w.partition_of("orders"), cancel_atom_v,
+                 group_key{"orders", {}}, std::uint64_t{3});
+  CHECK(leaves->answer() == event_number{0});
+  CHECK(leaves_too->answer() == event_number{0});
+  CHECK_FALSE(first->answer().has_value());
+  REQUIRE(w.publish("orders").has_value());
+  CHECK(first->answer() == event_number{1});
+}
+
 TEST_CASE("$maxAge hides at once, and a sweep that survives a crash erases") {
   world w;
   REQUIRE(

@@ -281,4 +281,31 @@ TEST_CASE("what is said of a retry is read as it was written") {
   CHECK(to_retry_body({}).empty());
 }
 
+TEST_CASE("all retries of a group are moved by records of a bounded size") {
+  world w;
+  REQUIRE(w.publish("orders", 1'001).has_value());
+  wait_for_retries(w, "orders", "g", 1'001, 3'600);
+  group_command what{{"orders", "g"}, group_verb::move, {}, {}};
+  what.due = due_time{1min, {}};
+  w.log->at_once = false;
+  {
+    asked<group_info> moved{*w.vt, w.partition_of("orders"), command_atom_v,
+                            what};
+    CHECK(w.log->waiting() == 1);
+    w.log->flush();
+    CHECK(!moved.answer());
+    CHECK(w.log->waiting() == 1);
+    w.log->flush();
+    REQUIRE(moved.answer().has_value());
+    CHECK(moved.answer()->has_value());
+    CHECK(w.log->waiting() == 0);
+  }
+  w.log->at_once = true;
+  w.crash();
+  auto due = retries(w, "orders", "g");
+  CHECK(due.size() == 1'001);
+  for (auto& [id, at] : due)
+    CHECK(at == w.now() + 60'000);
+}
+
 } // namespace callboard::test::retry_jobs_test

@@ -25,7 +25,8 @@ settle_item of_lease(settle_verb verb, lease_token token) {
 
 std::size_t moved(one_subscription& g, std::optional<lease_id> ticket,
                   wall_time due) {
-  auto todo = g.core->move(ticket, due, g.now);
+  auto which = ticket ? std::vector{*ticket} : g.core->waiting_retries(g.now);
+  auto todo = g.core->move(which, due, g.now);
   auto events = todo.applied;
   g.record(std::move(todo));
   return events;

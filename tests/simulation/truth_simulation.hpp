@@ -293,12 +293,12 @@ private:
     auto& core = p.group(key);
     auto due = p.now + p.random() % 3'000;
     if (p.random() % 2 == 0 || tokens.empty())
-      return done(core.move({}, due, p.now),
+      return done(core.move(core.waiting_retries(p.now), due, p.now),
                   [&](auto& m) { m.move_retries(due, p.now); });
     auto lease = tokens.back().lease;
     if (model.of_lease(lease).empty())
       return; // a crash may have made its number that of a retry
-    done(core.move(lease, due, p.now), [&](auto& m) {
+    done(core.move({&lease, 1}, due, p.now), [&](auto& m) {
       if (m.leases[lease].until > p.now)
         m.extend(lease, due);
     });
