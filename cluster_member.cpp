@@ -17,6 +17,8 @@ namespace callboard {
 
 namespace {
 
+constexpr auto clock_told_interval = std::chrono::minutes{1};
+
 raft_options driver_options(const member_state& state) {
   raft_options out;
   out.self = state.self;
@@ -172,9 +174,15 @@ void cluster_member::received(node_id from, std::uint8_t kind,
     roles_.received(from, kind, std::move(body));
 }
 
-/// At the start of a lead and of a connection: from then on the monotonic
-/// clocks of both nodes run alike. Those who follow tell it too: a leader that
-/// restarts and leads again hears it before it gets their votes.
+void cluster_member::tell_clock() {
+  for (auto& one : known_peers())
+    tell_clock(one.id);
+}
+
+/// At the start of a lead and of a connection, and now and then by the leader,
+/// as the monotonic clocks of two nodes drift apart. Those who follow tell it
+/// too: a leader that restarts and leads again hears it before it gets their
+/// votes.
 void cluster_member::tell_clock(node_id to) {
   bool leads = false;
   {
@@ -201,7 +209,7 @@ void cluster_member::hear_clock(const std::string& bytes) {
   if (!known_version || !in.good() || !in.at_end())
     return;
   std::lock_guard lock{mutex_}; // its actors must not see it step
-  if (!leads_)
+  if (!actors_live_)
     roles_.learn_clock(now, of_leader);
 }
 
@@ -218,9 +226,14 @@ void cluster_member::change_roles() {
   std::unique_lock lock{mutex_};
   for (;;) {
     auto news = [this] { return stopping_ || next_; };
-    if (!farewell_until_)
-      wake_.wait(lock, [&] { return news() || farewell_until_; });
-    else if (!wake_.wait_until(lock, *farewell_until_, news)) {
+    if (!farewell_until_) {
+      auto woken = [&] { return news() || farewell_until_; };
+      if (!wake_.wait_for(lock, clock_told_interval, woken) && leads_) {
+        lock.unlock();
+        tell_clock();
+        lock.lock();
+      }
+    } else if (!wake_.wait_until(lock, *farewell_until_, news)) {
       lock.unlock();
       end_farewells();
       lock.lock();
@@ -234,6 +247,7 @@ void cluster_member::change_roles() {
     bool led = !leads_ && next.leads;
     bool passed = std::exchange(lead_passed_, false);
     leads_ = next.leads;
+    actors_live_ = actors_live_ || leads_;
     lock.unlock();
     if (left)
       roles_.leave();
@@ -241,12 +255,12 @@ void cluster_member::change_roles() {
       journal_->actors_ended();
     if (led) {
       roles_.lead();
-      for (auto& one : known_peers())
-        tell_clock(one.id);
+      tell_clock();
     } else if (!next.leads)
       roles_.follow(next.leader == 0 ? std::optional<node_id>{}
                                      : std::optional<node_id>{next.leader});
     lock.lock();
+    actors_live_ = leads_;
     wake_.notify_all();
   }
 }

@@ -131,6 +131,7 @@ private:
   void role_changed(bool leads, raft_id leader);
   void received(node_id from, std::uint8_t kind, std::string body);
   void heard(node_id from, const std::string& hello);
+  void tell_clock();
   void tell_clock(node_id to);
   void hear_clock(const std::string& bytes);
   cluster_link_events events();
@@ -177,6 +178,7 @@ private:
   std::optional<role> next_; // the newest, if it is not in force
   bool lead_passed_ = false; // it led, and ceased before this was in force
   bool leads_ = false;
+  bool actors_live_ = false; // also while they end: their clock may not step
   bool stopping_ = false;
   std::thread thread_;
 };

@@ -221,6 +221,7 @@ struct group_state {
   wall_time armed;
   std::uint64_t armed_generation = 0;
   std::uint64_t no_progress = 0;       // ticks without any
+  std::uint64_t idle_ticks = 0;        // nobody waits, and nothing was taken
   std::uint64_t delivered_at_tick = 0; // the last one
 
   delivery_counts deliveries;
@@ -228,8 +229,9 @@ struct group_state {
   std::uint64_t delivered_at_last = 0; // measurement
   wall_time measured_at;
   mutable wall_ahead clocks;
-  event_number loaded_end; // of the stream when the group was loaded
-  event_number spared;     // the stream was deleted up to here: not cut again
+  event_number loaded_end;  // of the stream when the group was loaded
+  event_number spared;      // the stream was deleted up to here: not cut again
+  event_number passed_over; // what it lost, that nobody asked about yet
   std::optional<std::pair<event_number, wall_time>> oldest_parked; // as read
 
   bool copying = false;           // of what is parked

@@ -1,6 +1,8 @@
 // A row in, an event out.
 #include "actors/group_checkpoint.hpp"
 
+#include "actors/read_page.hpp"
+
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -25,14 +27,23 @@ uuid checkpoint_id(std::string_view name, event_number number) {
 } // namespace
 
 event_ptr checkpoint_event(std::string_view name, const group_row& row,
+                           const std::optional<stream_row>& source,
                            wall_time now) {
   auto start =
     std::uint64_t(std::max<std::int64_t>(row.settings.start_from, 0));
+  auto checkpoint = row.source_checkpoint;
   bool any = row.settled > 0 || row.parked > 0;
-  if (!any || row.source_checkpoint.value <= start)
+  // An idle group may not have taken yet what its stream has lost.
+  if (source)
+    if (auto first = first_readable(*source);
+        first < source->next && first > checkpoint) {
+      checkpoint = first;
+      any = true;
+    }
+  if (!any || checkpoint.value <= start)
     return nullptr;
   auto out = std::make_shared<event>();
-  out->number = {row.source_checkpoint.value - 1};
+  out->number = {checkpoint.value - 1};
   out->id = checkpoint_id(name, out->number);
   out->type = "$SubscriptionCheckpoint";
   out->data = '"' + std::to_string(out->number.value) + '"';

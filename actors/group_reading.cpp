@@ -11,6 +11,8 @@ namespace callboard {
 
 namespace {
 
+constexpr std::uint64_t rests_after_ticks = 30; // seconds
+
 /// A number of 20 digits, `@`, and the name of a stream.
 constexpr std::size_t link_bytes_max = 21 + limits::key_bytes_max;
 
@@ -27,8 +29,10 @@ void group_state::published(event_number end, event_number first) {
     return;
   // A stream with $maxCount loses events with each publish: whom that does not
   // concern now takes the cut when somebody asks (`catch_up`).
-  if (polls.empty() && first < end && !core->touched_below(first))
+  if (polls.empty() && first < end && !core->touched_below(first)) {
+    passed_over = first;
     return;
+  }
   learn(end, first);
   pump();
 }
@@ -38,6 +42,8 @@ void group_state::learn(event_number end, event_number first) {
   if (first == end && spared < end) {
     // Deleted: what the group has in its buffer it still delivers, as far as
     // it can be read. A restart forgets that.
+    if (passed_over > spared)
+      cut_source(passed_over); // what it had lost before
     spared = end;
     auto buffer = core->row().settings.buffer_size;
     if (auto todo = core->abandon(std::uint64_t(std::max(buffer, 0)));
@@ -244,13 +250,15 @@ void group_state::loaded(position_range asked, resolved_events& events) {
   arm();
 }
 
-/// Most groups are idle, and none ever ends: a consumer that comes back has
-/// what he takes read again.
+/// Most groups are idle, and none ever ends: for a consumer that comes back it
+/// is read again.
 void group_state::rest() {
   bool idle =
     std::exchange(delivered_at_tick, delivered_total) == delivered_total;
+  idle_ticks = idle ? idle_ticks + 1 : 0;
   // What is not on disk cannot be read again yet.
-  if (!idle || ahead.empty() || core->end() > stored_end())
+  if (idle_ticks < rests_after_ticks || ahead.empty()
+      || core->end() > stored_end())
     return;
   oldest_rested = ahead.begin()->second.original->created;
   ahead.clear();

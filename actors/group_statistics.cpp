@@ -54,7 +54,8 @@ group_info group_state::info(bool measures) {
   out.counts = deliveries;
   auto oldest_ready =
     ahead.empty() ? oldest_rested : ahead.begin()->second.original->created;
-  out.oldest_ready_s = seconds_since(node->wall(), oldest_ready);
+  out.oldest_ready_s =
+    out.ready == 0 ? 0 : seconds_since(node->wall(), oldest_ready);
   out.oldest_lease_s = seconds_since(now, core->oldest_lease());
   return out;
 }

@@ -66,6 +66,7 @@ void group_state::tick() {
     rest();
     return arm();
   }
+  idle_ticks = 0;
   bool wanted = somebody_wants();
   auto shell = work();
   // What is stored is asked, not what this actor believes.

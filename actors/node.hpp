@@ -47,7 +47,7 @@ struct node_services {
   std::unique_ptr<store> db;
   std::unique_ptr<journal> log;
   ring placement;
-  /// The broker's clock: deadlines. Never steps (core/clock.hpp).
+  /// The broker's clock: deadlines. Never steps while actors live.
   std::function<wall_time()> now;
   /// The operating system's clock: when an event was published.
   std::function<wall_time()> wall;

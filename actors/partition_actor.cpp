@@ -91,10 +91,12 @@ caf::result<append_reply> partition_state::remove(const delete_request& what) {
 caf::result<event_page_ptr> partition_state::read(read_request& what) {
   if (auto group = checkpointed_group(what.stream)) {
     auto row = node->db->group(id, group->first, group->second);
-    if (!row)
-      return caf::make_error(row.error());
+    auto source = node->db->stream(id, group->first);
+    if (!row || !source)
+      return caf::make_error(row ? source.error() : row.error());
     auto latest =
-      *row ? checkpoint_event(what.stream, **row, node->wall()) : event_ptr{};
+      *row ? checkpoint_event(what.stream, **row, *source, node->wall())
+           : event_ptr{};
     if (latest)
       return event_page_ptr{std::make_shared<event_page>(
         page_of_one(checkpoint_head(*latest), latest, what))};

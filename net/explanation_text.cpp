@@ -1,4 +1,4 @@
-// Times are the broker's clock; one sentence a line.
+// Times are by the wall clock; one sentence a line.
 #include "net/explanation_text.hpp"
 
 #include "net/json_text.hpp"

@@ -106,8 +106,8 @@ public:
   /// What another member sent.
   void received(std::string message);
 
-  /// A link to or from another member stands anew: what was received by now is
-  /// all that an earlier process there sent.
+  /// A link to or from another member stands anew. If it came from there, what
+  /// was received by now is all that an earlier process there sent.
   void connected(raft_id peer);
 
   /// The actors that served while it led have ended.

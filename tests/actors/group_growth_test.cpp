@@ -303,14 +303,16 @@ TEST_CASE("what a group keeps of a long publish is bounded, and it gets all") {
 }
 
 TEST_CASE("what was read ahead is forgotten while nobody takes it") {
-  slow_disk w;
+  group_settings endless;
+  endless.message_timeout_ms = 0;
+  slow_disk w{endless};
   REQUIRE(w.publish(stream, 3).has_value());
   w.flush_store();
   w.crash(); // what comes is read from LMDB
   REQUIRE(w.fetch(stream, group) == pairs{{0, 1}});
   bool idle = GENERATE(false, true);
   if (idle)
-    w.vt->advance(3s);
+    w.vt->advance(40s);
   w.log->at_once = false;
   settle_item ack;
   ack.id = w.id(0);
@@ -352,6 +354,23 @@ TEST_CASE(
   w.crash();
   CHECK(w.fetch(stream, "idle", 9) == pairs{{2, 1}, {3, 1}});
   CHECK(w.fetch(stream, group, 9) == pairs{{2, 1}, {3, 1}});
+}
+
+TEST_CASE("a deleted stream leaves a group what it had, whoever asked before") {
+  group_settings small;
+  small.buffer_size = 5;
+  slow_disk w{small};
+  REQUIRE(w.keep_last(2) == errc::none);
+  REQUIRE(w.publish(stream, 6).has_value());
+  if (GENERATE(false, true))
+    CHECK(w.info(stream, group).ready == 2);
+  REQUIRE(w.vt
+            ->ask<append_reply>(w.partition_of(stream), delete_atom_v,
+                                delete_request{stream, expected_version::any})
+            .has_value());
+  w.vt->run();
+  CHECK(w.info(stream, group).ready == 2);
+  CHECK(w.fetch(stream, group, 9) == pairs{{4, 1}, {5, 1}});
 }
 
 } // namespace callboard::test::group_growth_test

@@ -1,6 +1,6 @@
 # A running cluster gets a fourth node, loses its first one, and goes on: nothing that was accepted is missing.
 """
-    members_test.py --binary build/dev/callboard
+    members_test.py --binary build/dev/callboard [--skewed-clock build/dev/tests/cluster/libskewed_clock.so]
 
 Publishes all the time, to any node, repeating what was not accepted with the same id; meanwhile adds,
 removes, drains, kills and restarts nodes as an operator would. Ends with the log of each node if
@@ -51,8 +51,8 @@ class Publishing(threading.Thread):
 
 
 class MembersTest:
-    def __init__(self, binary, folder):
-        self.binary = binary
+    def __init__(self, binary, folder, skewed_clock):
+        self.binary, self.skewed_clock = binary, skewed_clock
         self.cluster = Cluster(binary, folder, random.Random(), barco=False)
         self.nodes = self.cluster.nodes
         first = self.nodes[1]
@@ -70,6 +70,8 @@ class MembersTest:
         self.publishing = Publishing(self.cluster.endpoints())
         self.publishing.start()
         self.progress("three nodes")
+        if self.skewed_clock:
+            self.keep_a_lease()
         self.add_fourth()
         self.remove_first()
         self.kill_leader()
@@ -80,6 +82,25 @@ class MembersTest:
         self.publishing.join()
         self.check_events()
         self.check_folders()
+
+    def keep_a_lease(self):
+        """It ends at its time, also if the node that leads next is an hour ahead of the others."""
+        second = self.nodes[2]
+        second.terminate()
+        second.environment = {"LD_PRELOAD": self.skewed_clock, "CLOCK_SKEW_S": "3600"}
+        second.start()
+        self.cluster.wait_caught_up()
+        self.lead(1)
+        client = Client(second.port, 8.0, second.host)
+        self.expect(client.create_group("leases", "g", {"messageTimeoutMilliseconds": 60000, "startFrom": 0}).status == 201,
+                    "a group is created")
+        event = {"eventId": str(uuid.uuid4()), "eventType": "e", "data": {}}
+        self.expect(client.publish_one("leases", event).status == 201, "an event is published")
+        self.expect(len(client.fetch("leases", "g", 1).json()["entries"]) == 1, "it is leased")
+        self.lead(2)
+        self.expect(client.fetch("leases", "g", 1, wait_s=2).json()["entries"] == [], "its lease lasts")
+        client.close()
+        self.progress("a clock that is ahead")
 
     def add_fourth(self):
         self.fourth.start()
@@ -126,11 +147,7 @@ class MembersTest:
         self.wait_for("it may lead again", lambda: self.ask(
             "DELETE", f"/cluster/drain?node={leader}").status in (200, 202))
         self.wait_for("it says so", lambda: not self.nodes[leader].status()["drained"])
-
-        def leads():
-            self.ask("POST", f"/cluster/transfer?to={leader}")
-            return self.cluster.leader_now() == leader
-        self.wait_for("it leads again", leads)
+        self.lead(leader)
 
     def restart_fourth(self):
         """Its `--peers` name node 1, which is gone: it finds the others by what it stored."""
@@ -176,6 +193,12 @@ class MembersTest:
                                "--user", "admin:changeit"], capture_output=True, text=True, timeout=60)
         self.expect(done.returncode == 0, f"callboard cluster {what}: {done.stdout} {done.stderr}")
 
+    def lead(self, node):
+        def leads():
+            self.ask("POST", f"/cluster/transfer?to={node}")
+            return self.cluster.leader_now() == node
+        self.wait_for(f"node {node} leads", leads)
+
     def ask(self, method, path, body=None):
         client = Client(self.nodes[2].port, 8.0, self.nodes[2].host)
         reply = client.request(method, path, json.dumps(body).encode() if body else None)
@@ -211,9 +234,10 @@ class MembersTest:
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--binary", required=True)
+    parser.add_argument("--skewed-clock", help="a library that puts a node's clock ahead")
     options = parser.parse_args()
     folder = tempfile.mkdtemp(prefix="callboard-members-")
-    test = MembersTest(options.binary, folder)
+    test = MembersTest(options.binary, folder, options.skewed_clock)
     try:
         test.run()
     except BrokerFailed as error:

@@ -34,6 +34,7 @@ class BrokerProcess:
         self.live_deadline_s = live_deadline_s
         self.vary_threads = vary_threads
         self.starts = 0
+        self.environment = {}  # besides this process's own
         self.process = None
         self.slowest_start_s = 0.0
 
@@ -43,7 +44,7 @@ class BrokerProcess:
         if "--barco" not in self.extra:  # its default ports are the same for all
             command += ["--barco", "off"]
         self.starts += 1
-        environment = dict(os.environ)
+        environment = {**os.environ, **self.environment}
         if self.vary_threads:
             environment["CALLBOARD_THREADS"] = str(1 + self.starts % 3)
         with open(self.log_path(), "ab") as log:

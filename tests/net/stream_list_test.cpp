@@ -117,4 +117,17 @@ TEST_CASE("a group's checkpoint reads as a stream") {
   CHECK(read(f, stream).status() == 404);
 }
 
+TEST_CASE("a group's checkpoint covers what its stream lost, asked or not") {
+  dialect_fixture f;
+  f.w.create("s", "g").value();
+  f.post("/streams/s/metadata",
+         {{"Content-Type", "application/json"},
+          {"ES-EventId", to_string(world::id(500))}},
+         R"({"$maxCount":2})");
+  for (int i = 0; i < 10; ++i)
+    f.publish("s");
+  CHECK(f.get("/streams/$persistentsubscription-s::g-checkpoint/head").body()
+        == "\"7\"");
+}
+
 } // namespace callboard::test::stream_list_test
