@@ -5,6 +5,7 @@
 #include "actors/core/topics.hpp"
 #include "net/json_layout.hpp"
 #include "net/random_uuid.hpp"
+#include "net/utf8.hpp"
 
 #include <simdjson.h>
 
@@ -176,12 +177,6 @@ read_timestamp(std::optional<std::string_view> text) {
                + "'; allowed: microseconds since 1970, from 0 to "
                + std::to_string(INT64_MAX));
   return std::optional{out};
-}
-
-bool has_control_characters(std::string_view name) noexcept {
-  return std::any_of(name.begin(), name.end(), [](char c) {
-    return static_cast<unsigned char>(c) < ' ' || c == 0x7f;
-  });
 }
 
 accepted<void> check_topic(std::string_view topic) {

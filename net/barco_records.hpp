@@ -48,9 +48,6 @@ std::optional<std::uint64_t> said_timestamp(const new_event& record);
 accepted<std::optional<std::uint64_t>>
 read_timestamp(std::optional<std::string_view> text);
 
-/// Names with them would put lines of their own into logs.
-bool has_control_characters(std::string_view name) noexcept;
-
 /// Refuses names that no topic can have: empty, longer than
 /// `limits::topic_name_bytes_max`, not UTF-8, with control characters, of the
 /// broker's own (`$`), or of a part of another topic (`T@2`).

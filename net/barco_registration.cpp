@@ -3,6 +3,7 @@
 
 #include "actors/core/limits.hpp"
 #include "net/barco_records.hpp"
+#include "net/utf8.hpp"
 
 #include <nlohmann/json.hpp>
 

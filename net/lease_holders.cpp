@@ -3,29 +3,16 @@
 
 #include "actors/core/lease_note.hpp"
 #include "actors/core/limits.hpp"
+#include "net/utf8.hpp"
 
 #include <algorithm>
-#include <utility>
 
 namespace callboard {
-
-namespace {
-
-/// Control characters, also those of ISO 8859: in UTF-8 0xC2 and one more byte.
-bool may_steer_terminals(std::string_view text) {
-  unsigned char before = 0;
-  return std::any_of(text.begin(), text.end(), [&](unsigned char c) {
-    auto last = std::exchange(before, c);
-    return c < 0x20 || c == 0x7f || (last == 0xc2 && c >= 0x80 && c < 0xa0);
-  });
-}
-
-} // namespace
 
 accepted<lease_holder> holder_of(const http_request& request) {
   lease_holder out;
   auto name = request.header("Consumer-Name");
-  if (name && may_steer_terminals(*name))
+  if (name && has_control_characters(*name))
     return refusal{400, "The consumer's name has control characters; allowed: "
                         "a name on one line, without any."};
   if (name)

@@ -1,6 +1,7 @@
 // UTF-8, one sequence at a time: what is one, and what it stands for.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -43,6 +44,17 @@ constexpr char32_t decode_utf8(const char* at, std::size_t length) noexcept {
   for (std::size_t i = 1; i < length; ++i)
     out = out << 6 | (static_cast<unsigned char>(at[i]) & 0x3F);
   return out;
+}
+
+/// Names with them would begin lines of a log, or steer a terminal: those of
+/// ASCII, and U+0080 to U+009F (0xC2 and one more byte).
+inline bool has_control_characters(std::string_view text) noexcept {
+  unsigned char before = 0;
+  return std::any_of(text.begin(), text.end(), [&before](unsigned char c) {
+    auto last = before;
+    before = c;
+    return c < 0x20 || c == 0x7F || (last == 0xC2 && c >= 0x80 && c < 0xA0);
+  });
 }
 
 inline constexpr char32_t code_point_max = 0x10FFFF;
