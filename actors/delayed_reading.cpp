@@ -3,6 +3,7 @@
 
 #include "actors/core/limits.hpp"
 #include "actors/core/scheduled.hpp"
+#include "actors/wall_ahead.hpp"
 
 #include <algorithm>
 #include <tuple>
@@ -16,26 +17,6 @@ using stored_at = std::tuple<wall_time, partition_id, delayed_id>;
 stored_at where(const delayed_item& item) {
   return {item.what.due, item.partition, item.what.id};
 }
-
-/// What the two clocks differ by now.
-class clocks {
-public:
-  explicit clocks(const node_services& node)
-      : ahead_(std::int64_t(node.wall().value)
-               - std::int64_t(node.now().value)) {}
-
-  wall_time wall(wall_time stored) const { return moved(stored, ahead_); }
-
-  wall_time stored(wall_time wall) const { return moved(wall, -ahead_); }
-
-private:
-  static wall_time moved(wall_time at, std::int64_t by) {
-    auto to = std::int64_t(at.value) + by;
-    return {std::uint64_t(std::max<std::int64_t>(to, 0))};
-  }
-
-  std::int64_t ahead_;
-};
 
 /// Rows of one partition behind the page before, and where they end.
 struct slice {
@@ -78,10 +59,11 @@ result<merged_slices> merge_slices(const node_services& node,
                                    std::optional<partition_id> only,
                                    std::size_t each) {
   auto& filter = what.filter;
-  clocks between{node};
-  auto from = filter.from.value > 0 ? between.stored(filter.from) : wall_time{};
-  auto to =
-    filter.to.value > 0 ? between.stored(filter.to) : wall_time{UINT64_MAX};
+  wall_ahead between;
+  auto from =
+    filter.from.value > 0 ? between.stored_of(node, filter.from) : wall_time{};
+  auto to = filter.to.value > 0 ? between.stored_of(node, filter.to)
+                                : wall_time{UINT64_MAX};
   merged_slices out;
   for (std::size_t p = 0; p < node.db->partitions(); ++p) {
     if (only && only->value != p)
@@ -93,8 +75,8 @@ result<merged_slices> merge_slices(const node_services& node,
       out.border = found->border;
     for (auto& row : found->rows)
       if (passes(filter, row))
-        out.items.push_back(
-          {partition_id{p}, row, shown_due(row, between.wall(row.due))});
+        out.items.push_back({partition_id{p}, row,
+                             shown_due(row, between.wall_of(node, row.due))});
   }
   std::sort(out.items.begin(), out.items.end(),
             [](auto& x, auto& y) { return where(x) < where(y); });
@@ -201,7 +183,7 @@ result<delayed_detail_ptr> find_delayed(const node_services& node,
   if (!*message)
     return delayed_detail_ptr{}; // it has gone in between
   auto out = std::make_shared<delayed_detail>();
-  auto shown = shown_due(**message, clocks{node}.wall(due));
+  auto shown = shown_due(**message, wall_ahead{}.wall_of(node, due));
   out->item = {p, std::move(**message), shown};
   if (class_of(id) == delayed_class::publish
       || class_of(id) == delayed_class::recurring
