@@ -59,6 +59,13 @@ struct member {
   }
 };
 
+/// The first message of an election among three.
+peer_message first_question() {
+  member candidate{1, first_log(three)};
+  candidate.perform(candidate.driver.timeout(5000));
+  return candidate.sent.at(0);
+}
+
 } // namespace
 
 TEST_CASE("a sole voter leads at once, in a term that it never led before") {
@@ -277,10 +284,7 @@ TEST_CASE("a member that has forgotten its vote gives none") {
 }
 
 TEST_CASE("a message that is repeated or overtaken is dropped") {
-  member a{1, first_log(three)};
-  a.perform(a.driver.timeout(5000));
-  REQUIRE(!a.sent.empty());
-  auto message = a.sent.front();
+  auto message = first_question();
   auto log = first_log(three);
   raft_driver b{{.self = message.to, .session = 1},
                 [&](entry_index i) { return log.entries.at(i - 1); }};
@@ -296,10 +300,7 @@ TEST_CASE("a message that is repeated or overtaken is dropped") {
 }
 
 TEST_CASE("on a new connection a lower session is not of an earlier start") {
-  member a{1, first_log(three)};
-  a.perform(a.driver.timeout(5000));
-  REQUIRE(!a.sent.empty());
-  auto message = a.sent.front();
+  auto message = first_question();
   auto log = first_log(three);
   raft_driver b{{.self = message.to, .session = 1},
                 [&](entry_index i) { return log.entries.at(i - 1); }};
