@@ -100,8 +100,10 @@ int raft_driver::append(raft_ms now, std::vector<log_entry> entries,
 }
 
 void raft_driver::begin_lead(raft_ms now, bool appended, raft_effects& out) {
-  for (auto& [id, p] : peers_)
+  for (auto& [id, p] : peers_) {
     p.lost = false;
+    p.installs = 0;
+  }
   // The engine begins its term with an entry only if some may be uncommitted.
   // One is needed always: only it shows that an earlier leader's configuration
   // cannot come back, and that all committed entries have been applied.

@@ -184,6 +184,7 @@ private:
     entry_index next = 0;
     bool lost = false; // entries that it had, in this member's term as leader
     std::optional<raft_ms> install_sent_at; // instead of entries that are gone
+    entry_index installs = 0; // the snapshot that the engine told it of
   };
 
   struct handing_over {
@@ -215,6 +216,8 @@ private:
   void send(const raft_message& message, raft_effects& out);
   void send_entries(peer_message whole, raft_effects& out);
   void fit_in_flight(std::size_t sent_bytes);
+  void judge_refusal(raft_id from, raft_append_entries_result& answer,
+                     raft_effects& out);
   void send_snapshot_instead(peer_message message, raft_effects& out);
   void describe_snapshot(peer_message& message) const;
   void emit(peer_message message, raft_effects& out);

@@ -89,6 +89,8 @@ raft_effects raft_driver::receive(raft_ms now, const peer_message& message) {
     raw.install_snapshot.conf = decode(message.snapshot->configuration);
     raw.install_snapshot.data = {raft_malloc(1), 1};
   }
+  if (raw.type == RAFT_APPEND_ENTRIES_RESULT && is_leader())
+    judge_refusal(message.from, raw.append_entries_result, out);
   auto event = event_at(now, RAFT_RECEIVE);
   event.receive.message = &raw;
   incoming_ = sent;
@@ -136,6 +138,7 @@ void raft_driver::send(const raft_message& message, raft_effects& out) {
   if (message.type == RAFT_INSTALL_SNAPSHOT) {
     if (!snapshot_)
       return; // comes again at the next heartbeat
+    peers_[ours.to].installs = message.install_snapshot.last_index;
     describe_snapshot(ours);
   }
   emit(std::move(ours), out);
@@ -207,6 +210,44 @@ void raft_driver::fit_in_flight(std::size_t sent_bytes) {
   auto most = std::size_t{options_.in_flight_entries_max};
   raft_set_max_inflight_entries(
     &engine_, unsigned(std::clamp(fit, std::min<std::size_t>(2, most), most)));
+}
+
+/// While a member installs, the engine asks it for the entry of its newest
+/// snapshot, and takes a refusal for one only if that is still the snapshot
+/// which the member was told of. Our members end when they have a snapshot, and
+/// start from it, which may take long: the engine would ask in vain for ever.
+void raft_driver::judge_refusal(raft_id from,
+                                raft_append_entries_result& answer,
+                                raft_effects& out) {
+  auto& installs = peers_[from].installs;
+  auto last = answer.last_log_index;
+  if (installs == 0 || answer.term != term())
+    return;
+  if (answer.rejected == 0) {
+    if (last >= installs)
+      installs = 0;
+    return;
+  }
+  // If it has what it was told of, and what follows is still in the log, it
+  // only has to say so: it is asked for its last entry. If that is another one,
+  // it says that it has those before it, down to what it was told of.
+  auto same =
+    last >= installs && last >= first_kept() ? find(last) : std::nullopt;
+  if (!same) { // it is told again
+    answer.rejected = std::exchange(installs, 0);
+    answer.last_log_index = std::min(last, answer.rejected - 1);
+    return;
+  }
+  peer_message question;
+  question.from = options_.self;
+  question.to = from;
+  question.header.type = RAFT_APPEND_ENTRIES;
+  auto& asked = question.header.append_entries;
+  asked.term = term();
+  asked.prev_log_index = last;
+  asked.prev_log_term = same->term;
+  asked.leader_commit = raft_commit_index(&engine_);
+  emit(std::move(question), out);
 }
 
 void raft_driver::send_snapshot_instead(peer_message message,
