@@ -183,8 +183,13 @@ void raft_cluster::work_disk(node& n) {
 void raft_cluster::finish_disk(node& n) {
   auto done = n.disk_full_until > now_ ? 0 : n.disk_busy_with;
   for (std::size_t i = 0; i < done; ++i) {
+    bool installed = n.disk_queue.front().install != nullptr;
     store(n, n.disk_queue.front());
     n.disk_queue.pop_front();
+    if (installed && options_.install_ends) {
+      crash(n);
+      return boot(n);
+    }
     perform(n, n.driver->stored(clock(n)));
   }
   n.disk_busy_with = 0;

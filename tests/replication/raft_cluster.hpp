@@ -32,6 +32,7 @@ struct cluster_options {
   double change = 0.0;    // of members
   double lose_disk = 0.0; // one at a time
   double gone = 0.0;      // storage lost entries that its snapshot covers
+  bool install_ends = false; // who has a snapshot starts from it, as our nodes
   unsigned disk_ms_max = 8;
   std::size_t message_bytes_max = 64; // many small messages
   unsigned in_flight_entries = limits::in_flight_entries_max;

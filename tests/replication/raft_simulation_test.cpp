@@ -40,6 +40,7 @@ cluster_options mixed(std::uint64_t seed) {
   out.gone = some(0.005);
   out.disk_ms_max = random() % 3 == 0 ? 50 : 8;
   out.message_bytes_max = random() % 2 == 0 ? 64 : 4'096;
+  out.install_ends = seed % 2 == 0;
   // A member that is away while members change is another matter.
   if (random() % 2 == 0)
     out.lose_disk = some(0.004);
