@@ -18,10 +18,10 @@ namespace callboard {
 namespace {
 
 struct config : caf::actor_system_config {
-  explicit config(std::size_t threads) {
+  config(std::size_t threads, std::chrono::microseconds idle_poll) {
     add_message_types<caf::id_block::callboard_messages>();
     set("logger.verbosity", caf::atom("quiet"));
-    asio_coordinator::install(*this, threads);
+    asio_coordinator::install(*this, threads, idle_poll);
   }
 };
 
@@ -195,7 +195,8 @@ std::unique_ptr<server> server::start(const options& settings, failure& why) {
     why = {2, *refused};
     return nullptr;
   }
-  self.cfg = std::make_unique<config>(self.settings.threads);
+  self.cfg =
+    std::make_unique<config>(self.settings.threads, self.settings.idle_poll);
   self.sys = std::make_unique<caf::actor_system>(*self.cfg);
   self.make_journal();
   try {

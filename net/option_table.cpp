@@ -26,6 +26,10 @@ std::vector<setting> own_settings() {
      [](const options& o) { return o.http; }},
     {"threads", "io threads; 0: one for two cores", set_threads,
      [](const options& o) { return std::to_string(o.threads); }},
+    {"idle-poll-us",
+     "microseconds that an io thread with work looks for more, not asleep",
+     set_idle_poll,
+     [](const options& o) { return std::to_string(o.idle_poll.count()); }},
     {"log-level", "trace, debug, info, warn or error",
      [](options& o, const std::string& x) {
        return one_of(o.log_level, x,

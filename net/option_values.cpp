@@ -77,6 +77,16 @@ std::optional<std::uint64_t> read_bytes(const std::string& text) {
   return number << shift;
 }
 
+std::optional<std::size_t> read_number(const std::string& text,
+                                       std::size_t max) {
+  std::size_t number = 0;
+  auto* end = text.data() + text.size();
+  auto [stop, failed] = std::from_chars(text.data(), end, number);
+  if (failed != std::errc{} || stop != end || number > max)
+    return std::nullopt;
+  return number;
+}
+
 } // namespace
 
 std::optional<std::string> set_bytes(std::uint64_t& to,
@@ -101,12 +111,19 @@ std::optional<std::string> set_body_bytes(std::size_t& to,
 }
 
 std::optional<std::string> set_threads(options& to, const std::string& text) {
-  std::size_t number = 0;
-  auto* end = text.data() + text.size();
-  auto [stop, failed] = std::from_chars(text.data(), end, number);
-  if (failed != std::errc{} || stop != end || number > 256)
+  auto number = read_number(text, 256);
+  if (!number)
     return expected("a number from 1 to 256, or 0 for one for two cores", text);
-  to.threads = number;
+  to.threads = *number;
+  return std::nullopt;
+}
+
+std::optional<std::string> set_idle_poll(options& to, const std::string& text) {
+  auto number = read_number(text, 10'000);
+  if (!number)
+    return expected("a number of microseconds up to 10000, or 0 for never",
+                    text);
+  to.idle_poll = std::chrono::microseconds{*number};
   return std::nullopt;
 }
 

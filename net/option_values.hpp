@@ -32,6 +32,9 @@ std::optional<std::string> set_body_bytes(std::size_t& to,
 
 std::optional<std::string> set_threads(options& to, const std::string& text);
 
+/// Microseconds.
+std::optional<std::string> set_idle_poll(options& to, const std::string& text);
+
 /// `host`, `host:port`, `http[s]://host[:port][/prefix]`.
 std::optional<std::string> set_advertise(advertised_address& to,
                                          const std::string& text);

@@ -44,7 +44,8 @@ struct options {
   std::string http = "127.0.0.1:2113"; // ADDR:PORT
   std::string http_address;            // the two parts of it
   std::uint16_t http_port = 0;
-  std::size_t threads = 0; // 0: a thread a core
+  std::size_t threads = 0;                  // 0: one for two cores
+  std::chrono::microseconds idle_poll{100}; // 0: never
   std::string log_level = "info";
   std::string log_format = "text";
   std::uint64_t max_disk_bytes = 0; // 0: no quota

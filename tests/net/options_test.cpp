@@ -9,6 +9,8 @@
 
 namespace callboard::test::options_test {
 
+using namespace std::chrono_literals;
+
 namespace {
 
 using variables = std::map<std::string, std::string>;
@@ -193,6 +195,17 @@ TEST_CASE("the largest body is a setting with bounds") {
 TEST_CASE("a password is never shown") {
   auto run = parse({"config"}, {{"CALLBOARD_ADMIN_PASSWORD", "hush-hush"}});
   CHECK(describe(run.run->settings).find("hush-hush") == std::string::npos);
+}
+
+TEST_CASE("how long io threads look for more is said in microseconds") {
+  CHECK(parse({"serve"}).run.value().settings.idle_poll == 100us);
+  auto off = parse({"serve", "--idle-poll-us", "0"}).run.value().settings;
+  CHECK(off.idle_poll == 0us);
+  for (auto* wrong : {"-1", "10001", "1ms"}) {
+    auto end = parse({"serve", "--idle-poll-us", wrong}).end;
+    CHECK(end.code == 2);
+    CHECK(end.text.find("a number of microseconds") != std::string::npos);
+  }
 }
 
 TEST_CASE("settings are listed with where they came from, secrets hidden") {
