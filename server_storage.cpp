@@ -148,9 +148,6 @@ bool server::impl::open_storage(failure& why) {
   clock.emplace(node->db->last_time() + 1, wall_clock(),
                 std::chrono::steady_clock::now());
   node->now = [this] { return clock->now(std::chrono::steady_clock::now()); };
-  node->until = [this](wall_time then) {
-    return clock->until(then, std::chrono::steady_clock::now());
-  };
   return true;
 }
 

@@ -9,7 +9,6 @@
 
 #include <array>
 #include <atomic>
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -50,8 +49,6 @@ struct node_services {
   ring placement;
   /// The broker's clock: deadlines. Never steps while actors live.
   std::function<wall_time()> now;
-  /// How long it takes until `now` says this.
-  std::function<std::chrono::nanoseconds(wall_time)> until;
   /// The operating system's clock: when an event was published.
   std::function<wall_time()> wall;
   /// Thread-safe; 64 random bits.

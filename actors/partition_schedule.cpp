@@ -9,18 +9,13 @@
 
 namespace callboard {
 
-using namespace std::chrono_literals;
-
 result<wall_time> partition_state::due_of(const due_time& when) const {
   auto wall = node->wall();
   auto wait = wall_due(when, wall).value - wall.value;
   if (wait > std::uint64_t(limits::delay_max.count()))
     return errc::too_large;
-  if (when.in) {
-    // To the nearest millisecond: cut off, it would come half of one early.
-    auto now = node->now();
-    return now + wait + (node->until(now + 1) < 500us ? 1 : 0);
-  }
+  if (when.in)
+    return node->now() + wait;
   return std::max(node->now(), clocks.stored_of(*node, wall_due(when, wall)));
 }
 

@@ -105,7 +105,7 @@ void timer_state::wake(std::uint64_t generation) {
       if (auto why = read_on(in); why != errc::none) {
         spdlog::error("timer cannot read delayed messages error={}",
                       to_string(why));
-        return arm_for(after_refusal());
+        return arm_in(limits::refused_delay);
       }
   arm();
 }
@@ -144,8 +144,9 @@ void timer_state::fire(lane& in, const delayed_message& what) {
           [this, &in, what](const caf::error& why) {
             if (in.fired.contains({what.due, what.id})
                 && !is_given_up(what, to_errc(why))) {
-              in.refused.push_back({after_refusal(), what});
-              arm_for(in.refused.back().again);
+              auto wait = std::uint64_t(limits::refused_delay.count());
+              in.refused.push_back({node->now() + wait, what});
+              arm_in(limits::refused_delay);
             }
             answered(in);
           });
@@ -171,21 +172,19 @@ wall_time timer_state::next_in(const lane& in) const {
 }
 
 void timer_state::arm() {
-  auto next = node->now() + std::uint64_t(limits::sleep_max.count());
+  auto now = node->now();
+  auto next = now + std::uint64_t(limits::sleep_max.count());
   for (auto& in : lanes)
     next = std::min(next, next_in(in));
-  arm_for(next);
+  arm_in(std::chrono::milliseconds{next > now ? next.value - now.value : 0});
 }
 
-void timer_state::arm_for(wall_time at) {
+void timer_state::arm_in(std::chrono::milliseconds wait) {
+  auto at = node->now() + std::uint64_t(wait.count());
   if (armed.value != 0 && armed <= at)
     return;
   armed = at;
-  self->delayed_send(self, node->until(at), wake_atom_v, ++armed_generation);
-}
-
-wall_time timer_state::after_refusal() const {
-  return node->now() + std::uint64_t(limits::refused_delay.count());
+  self->delayed_send(self, wait, wake_atom_v, ++armed_generation);
 }
 
 timer_actor::behavior_type

@@ -65,8 +65,7 @@ struct timer_state {
   /// When there is something to do in a lane, as things are.
   wall_time next_in(const lane& in) const;
   void arm();
-  void arm_for(wall_time at);
-  wall_time after_refusal() const;
+  void arm_in(std::chrono::milliseconds wait);
 
   timer_actor::pointer self = nullptr;
   node_ptr node;

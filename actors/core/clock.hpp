@@ -36,13 +36,6 @@ public:
     return {std::uint64_t(ahead_.load(std::memory_order_relaxed) + ms(at))};
   }
 
-  /// How long after `at` it says `then`; zero if it does already.
-  std::chrono::nanoseconds until(wall_time then, steady at) const noexcept {
-    auto ms = std::int64_t(then.value) - ahead_.load(std::memory_order_relaxed);
-    auto due = std::chrono::nanoseconds{std::chrono::milliseconds{ms}};
-    return std::max(due - at.time_since_epoch(), std::chrono::nanoseconds{});
-  }
-
   /// This node leads: its clock is the broker's, if need be forward to `first`.
   void lead(wall_time first, steady at) noexcept {
     if (now(at) < first)

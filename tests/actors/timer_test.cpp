@@ -78,18 +78,6 @@ TEST_CASE("what is due all at once is handed out as it is answered, while "
   CHECK(rows(w) == 0);
 }
 
-TEST_CASE("a delay is of the nearest millisecond, and over when that begins") {
-  for (auto [into, wait] : {std::pair{300us, 4'700us}, {700us, 5'300us}}) {
-    world w;
-    w.vt->advance(into);
-    schedule(w, 1, 5ms);
-    w.vt->advance(wait - 1us);
-    CHECK(published(w) == 0);
-    w.vt->advance(1us);
-    CHECK(published(w) == 1);
-  }
-}
-
 TEST_CASE("more than the timer holds comes all the same, once and in order") {
   world w;
   constexpr std::uint64_t many = limits::timer_window_max / 16 + 100;

@@ -52,13 +52,6 @@ public:
             + std::uint64_t(passed / std::chrono::milliseconds{1})};
   }
 
-  /// How long it is until `wall_now` says this; zero if it does already.
-  duration until(wall_time then) const {
-    std::chrono::milliseconds due{std::int64_t(then.value)
-                                  - std::int64_t(wall_start_.value)};
-    return std::max<duration>(started_ + due - sched.clock().now(), {});
-  }
-
   /// Runs actors until none is ready. No time passes. Returns the turns taken.
   std::size_t run() {
     std::size_t turns = 0;

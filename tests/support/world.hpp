@@ -138,7 +138,6 @@ private:
     node->log = std::move(journal);
     node->placement = ring{partitions_};
     node->now = [this] { return now(); };
-    node->until = [this](wall_time then) { return vt->until(then); };
     node->wall = [this] {
       return wall_time{std::uint64_t(std::int64_t(now().value) + wall_step_ms)};
     };
