@@ -211,6 +211,17 @@ void cluster_member::hear_clock(const std::string& bytes) {
   std::lock_guard lock{mutex_}; // its actors must not see it step
   if (!actors_live_)
     roles_.learn_clock(now, of_leader);
+  else if (of_leader) // the next one, while ours end: it tells it once
+    told_meanwhile_ = {now, std::chrono::steady_clock::now()};
+}
+
+/// The mutex is held; actors live no more.
+void cluster_member::learn_meanwhile() {
+  if (auto told = std::exchange(told_meanwhile_, std::nullopt)) {
+    auto passed = std::chrono::steady_clock::now() - told->at;
+    roles_.learn_clock(
+      told->now + std::uint64_t(passed / std::chrono::milliseconds{1}), true);
+  }
 }
 
 void cluster_member::role_changed(bool leads, raft_id leader) {
@@ -248,6 +259,8 @@ void cluster_member::change_roles() {
     bool passed = std::exchange(lead_passed_, false);
     leads_ = next.leads;
     actors_live_ = actors_live_ || leads_;
+    if (led)
+      told_meanwhile_.reset();
     lock.unlock();
     if (left)
       roles_.leave();
@@ -261,6 +274,8 @@ void cluster_member::change_roles() {
                                      : std::optional<node_id>{next.leader});
     lock.lock();
     actors_live_ = leads_;
+    if (!actors_live_)
+      learn_meanwhile();
     wake_.notify_all();
   }
 }

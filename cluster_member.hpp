@@ -134,6 +134,7 @@ private:
   void tell_clock();
   void tell_clock(node_id to);
   void hear_clock(const std::string& bytes);
+  void learn_meanwhile();
   cluster_link_events events();
 
   // Who belongs to the cluster: cluster_changes.cpp.
@@ -151,6 +152,11 @@ private:
   struct role {
     bool leads = false;
     raft_id leader = 0;
+  };
+
+  struct told_clock {
+    wall_time now;
+    std::chrono::steady_clock::time_point at;
   };
 
   const options& settings_;
@@ -179,6 +185,7 @@ private:
   bool lead_passed_ = false; // it led, and ceased before this was in force
   bool leads_ = false;
   bool actors_live_ = false; // also while they end: their clock may not step
+  std::optional<told_clock> told_meanwhile_; // by the next leader
   bool stopping_ = false;
   std::thread thread_;
 };

@@ -43,14 +43,21 @@ public:
     known_ = true;
   }
 
-  /// Another node's clock says `now`; steps forward or back, so not while this
-  /// node leads. Those who follow may only tell what is not known yet.
-  void learn(wall_time now, bool of_leader, steady at) noexcept {
-    if (known_ && !of_leader)
+  /// Another node's clock says `told`; steps forward or back, so not while this
+  /// node leads. Those who follow may only tell what is not known yet. A
+  /// message that was held up seems to be of a clock that is behind: of two
+  /// that differ by less than `held_up_max` the one ahead is right, whoever has
+  /// it.
+  void learn(wall_time told, bool of_leader, steady at) noexcept {
+    auto ours = now(at);
+    bool close = told + held_up_max > ours && ours + held_up_max > told;
+    if (known_ && (close ? told <= ours : !of_leader))
       return;
-    set(now, at);
+    set(told, at);
     known_ = true;
   }
+
+  static constexpr std::uint64_t held_up_max = 5'000; // milliseconds
 
   /// It led, or learned from others, since it started.
   bool known() const noexcept { return known_; }

@@ -53,6 +53,17 @@ TEST_CASE("a leader that restarts learns the broker's clock from those who "
   CHECK(restarted.now(start + 3s) == wall_time{5'003'000});
 }
 
+TEST_CASE("a message that was held up sets no clock back") {
+  broker_clock clock{{0}, {1'000'000}, start};
+  clock.learn({5'000'000}, true, start + 1s); // 760 ms under way
+  clock.learn({5'000'760}, false, start + 1s);
+  CHECK(clock.now(start + 1s) == wall_time{5'000'760});
+  clock.learn({5'000'900}, true, start + 3s); // 1,860 ms under way
+  CHECK(clock.now(start + 3s) == wall_time{5'002'760});
+  clock.learn({4'000'000}, true, start + 3s); // another clock
+  CHECK(clock.now(start + 3s) == wall_time{4'000'000});
+}
+
 TEST_CASE("who takes over begins later than all that was recorded") {
   broker_clock clock{{0}, {5'000'000}, start};
   clock.lead({5'003'001}, start + 2s);
