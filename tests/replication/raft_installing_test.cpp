@@ -44,6 +44,15 @@ struct interrupted {
       REQUIRE(group.submit(leader.id, "x") == errc::none);
   }
 
+  /// Its disk with the snapshot that it was told of.
+  stored_log installed() const {
+    auto out = before;
+    out.snapshot = told;
+    out.first = told->index + 1;
+    out.entries.clear();
+    return out;
+  }
+
   void comes_back_with(stored_log disk) {
     away.disk = std::move(disk);
     away.applied.clear();
@@ -60,11 +69,7 @@ struct interrupted {
 TEST_CASE("a member that comes back with the snapshot that it was told of gets "
           "what follows") {
   interrupted it{20};
-  auto disk = it.before;
-  disk.snapshot = it.told;
-  disk.first = it.told->index + 1;
-  disk.entries.clear();
-  it.comes_back_with(disk);
+  it.comes_back_with(it.installed());
   CHECK(it.away.installs == 0);
   CHECK(it.away.applied.size() == 11);
   CHECK(it.away->last_index() == it.leader->last_index());
@@ -82,11 +87,7 @@ TEST_CASE("a member that comes back without it is told of the newer one") {
 TEST_CASE("a member that comes back with a snapshot behind which the leader "
           "has no entries is told of the newer one") {
   interrupted it{0};
-  auto disk = it.before;
-  disk.snapshot = it.told;
-  disk.first = it.told->index + 1;
-  disk.entries.clear();
-  it.comes_back_with(disk);
+  it.comes_back_with(it.installed());
   CHECK(it.away.installs == 1);
   CHECK(it.away->last_index() == it.leader->last_index());
 }
