@@ -220,14 +220,14 @@ void raft_driver::judge_refusal(raft_id from,
                                 raft_append_entries_result& answer,
                                 raft_effects& out) {
   auto& installs = peers_[from].installs;
-  auto last = answer.last_log_index;
   if (installs == 0 || answer.term != term())
     return;
   if (answer.rejected == 0) {
-    if (last >= installs)
+    if (answer.last_log_index >= installs)
       installs = 0;
     return;
   }
+  auto last = std::min(answer.last_log_index, answer.rejected - 1);
   // If it has what it was told of, and what follows is still in the log, it
   // only has to say so: it is asked for its last entry. If that is another one,
   // it says that it has those before it, down to what it was told of.
