@@ -27,7 +27,7 @@ std::vector<setting> own_settings() {
     {"threads", "io threads; 0: one for two cores", set_threads,
      [](const options& o) { return std::to_string(o.threads); }},
     {"idle-poll-us",
-     "microseconds that an io thread with work looks for more, not asleep",
+     "microseconds that a busy io thread looks for more; 0: it sleeps at once",
      set_idle_poll,
      [](const options& o) { return std::to_string(o.idle_poll.count()); }},
     {"log-level", "trace, debug, info, warn or error",
