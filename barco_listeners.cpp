@@ -6,14 +6,20 @@
 #include "net/barco_discovery_api.hpp"
 #include "net/barco_metrics.hpp"
 #include "net/barco_producer_api.hpp"
+#include "net/try_again.hpp"
 
 #include <boost/asio/post.hpp>
 
+#include <chrono>
 #include <utility>
 
 namespace callboard {
 
 namespace {
+
+// Behind the end of a silent consumer, which hears 409 with its next call on a
+// connection that is still there.
+constexpr std::chrono::milliseconds bound_idle_slack = std::chrono::seconds{30};
 
 using routes_of = void (*)(barco_router&, const barco_ptr&);
 
@@ -109,13 +115,13 @@ barco_ptr make_barco_services(const std::shared_ptr<barco_state>& state,
 void answer_alone(thread_handlers& to, const barco_ptr& services) {
   to.discovery = serve_routes(add_discovery_routes, services);
   to.metrics = serve_routes(add_barco_metrics_routes, services);
+  to.producer = serve_routes(add_producer_routes, services);
+  to.consumer = serve_routes(add_consumer_routes, services);
 }
 
 void answer(thread_handlers& to, const barco_ptr& services,
             const http_executor& executor) {
   answer_alone(to, services);
-  to.producer = serve_routes(add_producer_routes, services);
-  to.consumer = serve_routes(add_consumer_routes, services);
   to.binary = store_frames(services, executor);
 }
 
@@ -134,14 +140,18 @@ barco_servers serve_barco(open_barco ports, const listening& at,
         start_server(at.threads[i], std::move(acceptors[i]), which, options));
     }
   };
-  http_options usual{.sizes = {.body_bytes_max = of.settings.body_bytes_max}};
+  http_options usual{.sizes = {.body_bytes_max = of.settings.body_bytes_max},
+                     .repeating = repeat_freely};
   http_options producer{
     .sizes = {.body_bytes_max = of.settings.barco.message_bytes_max},
-    .refuse = [most = of.settings.barco.message_bytes_max](const refusal& why) {
-      return refuse_producer(why, most);
-    }};
+    .refuse = [most = of.settings.barco.message_bytes_max](
+                const refusal& why) { return refuse_producer(why, most); },
+    .repeating = repeat_stores_twice};
   auto both = usual;
   both.h2c = true;
+  auto consumer = both;
+  consumer.bound_idle_wait_max =
+    of.settings.barco.consumer_wait_max + bound_idle_slack;
   using handlers = thread_handlers;
   serve(std::move(ports.discovery), &handlers::discovery, counts.others, both);
   serve(std::move(ports.metrics), &handlers::metrics, counts.others, usual);
@@ -150,7 +160,8 @@ barco_servers serve_barco(open_barco ports, const listening& at,
   for (std::size_t i = 0; i < ports.binary.size(); ++i)
     out.binary.push_back(
       serve_binary(at.threads[i], std::move(ports.binary[i]), at.budgets));
-  serve(std::move(ports.consumer), &handlers::consumer, counts.consumers, both);
+  serve(std::move(ports.consumer), &handlers::consumer, counts.consumers,
+        consumer);
   return out;
 }
 

@@ -45,7 +45,8 @@ barco_ptr make_barco_services(const std::shared_ptr<barco_state>& state,
                               const serving_thread& thread,
                               const running_broker& broker);
 
-/// Discovery and metrics, which need no actors.
+/// Discovery and metrics, which need no actors, and routes of producers and
+/// consumers: without actors, for `…_answered_anywhere` only.
 void answer_alone(thread_handlers& to, const barco_ptr& services);
 
 /// All of it.

@@ -2,6 +2,7 @@
 #include "client_commands.hpp"
 
 #include "net/base_url.hpp"
+#include "net/cluster_options.hpp"
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
@@ -18,13 +19,18 @@
 #include <boost/beast/http/write.hpp>
 #include <sodium.h>
 
+#include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <iostream>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 namespace callboard {
 
@@ -194,12 +200,57 @@ int complain(const std::string& text) {
   return 1;
 }
 
+/// What was said cannot be meant: no node is asked.
+int misused(const std::string& text) {
+  complain(text);
+  return 2;
+}
+
+bool is_node_id(std::string_view text) {
+  std::uint16_t id = 0;
+  auto* end = text.data() + text.size();
+  auto [stop, failed] = std::from_chars(text.data(), end, id);
+  return failed == std::errc{} && stop == end && id != 0;
+}
+
+/// What is wrong with what all commands take; empty: nothing.
+std::string wrong_with(const client_options& what) {
+  if (!read_url(what.url))
+    return "'" + what.url
+           + "' is no URL: say HOST, HOST:PORT, or http:// or https:// and "
+             "these, with a port up to 65535";
+  if (!what.user.empty() && what.user.find(':') == std::string::npos)
+    return "--user, or CALLBOARD_USER, must be NAME:PASSWORD";
+  ssl::context unused{ssl::context::tls_client};
+  if (!what.ca_file.empty())
+    if (auto failed = set_trust(unused, what, {}))
+      return "cannot use the CAs in '" + what.ca_file
+             + "': " + failed.message();
+  return {};
+}
+
+/// The same of what follows the name of an action of `cluster`.
+std::string wrong_with_argument(const client_options& what) {
+  auto& text = what.argument;
+  std::vector<peer_address> node;
+  if (what.action == "add")
+    return !read_peers(node, text) && node.size() == 1
+             ? std::string{}
+             : "'" + text
+                 + "' is not ID=HOST:PORT of a node's --cluster, for example "
+                   "4=10.0.0.4:2114";
+  bool may_be_left_out = what.action != "remove";
+  return (text.empty() && may_be_left_out) || is_node_id(text)
+           ? std::string{}
+           : "'" + text + "' is no node: its id is a number from 1 to 65535";
+}
+
 } // namespace
 
 int ask_health(const client_options& what) {
+  if (auto wrong = wrong_with(what); !wrong.empty())
+    return misused(wrong);
   auto to = read_url(what.url);
-  if (!to)
-    return complain("'" + what.url + "' is no URL");
   if (to->target == "/")
     to->target = "/health/ready";
   auto got = ask_node(what, http::verb::get, *to);
@@ -211,9 +262,10 @@ int ask_health(const client_options& what) {
 }
 
 int command_cluster(const client_options& what) {
+  for (auto& wrong : {wrong_with(what), wrong_with_argument(what)})
+    if (!wrong.empty())
+      return misused(wrong);
   auto to = read_url(what.url);
-  if (!to)
-    return complain("'" + what.url + "' is no URL");
   auto verb = http::verb::get;
   to->target = "/cluster";
   std::string body;
@@ -227,10 +279,8 @@ int command_cluster(const client_options& what) {
     auto equals = what.argument.find('=');
     verb = http::verb::post;
     to->target += "/members";
-    body =
-      "{\"id\":" + what.argument.substr(0, equals) + ",\"address\":\""
-      + what.argument.substr(std::min(equals, what.argument.size() - 1) + 1)
-      + "\"}";
+    body = "{\"id\":" + what.argument.substr(0, equals) + ",\"address\":\""
+           + what.argument.substr(equals + 1) + "\"}";
   } else if (what.action == "remove") {
     verb = http::verb::delete_;
     to->target += "/members/" + what.argument;

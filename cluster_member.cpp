@@ -1,9 +1,10 @@
 // Links, and changing roles.
 #include "cluster_member.hpp"
 
-#include "actors/core/bytes.hpp"
+#include "actors/replication/clock_message.hpp"
 #include "actors/replication/cluster_limits.hpp"
 #include "data_commands.hpp"
+#include "listening.hpp"
 
 #include <boost/asio/ip/address.hpp>
 #include <spdlog/spdlog.h>
@@ -100,9 +101,8 @@ bool cluster_member::start(cluster_roles roles, const node_addresses& own,
     links_ = std::make_unique<cluster_link>(std::move(links), events());
     sending_ = links_.get();
   } catch (const boost::system::system_error& error) {
-    why = {4, "callboard: cannot listen on " + cluster.listen + ": "
-                + error.code().message()
-                + "; choose another address with --cluster"};
+    why = explain_listening(error.code(), cluster.listen,
+                            "choose another address with --cluster");
     return false;
   }
   thread_ = std::thread{[this] { change_roles(); }};
@@ -123,6 +123,7 @@ cluster_snapshot cluster_member::snapshot() const {
                              : std::vector<cluster_link_status>{},
                        {},
                        known_peers()};
+  out.lacks_room = links && snapshots_->lacks_room();
   std::lock_guard lock{mutex_};
   out.addresses = addresses_;
   out.removed = removed_;
@@ -137,7 +138,7 @@ bool cluster_member::ready() const {
   bool serves = now.leads || (links && links->connected(now.leader));
   std::lock_guard lock{mutex_};
   return serves && has_leader(now) && now.caught_up && !now.recovering
-         && !removed_;
+         && now.disk_answers && !removed_;
 }
 
 std::string cluster_member::status() const {
@@ -184,35 +185,28 @@ void cluster_member::tell_clock() {
 /// too: a leader that restarts and leads again hears it before it gets their
 /// votes.
 void cluster_member::tell_clock(node_id to) {
-  bool leads = false;
-  {
-    std::lock_guard lock{mutex_};
-    leads = leads_;
-  }
+  auto log = journal_->status();
   auto now = roles_.clock();
   if (!now || to == self_)
     return;
-  std::string out;
-  byte_writer writer{out};
-  writer.byte(1); // version
-  writer.byte(leads ? 1 : 0);
-  writer.varint(now->value);
-  send(to, clock_kind, std::move(out));
+  bool leads = false;
+  {
+    std::lock_guard lock{mutex_};
+    leads = leads_ && log.leads; // in this term: the log may be ahead
+  }
+  send(to, clock_kind, encode(clock_message{*now, leads, log.term}));
 }
 
 /// Deadlines are in the leader's clock; the next leader goes on from there.
 void cluster_member::hear_clock(const std::string& bytes) {
-  byte_reader in{bytes};
-  bool known_version = in.byte() == 1;
-  bool of_leader = in.byte() == 1;
-  wall_time now{in.varint()};
-  if (!known_version || !in.good() || !in.at_end())
+  auto told = decode_clock_message(bytes);
+  if (!told || is_of_former_leader(*told, journal_->status().term))
     return;
   std::lock_guard lock{mutex_}; // its actors must not see it step
   if (!actors_live_)
-    roles_.learn_clock(now, of_leader);
-  else if (of_leader) // the next one, while ours end: it tells it once
-    told_meanwhile_ = {now, std::chrono::steady_clock::now()};
+    roles_.learn_clock(told->now, told->of_leader);
+  else if (told->of_leader) // the next one, while ours end: it tells it once
+    told_meanwhile_ = {told->now, std::chrono::steady_clock::now()};
 }
 
 /// The mutex is held; actors live no more.

@@ -62,20 +62,20 @@ struct cluster_roles {
 /// roles.
 class cluster_member {
 public:
-  /// Opens the log that belongs to `db`. What is damaged is put aside, and
-  /// comes from the other nodes again; null, and `why`, if that cannot be, or
-  /// if this is the only voter.
+  /// Opens the log that belongs to `db`. What is damaged, or gone, is put
+  /// aside, and comes from the other nodes again; null, and `why`, if that
+  /// cannot be, or if this is the only voter.
   static std::unique_ptr<cluster_member> open(const options& settings,
-                                              const data_folder& folder,
-                                              store& db, server::failure& why);
+                                              data_folder& folder, store& db,
+                                              server::failure& why);
 
   /// Puts a store that was fetched in its place. Before the store is opened.
-  static result<void> install(const data_folder& folder);
+  static result<void> install(data_folder& folder);
 
-  /// The store is damaged: puts it and the log aside; the other nodes have it
-  /// all. Errors: storage_failed, not_found (no log was here, or this is the
-  /// only voter: nobody else has it).
-  static result<void> give_up_store(const data_folder& folder);
+  /// The store is damaged, or gone: puts it and the log aside; the other nodes
+  /// have it all. Errors: storage_failed, not_found (no log was here, or this
+  /// is the only voter: nobody else has it).
+  static result<void> give_up_store(data_folder& folder);
 
   ~cluster_member(); // stops
   cluster_member(const cluster_member&) = delete;
@@ -113,7 +113,8 @@ public:
   std::string metrics() const;
 
   /// Requests are served, or reach the leader; and this node has what the
-  /// others had when it started, so the next one may be stopped.
+  /// others had when it started, and its disk answers, so the next one may be
+  /// stopped.
   bool ready() const;
 
   /// What an operator wants; see `member_change`. Draining another node is

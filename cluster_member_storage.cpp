@@ -65,10 +65,40 @@ member_state new_member(const options& settings, raft_id self) {
   return out;
 }
 
+/// The log, unless it is known not to be the one that was here.
+result<stored_member> open_own_log(const data_folder& folder,
+                                   const member_state& state,
+                                   std::string& diagnosis) {
+  if (auto lost = folder.missing_log()) {
+    diagnosis = *lost;
+    return errc::corrupt;
+  }
+  return open_log(folder.wal(), state, diagnosis);
+}
+
 std::uint64_t wall_ms() {
   auto now = std::chrono::system_clock::now().time_since_epoch();
   return std::uint64_t(
     std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+}
+
+/// Before anything is sent. On a full disk a member that is known here starts
+/// without: its count of starts only tells what it sends from what earlier
+/// processes sent, and the clock or a new connection does that too.
+result<void> note_start(const fs::path& member_file, stored_member& stored,
+                        bool is_new) {
+  auto& own = stored.state;
+  // Also after its disk was lost: others ignore what an earlier start sent.
+  own.starts = std::max(own.starts + 1, wall_ms());
+  auto before = own.vote;
+  own.vote = state_for_start(own.self, log_of(stored));
+  bool voted = own.vote.term != before.term || own.vote.vote != before.vote;
+  auto saved = save_member(member_file, own);
+  if (saved || is_new || voted || saved.error() != errc::storage_full)
+    return saved;
+  spdlog::warn("cannot note in {} that it started error={}",
+               member_file.string(), to_string(saved.error()));
+  return {};
 }
 
 } // namespace
@@ -109,7 +139,7 @@ cluster_member::cluster_member(const options& settings,
       self_(folder.identity().member) {}
 
 std::unique_ptr<cluster_member> cluster_member::open(const options& settings,
-                                                     const data_folder& folder,
+                                                     data_folder& folder,
                                                      store& db,
                                                      server::failure& why) {
   std::unique_ptr<cluster_member> out{new cluster_member{settings, folder, db}};
@@ -123,45 +153,53 @@ std::unique_ptr<cluster_member> cluster_member::open(const options& settings,
     return nullptr;
   }
   bool fresh = !*state;
+  if (fresh && !folder.identity().complete.empty()) {
+    // Its vote is gone, and what it promised to keep.
+    why = explain(errc::corrupt, settings.data,
+                  folder.member().string()
+                    + " is missing: put it back, or start with an empty "
+                      "directory and --join");
+    return nullptr;
+  }
   if (fresh)
     *state = new_member(settings, out->self_);
   std::string diagnosis;
-  auto log = open_log(folder.wal(), **state, diagnosis);
+  auto log = open_own_log(folder, **state, diagnosis);
   if (!log && log.error() == errc::corrupt && !is_only_voter(**state)) {
     spdlog::error("the log is damaged: {}; this node gets it from the others",
                   diagnosis);
     // First on record: without the damage a later start would not know.
     (*state)->recovering = true;
-    if (!save_member(folder.member(), **state) || !put_aside(folder.wal())) {
+    if (!save_member(folder.member(), **state) || !folder.set_incomplete()
+        || !put_aside(folder.wal())) {
       why = explain(errc::storage_failed, settings.data, {});
       return nullptr;
     }
-    log = open_log(folder.wal(), **state, diagnosis);
+    log = open_own_log(folder, **state, diagnosis);
   }
   if (!log) {
     why = explain(log.error(), settings.data, diagnosis);
     return nullptr;
   }
   out->stored_ = std::move(*log);
-  auto& own = out->stored_.state;
-  out->stored_.fresh = fresh;
-  // Also after its disk was lost: others ignore what an earlier start sent.
-  own.starts = std::max(own.starts + 1, wall_ms());
-  own.vote = state_for_start(own.self, log_of(out->stored_));
-  if (auto saved = save_member(folder.member(), own); !saved) {
+  if (auto saved = note_start(folder.member(), out->stored_, fresh); !saved) {
     why = explain(saved.error(), settings.data, {});
     return nullptr;
   }
   return out;
 }
 
-result<void> cluster_member::install(const data_folder& folder) {
+result<void> cluster_member::install(data_folder& folder) {
   auto folders = snapshot_folders_in(folder.member().parent_path());
+  std::error_code failed;
+  if (fs::exists(folders.installing, failed))
+    if (auto done = folder.set_incomplete(); !done) // or it would be missed
+      return done;
   return install_snapshot(folders, folder.store(), folder.wal(),
                           folder.member());
 }
 
-result<void> cluster_member::give_up_store(const data_folder& folder) {
+result<void> cluster_member::give_up_store(data_folder& folder) {
   auto state = load_member(folder.member());
   if (!state)
     return state.error();
@@ -171,9 +209,12 @@ result<void> cluster_member::give_up_store(const data_folder& folder) {
   // First on record: without the damage a later start would not know.
   auto& own = **state;
   own.recovering = true;
-  own.base = {1, 1, 1, own.base.configuration, {}};
+  if (own.base.index > 0) // else it joins, and knows of no cluster yet
+    own.base = {1, 1, 1, own.base.configuration, {}};
   if (auto saved = save_member(folder.member(), own); !saved)
     return saved;
+  if (auto done = folder.set_incomplete(); !done)
+    return done;
   bool aside = put_aside(folder.store()) && put_aside(folder.wal());
   return aside ? result<void>{} : errc::storage_failed;
 }

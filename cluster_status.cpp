@@ -105,6 +105,8 @@ std::string describe(const cluster_snapshot& what) {
     out["change"] = describe_change(log.change);
   if (what.removed)
     out["removed"] = true;
+  if (what.lacks_room)
+    out["lacksRoomForCopy"] = true;
   return out.dump(2) + "\n";
 }
 

@@ -19,6 +19,7 @@ struct cluster_snapshot {
   std::map<node_id, node_addresses> addresses;
   std::vector<peer_address> configured; // where nodes are reached
   bool removed = false;                 // this node, from the cluster
+  bool lacks_room = false;              // for a copy that another node needs
 };
 
 /// A JSON document.

@@ -1,6 +1,7 @@
 // Which frame goes to which thread, and what each thread's fronts are told.
 #include "forwarding.hpp"
 
+#include "net/barco_producer_api.hpp"
 #include "net/router.hpp"
 
 #include <boost/asio/post.hpp>
@@ -38,18 +39,18 @@ forwarding::forwarding(const listening& at, node_id self, peer_send send,
 void forwarding::stand_before(std::size_t i, thread_handlers& of,
                               std::function<bool(const http_request&)> is_own) {
   auto& on = *threads_[i];
-  std::function<bool(const http_request&)> own =
-    [here = std::weak_ptr{threads_[i]},
-     is_own = std::move(is_own)](const http_request& request) {
-      auto now = here.lock();
-      return now && !now->here && is_own(request);
-    };
-  auto front = [&](listener to, http_handler& handler, std::string lines,
-                   auto lost) {
+  using chooses = std::function<bool(const http_request&)>;
+  auto front = [&](listener to, http_handler& handler, chooses own,
+                   std::string lines, auto lost) {
     auto made = std::make_shared<leadership_front>(
       front_options{.to = to,
                     .forwarder = on.forwarder,
-                    .is_own = std::exchange(own, nullptr),
+                    .is_own =
+                      [here = std::weak_ptr{threads_[i]},
+                       own = std::move(own)](const http_request& request) {
+                        auto now = here.lock();
+                        return now && !now->here && own(request);
+                      },
                     .own = std::move(handler),
                     .header_block = std::move(lines),
                     .lost = std::move(lost)});
@@ -57,12 +58,19 @@ void forwarding::stand_before(std::size_t i, thread_handlers& of,
     made->follow();
     return made;
   };
-  on.eventstore =
-    front(listener::eventstore, of.eventstore, eventstore_lines_, nullptr);
-  on.producer = front(listener::producer, of.producer, {}, nullptr);
-  on.consumer = front(listener::consumer, of.consumer, {}, answer_lost_call);
+  on.eventstore = front(listener::eventstore, of.eventstore, std::move(is_own),
+                        eventstore_lines_, nullptr);
+  on.producer = front(listener::producer, of.producer,
+                      producer_answered_anywhere, {}, nullptr);
+  on.consumer = front(listener::consumer, of.consumer,
+                      consumer_answered_anywhere, {}, answer_lost_call);
   on.consumers = std::make_shared<consumer_front>(consumer_front_options{
-    .executor = on.context->get_executor(), .next = std::move(of.consumer)});
+    .executor = on.context->get_executor(),
+    .next = std::move(of.consumer),
+    .to_leader = [forwarder = on.forwarder](http_request& request,
+                                            const http_exchange& exchange) {
+      forwarder->forward(listener::consumer, request, exchange);
+    }});
   of.consumer = on.consumers->handler();
   on.binary =
     std::make_shared<producer_front>(on.context->get_executor(), on.forwarder);

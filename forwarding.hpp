@@ -29,8 +29,10 @@ public:
   // --- on the thread of that number ------------------------------------------
 
   /// Puts fronts in place of the handlers that `of` has. While this node does
-  /// not lead what `is_own` says is about the node itself goes to the handler
-  /// that was there.
+  /// not lead, what `is_own` says is about the node itself goes to the handler
+  /// that was there, and so does what needs no leader of producers and
+  /// consumers
+  /// (`…_answered_anywhere`).
   void stand_before(std::size_t thread, thread_handlers& of,
                     std::function<bool(const http_request&)> is_own);
 

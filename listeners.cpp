@@ -94,11 +94,22 @@ std::vector<tcp_acceptor> open_port(const listening& at,
   try {
     return listen(contexts, where);
   } catch (const boost::system::system_error& error) {
-    std::ostringstream line;
-    line << "callboard: cannot listen on " << where << ": "
-         << error.code().message() << "; " << remedy;
-    throw listen_failure{line.str()};
+    std::ostringstream text;
+    text << where;
+    throw listen_failure{explain_listening(error.code(), text.str(), remedy)};
   }
+}
+
+server::failure explain_listening(const boost::system::error_code& error,
+                                  const std::string& where,
+                                  const std::string& remedy) {
+  bool none_left =
+    error == boost::system::errc::too_many_files_open
+    || error == boost::system::errc::too_many_files_open_in_system;
+  return {
+    none_left ? 1 : 4,
+    "callboard: cannot listen on " + where + ": " + error.message() + "; "
+      + (none_left ? "raise the limit of open files (ulimit -n)" : remedy)};
 }
 
 std::shared_ptr<http_server> start_server(const listening_thread& on,

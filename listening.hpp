@@ -10,8 +10,10 @@
 #include "net/metrics.hpp"
 #include "net/options.hpp"
 #include "net/producer_session.hpp"
+#include "server.hpp"
 
 #include <boost/asio/io_context.hpp>
+#include <boost/system/error_code.hpp>
 #include <caf/actor_system.hpp>
 
 #include <cstdint>
@@ -19,6 +21,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace callboard {
@@ -89,11 +92,19 @@ struct serving_thread {
   std::shared_ptr<eventstore_services> broker;
 };
 
-/// An address that cannot be listened on; `what` is one line that says what to
-/// do.
+/// An address that cannot be listened on; `why.text` says what to do.
 struct listen_failure : std::runtime_error {
-  using runtime_error::runtime_error;
+  explicit listen_failure(server::failure f)
+      : runtime_error(f.text), why(std::move(f)) {}
+
+  server::failure why;
 };
+
+/// `where`: ADDRESS:PORT. `remedy`: how to choose another one, which helps
+/// unless the system has no descriptors left.
+server::failure explain_listening(const boost::system::error_code& error,
+                                  const std::string& where,
+                                  const std::string& remedy);
 
 /// One for each thread, at the same address. `remedy`: how to choose another
 /// one. Throws `listen_failure`.

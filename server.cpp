@@ -87,10 +87,11 @@ result<void> server::impl::start_actors() {
 }
 
 void server::impl::lead() {
-  if (auto started = start_actors(); !started) {
-    spdlog::error("cannot begin to lead error={}", to_string(started.error()));
-    return member->log().transfer(0);
-  }
+  auto started = start_actors();
+  member->log().actors_started(started.has_value());
+  if (!started)
+    return spdlog::error("cannot begin to lead error={}",
+                         to_string(started.error()));
   listening->lead(broker);
 }
 
@@ -204,7 +205,7 @@ std::unique_ptr<server> server::start(const options& settings, failure& why) {
       listened_node{self.settings, *self.sys, self.node, self.tls,
                     [&self] { return self.ready(); }, self.view_of_cluster()});
   } catch (const listen_failure& error) {
-    why = {4, error.what()};
+    why = error.why;
     return nullptr;
   }
   bool serves = self.member ? self.join_cluster(why) : self.lead_alone(why);

@@ -2,9 +2,11 @@
 #include "actors/core/limits.hpp"
 #include "actors/login_actor.hpp"
 #include "data_commands.hpp"
-#include "persistence/codec.hpp"
 #include "persistence/page_check.hpp"
+#include "persistence/replay.hpp"
 #include "server_impl.hpp"
+
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <chrono>
@@ -27,28 +29,6 @@ std::uint64_t random_bits() {
   return generator();
 }
 
-/// Applies what the log has and LMDB has not.
-wal::visitor replay_into(store& db, std::size_t partitions) {
-  return
-    [&db, partitions](const wal_format::entry_view& entry) -> result<void> {
-      if (entry.partition.value >= partitions)
-        return errc::corrupt;
-      auto applied = db.applied(entry.partition);
-      if (entry.index <= applied)
-        return {};
-      if (entry.index.value != applied.value + 1)
-        return errc::corrupt; // entries in between are gone
-      auto what = decode(entry.body);
-      if (!what)
-        return what.error();
-      db.apply(entry.partition, entry.index, *what, entry.body.size());
-      // A long log must not fill the memory: LMDB takes it in pieces.
-      return db.unflushed_bytes() < limits::unflushed_bytes_max / 2
-               ? result<void>{}
-               : db.flush();
-    };
-}
-
 } // namespace
 
 /// The directory, if it is that of this node.
@@ -63,9 +43,10 @@ bool server::impl::open_folder(failure& why) {
             .cluster_id = cluster_id_of(*secret),
             .member = cluster.self(host_name())->id};
   }
-  auto opened = data_folder::open(settings.data, mine);
+  std::string diagnosis;
+  auto opened = data_folder::open(settings.data, mine, &diagnosis);
   if (!opened) {
-    why = explain_folder(opened.error(), settings.data);
+    why = explain_folder(opened.error(), settings.data, diagnosis);
     return false;
   }
   folder.emplace(std::move(*opened));
@@ -93,6 +74,10 @@ bool server::impl::open_folder(failure& why) {
 }
 
 result<void> server::impl::open_store(std::string& diagnosis) {
+  if (auto lost = folder->missing_store()) {
+    diagnosis = *lost;
+    return errc::corrupt;
+  }
   if (auto damage = find_damaged_page(folder->store(), wholly_read_bytes_max)) {
     diagnosis = *damage;
     return errc::corrupt;
@@ -101,7 +86,8 @@ result<void> server::impl::open_store(std::string& diagnosis) {
                          .partitions = folder->identity().partitions,
                          .disk_bytes_max = settings.max_disk_bytes,
                          .recent_bytes_max = limits::recent_bytes_max,
-                         .flush_bytes = limits::flush_bytes});
+                         .flush_bytes = limits::flush_bytes},
+                        &diagnosis);
   if (!db)
     return db.error();
   node->db = std::move(*db);
@@ -113,10 +99,14 @@ bool server::impl::open_log(failure& why) {
     member = cluster_member::open(settings, *folder, *node->db, why);
     return member != nullptr;
   }
+  if (auto lost = folder->missing_log()) {
+    why = explain(errc::corrupt, settings.data, *lost);
+    return false;
+  }
   std::string diagnosis;
-  auto files =
-    wal::open({folder->wal(), limits::wal_file_bytes},
-              replay_into(*node->db, node->db->partitions()), diagnosis);
+  auto files = wal::open(
+    {folder->wal(), limits::wal_file_bytes},
+    replay_into(*node->db, limits::unflushed_bytes_max / 2), diagnosis);
   if (files)
     log = std::move(*files);
   else
@@ -141,6 +131,10 @@ bool server::impl::open_storage(failure& why) {
   }
   if (!open_log(why))
     return false;
+  // Nothing is lost if that is not known, so a full disk must not end a start.
+  if (auto noted = folder->set_complete(); !noted)
+    spdlog::warn("cannot note in {}/node that store and log are there error={}",
+                 settings.data, to_string(noted.error()));
   node->placement = ring{node->db->partitions()};
   node->random = random_bits;
   node->wall = wall_clock;

@@ -1,4 +1,4 @@
-// Ask all partitions at once, gather, wait for growth, answer.
+// One task after the other: polls, their waits, commits.
 #include "actors/consumer_actor.hpp"
 
 #include "actors/core/limits.hpp"
@@ -12,18 +12,6 @@
 #include <utility>
 
 namespace callboard {
-
-namespace {
-
-/// Bytes that each partition may give at most, so that all together stay near
-/// the bound of an answer.
-std::size_t share_of(std::size_t partitions) {
-  constexpr std::size_t share_min = std::size_t{64} << 10;
-  return std::max(limits::poll_bytes_max / std::max<std::size_t>(partitions, 1),
-                  share_min);
-}
-
-} // namespace
 
 reader_id consumer_state::reader_of(const consumer_task& task) const {
   auto& who = task.poll.who;
@@ -74,7 +62,7 @@ void consumer_state::run_next() {
   if (tasks.front().committed)
     return run_commit(current_reader());
   if (!tasks.front().early)
-    return begin_round(std::nullopt);
+    return begin_rounds();
   auto reply = std::make_shared<poll_reply>();
   reply->outcome = poll_outcome::outdated;
   finish(std::move(reply));
@@ -121,114 +109,6 @@ void consumer_state::one_less(const running_commit_ptr& commit) {
   run_next();
 }
 
-void consumer_state::begin_round(std::optional<partition_id> whole_first) {
-  auto r = std::make_shared<round>();
-  auto reader = current_reader();
-  std::set<partition_id> asked;
-  for (auto& [p, streams] : parts)
-    asked.insert(p);
-  auto share = share_of(asked.size());
-  if (auto before = handed.find(reader); before != handed.end()) {
-    asked.insert(before->second.begin(), before->second.end());
-    r->commits = std::move(before->second);
-    handed.erase(before);
-    last_answered = {};
-  }
-  // Every partition has its turn before the next topic is first: else a
-  // partition would always have it with the same topic.
-  auto turns = std::max<std::size_t>(asked.size(), 1);
-  r->first = turn / turns;
-  if (!whole_first && !asked.empty())
-    whole_first = *std::next(asked.begin(), std::ptrdiff_t(turn++ % turns));
-  r->left = asked.size() + 1;
-  for (auto p : asked)
-    ask_partition(r, p, share, p == whole_first);
-  one_less(r);
-}
-
-void consumer_state::ask_partition(const std::shared_ptr<round>& r,
-                                   partition_id p, std::size_t share,
-                                   bool whole_first) {
-  auto found = parts.find(p);
-  // Lost, but what it was handed there can still be committed.
-  auto mine = found == parts.end() ? std::make_shared<part>() : found->second;
-  auto& streams = mine->streams;
-  auto first = streams.empty() ? 0 : r->first % streams.size();
-  slice_poll what{group, current_reader(), epoch, streams, share,
-                  0,     whole_first};
-  std::rotate(what.streams.begin(),
-              what.streams.begin() + std::ptrdiff_t(first), what.streams.end());
-  what.records_max = limits::poll_records_max / (parts.size() + 1);
-  self
-    ->request(partitions[p.value], caf::infinite, poll_atom_v, std::move(what))
-    .then(
-      [this, r, p, mine, first](slice_reply_ptr& reply) {
-        answered(*r, p, *mine, first, *reply);
-        one_less(r);
-      },
-      [this, r, p](const caf::error& why) {
-        r->failed = to_errc(why);
-        r->uncommitted = r->uncommitted || r->commits.contains(p);
-        one_less(r);
-      });
-}
-
-/// Stream i of the reply is the one `first + i` of what was asked for.
-void consumer_state::answered(round& r, partition_id p, part& asked,
-                              std::size_t first, slice_reply& reply) {
-  auto place = [&](std::size_t i) { return (first + i) % asked.topics.size(); };
-  // Who has no slices is not told of later epochs, and needs none to commit.
-  r.outdated = r.outdated || (reply.outdated && !asked.streams.empty());
-  if (reply.more)
-    r.more = p;
-  for (std::size_t i = 0; i < reply.waits_at.size(); ++i)
-    asked.waits_at[place(i)] = reply.waits_at[i];
-  if (!reply.chunks.empty())
-    remember_handed(current_reader(), p);
-  for (auto& [stream, records] : reply.chunks)
-    r.reply->chunks.push_back(
-      {{asked.topics[place(stream)], p}, std::move(records)});
-}
-
-void consumer_state::one_less(const std::shared_ptr<round>& r) {
-  if (--r->left == 0)
-    end_round(*r);
-}
-
-void consumer_state::end_round(round& r) {
-  auto& task = tasks.front();
-  if (r.uncommitted) { // an answer with records would say that it is
-    give_back(current_reader());
-    return finish(r.failed);
-  }
-  if (!r.reply->chunks.empty())
-    return answer_with(r);
-  if (r.failed != errc::none)
-    return finish(r.failed);
-  if (r.more && !task.abandoned)
-    return begin_round(r.more);
-  if (r.outdated)
-    r.reply->outcome = poll_outcome::outdated;
-  else if (parts.empty())
-    r.reply->outcome = poll_outcome::idle;
-  else if (!task.abandoned && tasks.size() == 1 && node->now() < task.until)
-    return begin_wait(); // else others would wait behind it
-  finish(std::move(r.reply));
-}
-
-void consumer_state::answer_with(round& r) {
-  auto reader = current_reader();
-  last_answered = {tasks.front().poll.session, reader};
-  if (tasks.front().abandoned)
-    give_back(reader);
-  else
-    for (auto& task : tasks)
-      task.early = task.early || reader_of(task) == reader;
-  for (auto& chunk : r.reply->chunks)
-    node->counts.records_polled += chunk.records.size();
-  finish(std::move(r.reply));
-}
-
 /// Nobody got what was read: it is handed out again.
 void consumer_state::give_back(reader_id reader) {
   for (auto& p : handed[reader])
@@ -269,7 +149,7 @@ void consumer_state::grown(std::uint64_t generation) {
   if (!waiting || generation != wait_generation)
     return;
   end_wait();
-  begin_round(std::nullopt);
+  begin_rounds();
 }
 
 void consumer_state::finish(result<poll_reply_ptr> outcome) {
@@ -303,7 +183,7 @@ void consumer_state::assigned(member_slices what) {
     mine->waits_at.emplace_back();
   }
   if (waited)
-    begin_round(std::nullopt);
+    begin_rounds();
 }
 
 void consumer_state::cancel(std::uint64_t session) {

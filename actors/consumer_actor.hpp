@@ -42,7 +42,7 @@ using running_commit_ptr = std::shared_ptr<running_commit>;
 /// State of one consumer's actor.
 ///
 ///     asking ──something came, or no time is left──> answered
-///       ^ │
+///       ^ │    (in rounds, while there is more that fits)
 ///       │ └──nothing, and time is left──> waiting
 ///       └── a stream grew, other slices ───┘
 ///
@@ -59,16 +59,31 @@ struct consumer_state {
   void cancel(std::uint64_t session);
   void failed(const caf::error& why);
 
-  /// What one round of questions to the partitions brought.
-  struct round {
-    std::size_t left = 0; // partitions that have not answered
+  /// What the rounds of questions to the partitions brought, that a poll needs.
+  struct rounds {
+    std::size_t left = 0;  // partitions that have not answered
+    std::size_t begun = 0; // rounds
+    std::size_t asked = 0; // partitions, in the last round,
+    bool came = false;     // which brought something
     std::shared_ptr<poll_reply> reply = std::make_shared<poll_reply>();
-    std::optional<partition_id> more; // has what did not fit
-    std::uint64_t first = 0; // which topic, modulo those of the partition
+    std::size_t bytes = 0;       // of the reply
+    std::size_t records = 0;     // of the reply
+    std::set<partition_id> more; // have what did not fit
+    partition_id turn;           // whose turn to be first it was last
+    std::uint64_t first = 0;     // which topic, modulo those of the partition
+    member_epoch epoch;          // when it began
     bool outdated = false;
     errc failed = errc::none;
     std::set<partition_id> commits; // partitions in which it commits something
     bool uncommitted = false;       // one of them failed
+  };
+
+  using rounds_ptr = std::shared_ptr<rounds>;
+
+  /// What each partition may give in a round.
+  struct share {
+    std::size_t bytes = 0;
+    std::size_t records = 0;
   };
 
   /// What the consumer reads in one partition.
@@ -79,14 +94,17 @@ struct consumer_state {
   };
 
   void run_next();
-  void begin_round(std::optional<partition_id> whole_first);
-  void ask_partition(const std::shared_ptr<round>& r, partition_id p,
-                     std::size_t share, bool whole_first);
-  void answered(round& r, partition_id p, part& asked, std::size_t first,
+  void begin_rounds();
+  void begin_round(const rounds_ptr& r, const std::set<partition_id>& asked,
+                   share each);
+  bool goes_on(const rounds& r) const;
+  void ask_for_more(const rounds_ptr& r);
+  void ask_partition(const rounds_ptr& r, partition_id p, share mine);
+  void answered(rounds& r, partition_id p, part& asked, std::size_t first,
                 slice_reply& reply);
-  void one_less(const std::shared_ptr<round>& r);
-  void end_round(round& r);
-  void answer_with(round& r);
+  void one_less(const rounds_ptr& r);
+  void end_round(const rounds_ptr& r);
+  void answer_with(rounds& r);
   void give_back(reader_id reader);
   void begin_wait();
   void end_wait();

@@ -8,6 +8,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace callboard {
@@ -20,11 +21,55 @@ std::size_t answered_bytes(const event& e) noexcept {
 }
 
 /// Where a group that never read the stream begins. "Latest" counts a stream
-/// with one event as empty: clients lean on it (barco-http.md 3.9, 6.4).
+/// that never had more than one event as empty: clients lean on it
+/// (barco-http.md 3.9, 6.4). One that retention left is an old one.
 event_number start_of(const stream_row& row, start_policy from) noexcept {
   auto first = first_readable(row);
-  return from == start_policy::earliest || first + 1 == row.next ? first
-                                                                 : row.next;
+  auto only_one = first == event_number{} && row.next == event_number{1};
+  return from == start_policy::earliest || only_one ? first : row.next;
+}
+
+/// What one read may bring into memory at most.
+constexpr std::size_t slice_memory_max = 2 * limits::poll_bytes_max;
+
+bool has_room(const running_poll& poll) noexcept {
+  return poll.bytes < poll.what.bytes_max
+         && poll.records < poll.what.records_max;
+}
+
+/// Stores count memory, answers what is laid out, which is far less of small
+/// records: what is left is scaled as it was with the records before.
+std::size_t memory_to_read(const running_poll& poll) noexcept {
+  auto left = poll.what.bytes_max - poll.bytes;
+  if (poll.bytes == 0)
+    return left;
+  return std::min(left * poll.memory / poll.bytes,
+                  std::max(left, slice_memory_max));
+}
+
+/// What was read before is answered; a later poll hears that it cannot go on.
+void cannot_read(running_poll& poll, errc why) noexcept {
+  if (!poll.again && !poll.what.continues)
+    poll.failed = why;
+}
+
+void end_step(running_poll& poll, stream_step how) noexcept {
+  poll.again = how == stream_step::again;
+  if (!poll.again)
+    ++poll.next;
+}
+
+void add_chunk(slice_reply& to, std::size_t stream,
+               std::vector<event_ptr> events) {
+  if (!to.chunks.empty() && to.chunks.back().first == stream) {
+    auto& before = to.chunks.back().second;
+    if (before.back()->number + 1 == events.front()->number) {
+      before.insert(before.end(), std::move_iterator{events.begin()},
+                    std::move_iterator{events.end()});
+      return;
+    }
+  }
+  to.chunks.emplace_back(stream, std::move(events));
 }
 
 } // namespace
@@ -123,7 +168,8 @@ caf::result<slice_reply_ptr> consumer_group_state::poll(slice_poll& what) {
   poll->promise = self->make_response_promise<slice_reply_ptr>();
   poll->what = std::move(what);
   poll->reply->waits_at.resize(poll->what.streams.size());
-  auto committed = core->commit(poll->what.reader);
+  auto committed = poll->what.continues ? std::vector<change>{}
+                                        : core->commit(poll->what.reader);
   poll->reply->outdated = !core->admit(poll->what.epoch);
   poll->read = poll->reply->outdated || poll->what.streams.empty();
   poll->recorded = committed.empty();
@@ -165,47 +211,49 @@ void consumer_group_state::read_next() {
 
 bool consumer_group_state::read(const running_poll_ptr& poll) {
   while (poll->next < poll->what.streams.size()) {
-    if (!read_stream(poll))
+    auto step = read_stream(poll);
+    if (step == stream_step::waiting)
       return false;
-    ++poll->next;
+    end_step(*poll, step);
   }
   return true;
 }
 
 /// The stream whose turn it is: what memory has of it, or asks a reader.
-bool consumer_group_state::read_stream(const running_poll_ptr& poll) {
+stream_step consumer_group_state::read_stream(const running_poll_ptr& poll) {
   auto& what = poll->what;
   auto& stream = what.streams[poll->next];
   auto row = node->db->stream(where, stream);
   if (!row || !core->knows(stream)) {
-    poll->failed = row ? errc::unavailable : row.error();
-    return true;
+    cannot_read(*poll, row ? errc::unavailable : row.error());
+    return stream_step::done;
   }
+  // Else what it was handed before would come again in the same answer.
+  if ((poll->again || what.continues) && !core->reads(stream, what.reader))
+    return stream_step::done;
   auto at = core->begin(stream, what.reader);
   if (*row && (*row)->state == stream_state::tombstoned) {
     poll->reply->waits_at[poll->next] = no_event;
-    return true;
+    return stream_step::done;
   }
   if (*row)
     at = std::max(at, first_readable(**row));
   poll->reply->waits_at[poll->next] = at;
   if (!*row || at >= (*row)->next)
-    return true;
-  if (poll->bytes >= what.bytes_max || poll->records >= what.records_max) {
+    return stream_step::done;
+  if (!has_room(*poll)) {
     poll->reply->more = true;
-    return true;
+    return stream_step::done;
   }
   auto count = std::min<std::uint64_t>((*row)->next.value - at.value,
                                        what.records_max - poll->records);
-  range_request range{
-    where, (*row)->id, at, count, what.bytes_max - poll->bytes, false};
+  range_request range{where, (*row)->id, at, count, memory_to_read(*poll),
+                      false};
   if (auto events =
-        node->db->try_read(where, range.id, at, range.count, range.bytes_max)) {
-    take(*poll, **row, at + count, std::move(*events));
-    return true;
-  }
+        node->db->try_read(where, range.id, at, range.count, range.bytes_max))
+    return take(*poll, **row, at + count, std::move(*events));
   ask_reader(poll, **row, std::move(range));
-  return false;
+  return stream_step::waiting;
 }
 
 void consumer_group_state::ask_reader(const running_poll_ptr& poll,
@@ -213,9 +261,9 @@ void consumer_group_state::ask_reader(const running_poll_ptr& poll,
                                       range_request what) {
   asked_reader = true;
   auto end = what.from + what.count;
-  auto go_on = [this, poll] {
+  auto go_on = [this, poll](stream_step how) {
     asked_reader = false;
-    ++poll->next;
+    end_step(*poll, how);
     if (std::exchange(released, false))
       core->forget(poll->what.reader);
     if (ending == errc::none)
@@ -229,19 +277,18 @@ void consumer_group_state::ask_reader(const running_poll_ptr& poll,
         events.reserve(found.size());
         for (auto& one : found)
           events.push_back(std::move(one.original));
-        if (ending == errc::none)
-          take(*poll, row, end, std::move(events));
-        go_on();
+        go_on(ending == errc::none ? take(*poll, row, end, std::move(events))
+                                   : stream_step::done);
       },
       [poll, go_on](const caf::error& why) {
-        poll->failed = to_errc(why);
-        go_on();
+        cannot_read(*poll, to_errc(why));
+        go_on(stream_step::done);
       });
 }
 
-void consumer_group_state::take(running_poll& poll, const stream_row& row,
-                                event_number end,
-                                std::vector<event_ptr> events) {
+stream_step consumer_group_state::take(running_poll& poll,
+                                       const stream_row& row, event_number end,
+                                       std::vector<event_ptr> events) {
   auto& stream = poll.what.streams[poll.next];
   auto& reply = *poll.reply;
   auto& at = reply.waits_at[poll.next];
@@ -249,27 +296,35 @@ void consumer_group_state::take(running_poll& poll, const stream_row& row,
     core->hand_out(stream, poll.what.reader, end);
     at = end;
     reply.more = reply.more || at < row.next;
-    return;
+    return stream_step::done;
   }
   std::size_t taken = 0;
+  bool fits = true;
   for (; taken < events.size(); ++taken) {
     auto bytes = answered_bytes(*events[taken]);
-    auto fits = poll.bytes + bytes <= poll.what.bytes_max
-                || (poll.what.whole_first && poll.records == 0);
+    fits = poll.bytes + bytes <= poll.what.bytes_max
+           || (poll.what.whole_first && poll.records == 0);
     auto follows =
       taken == 0 || events[taken]->number == events[taken - 1]->number + 1;
     if (!fits || !follows)
       break;
     poll.bytes += bytes;
+    poll.memory += memory_bytes(*events[taken]);
     ++poll.records;
   }
   events.resize(taken);
   if (taken > 0) {
     at = events.back()->number + 1;
     core->hand_out(stream, poll.what.reader, at);
-    reply.chunks.emplace_back(poll.next, std::move(events));
+    add_chunk(reply, poll.next, std::move(events));
+    reply.bytes = poll.bytes;
   }
-  reply.more = reply.more || at < row.next;
+  if (at >= row.next)
+    return stream_step::done;
+  if (fits && has_room(poll))
+    return stream_step::again;
+  reply.more = true;
+  return stream_step::done;
 }
 
 void consumer_group_state::failed(errc why) {

@@ -8,6 +8,7 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
 
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -23,7 +24,9 @@ struct running_poll {
   slice_reply_ptr reply = std::make_shared<slice_reply>();
   caf::typed_response_promise<slice_reply_ptr> promise;
   std::size_t next = 0; // of the streams: whose turn it is
+  bool again = false;   // it gave something, and has its turn again
   std::size_t bytes = 0;
+  std::size_t memory = 0; // that the records take
   std::size_t records = 0;
   bool read = false;
   bool recorded = false;
@@ -31,6 +34,13 @@ struct running_poll {
 };
 
 using running_poll_ptr = std::shared_ptr<running_poll>;
+
+/// How far a poll came with the stream whose turn it is.
+enum class stream_step : std::uint8_t {
+  done,
+  again,   // there is more, and room for it
+  waiting, // a reader was asked
+};
 
 /// State of the actor of one consumer group in one partition. It ends when
 /// something of it cannot be recorded, and is spawned again from its rows when
@@ -53,13 +63,13 @@ struct consumer_group_state {
   void read_next();
   /// False: a reader was asked, it goes on when that has answered.
   bool read(const running_poll_ptr& poll);
-  bool read_stream(const running_poll_ptr& poll);
+  stream_step read_stream(const running_poll_ptr& poll);
   void ask_reader(const running_poll_ptr& poll, const stream_row& row,
                   range_request what);
   /// What was found of the stream whose turn it is; `end`: everything before
   /// that was asked for.
-  void take(running_poll& poll, const stream_row& row, event_number end,
-            std::vector<event_ptr> events);
+  stream_step take(running_poll& poll, const stream_row& row, event_number end,
+                   std::vector<event_ptr> events);
   void answer_if_complete(const running_poll_ptr& poll);
 
   void record(std::vector<change> changes, std::function<void(errc)> then);

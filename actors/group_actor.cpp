@@ -5,6 +5,7 @@
 #include "actors/core/names.hpp"
 #include "actors/core/scheduled.hpp"
 #include "actors/group_info.hpp"
+#include "actors/record_pipeline.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -50,9 +51,12 @@ errc group_state::start() {
   loaded_end = end;
   measured_at = node->now();
   core.emplace(key, **row, *runs_stored, end, parked_end);
-  if (auto why = recall(); why != errc::none)
+  group_effects anew;
+  if (auto why = recall(anew); why != errc::none)
     return why;
   remember_standing();
+  if (!anew.nothing())
+    record(std::move(anew), true);
   copy_parked();
   unidentified = core->unidentified();
   identifying = !unidentified.empty();
@@ -63,36 +67,8 @@ errc group_state::start() {
   return errc::none;
 }
 
-/// What rows tell of leases, besides their events, and of those that ended.
-errc group_state::recall() {
-  for (auto& [due, id] : core->messages()) {
-    auto found = node->db->delayed(where, due, {id.value - 1}, due, 1);
-    if (!found)
-      return found.error();
-    if (!found->empty() && found->front().id == id)
-      core->recall(found->front());
-  }
-  auto group = core->row().id;
-  std::vector<history_row> history;
-  for (auto in : {lane::source, lane::replay}) {
-    auto rows = node->db->history(where, group, in, {}, {UINT64_MAX},
-                                  2 * limits::history_rows_max);
-    if (!rows)
-      return rows.error();
-    history.insert(history.end(), rows->begin(), rows->end());
-  }
-  core->recall(history);
-  auto stored = node->db->answers(where, group);
-  if (!stored)
-    return stored.error();
-  answers = answer_book{group, std::move(*stored)};
-  return errc::none;
-}
-
 errc group_state::refusal() const noexcept {
-  if (ending != errc::none)
-    return ending;
-  return node->log->refusal();
+  return ending != errc::none ? ending : recording_refusal(*node);
 }
 
 caf::result<delivery_batch_ptr> group_state::fetch(const fetch_request& what) {
@@ -233,7 +209,13 @@ caf::result<group_info> group_state::command(const group_command& what) {
   wall_time moved_to;
   switch (what.verb) {
     case group_verb::create: return caf::make_error(errc::already_exists);
-    case group_verb::update: todo = core->update(what.settings); break;
+    case group_verb::update: {
+      auto updates = updated(what.settings);
+      if (!updates)
+        return caf::make_error(updates.error());
+      todo = std::move(*updates);
+      break;
+    }
     case group_verb::replay_parked: {
       auto first = first_parked();
       todo = core->replay(what.stop_at);
@@ -286,6 +268,8 @@ caf::result<group_info> group_state::command(const group_command& what) {
   };
   if (what.verb == group_verb::move && !what.ticket)
     move_retries(core->waiting_retries(node->now()), moved_to, answer);
+  else if (what.verb == group_verb::update)
+    record(std::move(todo), true, then_park_used_up({}, answer));
   else
     record(std::move(todo), true, answer);
   if (!truncated.nothing())

@@ -75,7 +75,9 @@ struct group_state {
 
   /// Builds `core` from the rows, and finds out what leased events are called.
   errc start();
-  errc recall();
+  // group_recalling.cpp
+  errc recall(group_effects& anew);
+  errc recall_messages(group_effects& anew);
 
   /// Serves the fetches that wait, oldest first, as far as there is something.
   void pump();
@@ -85,6 +87,7 @@ struct group_state {
   void offered(const std::vector<event_ptr>& events);
   void learn(event_number end, event_number first);
   void catch_up();
+  result<group_effects> updated(const group_settings& settings);
   void await_growth();
   /// Whether a fetch waits that its own bounds do not hold back.
   bool somebody_wants() const;
@@ -121,9 +124,9 @@ struct group_state {
                     const std::shared_ptr<settle_batch_work>& work);
   delivery_batch_ptr next_at_once(const fetch_request& what,
                                   group_effects& into);
-  void read_again(std::vector<position_range> ranges,
-                  std::vector<loaded_event> found,
-                  std::function<void(std::vector<loaded_event>)> then);
+  using take_event = std::function<void(loaded_event)>;
+  void read_again(std::vector<position_range> ranges, const take_event& take,
+                  const std::function<void()>& then);
 
   // group_telling.cpp
   /// A stored time as it is told; 0 and `never_ends` are none.
@@ -173,6 +176,9 @@ struct group_state {
 
   void move_retries(std::vector<lease_id> left, wall_time to,
                     std::function<void(errc)> then);
+  void park_used_up(position from, const std::function<void(errc)>& then);
+  std::function<void(errc)> then_park_used_up(position from,
+                                              std::function<void(errc)> then);
   void fire_now(const delayed_message& message,
                 caf::typed_response_promise<bool> to);
   void queue(const fetch_request& what, std::string settled,

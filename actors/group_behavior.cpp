@@ -1,10 +1,28 @@
 // A group's table of contents: message to function.
 #include "actors/group_actor.hpp"
 #include "actors/guarded.hpp"
+#include "actors/log_limit.hpp"
+
+#include <spdlog/spdlog.h>
 
 #include <utility>
 
 namespace callboard {
+
+namespace {
+
+/// Each request spawns it again: of each group a line a minute.
+void tell_of(const group_key& key, errc why) {
+  static thread_local log_limit limit;
+  if (why == errc::not_found) // it was deleted in this moment
+    return;
+  if (auto more = limit.pass(key.stream + "::" + key.group))
+    spdlog::error("a group cannot start stream={} group={} error={} "
+                  "suppressed={}",
+                  key.stream, key.group, to_string(why), *more);
+}
+
+} // namespace
 
 group_actor::behavior_type
 group_behavior(group_actor::stateful_pointer<group_state> self, group_key key,
@@ -17,8 +35,10 @@ group_behavior(group_actor::stateful_pointer<group_state> self, group_key key,
   state.node = std::move(node);
   state.partition = std::move(partition);
   state.reader = std::move(reader);
-  if (auto why = state.start(); why != errc::none)
+  if (auto why = state.start(); why != errc::none) {
+    tell_of(state.key, why);
     self->quit(caf::make_error(why));
+  }
   auto failed = [&state](const std::exception& error) { state.crashed(error); };
   return {
     [&state, failed](fetch_atom, const fetch_request& x) {

@@ -1,11 +1,14 @@
 // A row in, an event out.
 #include "actors/group_checkpoint.hpp"
 
+#include "actors/core/names.hpp"
 #include "actors/read_page.hpp"
 
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 
 namespace callboard {
 
@@ -24,32 +27,50 @@ uuid checkpoint_id(std::string_view name, event_number number) {
   return out;
 }
 
+/// Nothing is told to an idle group: it may not have taken yet what its stream
+/// has lost. What it has delivered of that stays open.
+result<event_number> checkpoint_of(const store& db, partition_id p,
+                                   const group_row& row,
+                                   const stream_row& source) {
+  auto first = first_readable(source);
+  if (first == source.next || first <= row.source_checkpoint)
+    return row.source_checkpoint;
+  auto runs = db.runs(p, row.id);
+  if (!runs)
+    return runs.error();
+  for (auto& run : *runs)
+    if (run.in == lane::source && run.state != run_state::settled)
+      first = std::min(first, run.first);
+  return first;
+}
+
 } // namespace
 
-event_ptr checkpoint_event(std::string_view name, const group_row& row,
-                           const std::optional<stream_row>& source,
-                           wall_time now) {
-  auto start =
-    std::uint64_t(std::max<std::int64_t>(row.settings.start_from, 0));
-  auto checkpoint = row.source_checkpoint;
-  bool any = row.settled > 0 || row.parked > 0;
-  // An idle group may not have taken yet what its stream has lost.
-  if (source)
-    if (auto first = first_readable(*source);
-        first < source->next && first > checkpoint) {
-      checkpoint = first;
-      any = true;
-    }
-  if (!any || checkpoint.value <= start)
-    return nullptr;
+result<event_ptr> checkpoint_event(const store& db, partition_id p,
+                                   std::string_view stream,
+                                   std::string_view group, wall_time now) {
+  auto row = db.group(p, stream, group);
+  auto source = db.stream(p, stream);
+  if (!row || !source)
+    return row ? source.error() : row.error();
+  if (!*row)
+    return event_ptr{};
+  auto checkpoint =
+    *source ? checkpoint_of(db, p, **row, **source) : (*row)->source_checkpoint;
+  if (!checkpoint)
+    return checkpoint.error();
+  auto known = *checkpoint > (*row)->source_checkpoint
+               || (*row)->settled + (*row)->parked > 0;
+  if (!known || *checkpoint <= (*row)->began_at)
+    return event_ptr{};
   auto out = std::make_shared<event>();
-  out->number = {checkpoint.value - 1};
-  out->id = checkpoint_id(name, out->number);
+  out->number = {checkpoint->value - 1};
+  out->id = checkpoint_id(checkpoint_stream(stream, group), out->number);
   out->type = "$SubscriptionCheckpoint";
   out->data = '"' + std::to_string(out->number.value) + '"';
   out->is_json = true;
   out->created = now;
-  return out;
+  return event_ptr{std::move(out)};
 }
 
 stream_row checkpoint_head(const event& latest) {

@@ -5,6 +5,8 @@
 #include "actors/group_impl.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <memory>
 #include <span>
 #include <utility>
 
@@ -14,6 +16,9 @@ namespace {
 
 /// So many messages of retries are moved by one record.
 constexpr std::size_t moved_retries_max = 1'000;
+
+/// So many events are parked by one record after an update.
+constexpr std::size_t used_up_max = 1'000;
 
 } // namespace
 
@@ -31,6 +36,38 @@ void group_state::move_retries(std::vector<lease_id> left, wall_time to,
            else
              move_retries(left, to, then);
          });
+}
+
+/// The settings allow fewer attempts now. Parking needs to know what the events
+/// link to, so they are read; which cannot be read, or is left by a crash, is
+/// judged when it is delivered again.
+void group_state::park_used_up(position from,
+                               const std::function<void(errc)>& then) {
+  auto ranges = core->used_up(from, used_up_max, node->now());
+  if (ranges.empty() || ending != errc::none)
+    return then(ending);
+  position next{ranges.back().in, ranges.back().numbers.end()};
+  auto known = std::make_shared<std::vector<leasable>>();
+  auto take = [this, known](const loaded_event& one) {
+    known->push_back(as_leasable(one.what, one.at));
+  };
+  read_again(std::move(ranges), take, [this, known, next, then] {
+    if (ending != errc::none)
+      return then(ending);
+    auto todo = core->give_up(*known, node->now());
+    node->counts.events_parked += todo.parked.size();
+    record(std::move(todo), true, then_park_used_up(next, then));
+  });
+}
+
+std::function<void(errc)>
+group_state::then_park_used_up(position from, std::function<void(errc)> then) {
+  return [this, from, then = std::move(then)](errc why) {
+    if (why == errc::none)
+      park_used_up(from, then);
+    else
+      then(why);
+  };
 }
 
 void group_state::fire_now(const delayed_message& message,

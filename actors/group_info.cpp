@@ -37,8 +37,7 @@ group_info describe_group(const subscription& core, event_number first_parked) {
   // Where a group begins is not a checkpoint, and what lies before it is not
   // known to it.
   auto checkpoint = row.source_checkpoint;
-  bool begun = row.settled + row.parked > 0
-               && std::int64_t(checkpoint.value) != settings.start_from;
+  bool begun = row.settled + row.parked > 0 && checkpoint > row.began_at;
   if (begun)
     out.checkpoint = std::int64_t(checkpoint.value) - 1;
   if (begun || core.end() > checkpoint)

@@ -27,9 +27,9 @@ void group_state::published(event_number end, event_number first) {
   awaiting = false;
   if (ending != errc::none)
     return;
-  // A stream with $maxCount loses events with each publish: whom that does not
-  // concern now takes the cut when somebody asks (`catch_up`).
-  if (polls.empty() && first < end && !core->touched_below(first)) {
+  // A stream with $maxCount loses events with each publish: who does not wait
+  // for any takes the cut when somebody asks (`catch_up`).
+  if (polls.empty() && first < end) {
     passed_over = first;
     return;
   }
@@ -62,10 +62,21 @@ void group_state::catch_up() {
     return;
   auto end = (*row)->next;
   auto first = first_readable(**row);
-  bool cut = first < end && first > core->checkpoint(lane::source)
+  bool cut = first < end && core->loses_below(first)
              && refusal() == errc::none; // who only looks breaks nothing
   if (end > core->end() || cut)
     learn(end, first);
+}
+
+/// Nobody may have told this group how its stream is by now.
+result<group_effects> group_state::updated(const group_settings& settings) {
+  auto row = node->db->stream(where, key.stream);
+  if (!row)
+    return row.error();
+  auto head = row->value_or(stream_row{});
+  auto todo = core->update(settings, head.next, first_readable(head));
+  forget_ahead(core->checkpoint(lane::source)); // it may begin later now
+  return todo;
 }
 
 event_number group_state::stored_end() const {
@@ -309,12 +320,26 @@ void group_state::identify_next() {
         {next.in, {last, next.numbers.end().value - last.value}});
     identify_next();
   };
+  auto damaged = [this, next] {
+    // Halves, until the one that is damaged is alone: it stays unknown, its
+    // lease ends by itself, and the others can be settled meanwhile.
+    if (auto half = next.numbers.count / 2; half > 0) {
+      auto middle = next.numbers.first + half;
+      unidentified.push_back({next.in, {middle, next.numbers.count - half}});
+      unidentified.push_back({next.in, {next.numbers.first, half}});
+    }
+    identify_next();
+  };
   self
     ->request(reader, caf::infinite, read_atom_v,
               request_for(next.in, next.numbers.first, next.numbers.count))
     .then(
       [this, known](resolved_events& events) { guard([&] { known(events); }); },
-      [this](const caf::error&) { failed(errc::storage_failed); });
+      [this, damaged](const caf::error& why) {
+        if (to_errc(why) != errc::corrupt)
+          return failed(errc::storage_failed);
+        guard(damaged);
+      });
 }
 
 } // namespace callboard

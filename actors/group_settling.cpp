@@ -212,13 +212,15 @@ void group_state::answer_again(const settle_batch& what,
   std::vector<position> at;
   for (auto& one : core->leased_under(known.next))
     at.push_back(one.at);
-  read_again(as_ranges(at), {}, [this, work, ticket = known.next](auto found) {
+  auto found = std::make_shared<std::vector<loaded_event>>();
+  auto take = [found](loaded_event one) { found->push_back(std::move(one)); };
+  read_again(as_ranges(at), take, [this, work, found, ticket = known.next] {
     auto batch = std::make_shared<delivery_batch>();
     batch->group = core->row().id;
     for (auto& one : core->leased_under(ticket)) {
-      auto with = std::find_if(found.begin(), found.end(),
+      auto with = std::find_if(found->begin(), found->end(),
                                [&](auto& x) { return x.at == one.at; });
-      if (with != found.end())
+      if (with != found->end())
         batch->events.push_back(
           {std::move(with->what), one.at.in, one.attempt, one.lease});
     }
@@ -226,43 +228,45 @@ void group_state::answer_again(const settle_batch& what,
   });
 }
 
-void group_state::read_again(
-  std::vector<position_range> ranges, std::vector<loaded_event> found,
-  std::function<void(std::vector<loaded_event>)> then) {
+/// In pieces, the last range first; what is gone, or not readable now, is left
+/// out.
+void group_state::read_again(std::vector<position_range> ranges,
+                             const take_event& take,
+                             const std::function<void()>& then) {
   if (ranges.empty())
-    return then(std::move(found));
+    return then();
   auto next = ranges.back();
   ranges.pop_back();
-  auto take = [=, this](errc why, resolved_events& events) mutable {
-    if (why != errc::none) // the rest is not readable now
-      return guard([&] { then(std::move(found)); });
+  auto read = [=, this](errc why, resolved_events& events) mutable {
+    if (why != errc::none)
+      return guard(then);
     for (auto& one : events)
       if (one.original->number < next.numbers.end()
           && (next.in == lane::source || one.resolved != nullptr))
-        found.push_back({{next.in, one.original->number}, one});
+        take({{next.in, one.original->number}, one});
     auto last =
       events.empty() ? next.numbers.end() : events.back().original->number + 1;
     if (last < next.numbers.end()) // cut short by its bytes
       ranges.push_back(
         {next.in, {last, next.numbers.end().value - last.value}});
-    guard([&] { read_again(std::move(ranges), std::move(found), then); });
+    guard([&] { read_again(std::move(ranges), take, then); });
   };
   if (next.in == lane::replay) // of some there is only a copy
-    return read_parked(next.numbers, take);
+    return read_parked(next.numbers, read);
   ++outstanding; // the actor must not end before it has answered
   self
     ->request(reader, caf::infinite, read_atom_v,
               request_for(next.in, next.numbers.first, next.numbers.count))
     .then(
-      [this, take](resolved_events& events) mutable {
+      [this, read](resolved_events& events) mutable {
         --outstanding;
-        take(errc::none, events);
+        read(errc::none, events);
         end_if_done();
       },
-      [this, take](const caf::error& why) mutable {
+      [this, read](const caf::error& why) mutable {
         --outstanding;
         resolved_events nothing;
-        take(to_errc(why), nothing);
+        read(to_errc(why), nothing);
         end_if_done();
       });
 }

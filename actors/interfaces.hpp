@@ -187,7 +187,8 @@ using membership_actor = caf::typed_actor<
   // Errors: not_found (not registered).
   caf::replies_to<poll_atom, poll_request>::with<poll_reply_ptr>,
   caf::replies_to<commit_atom, consumer_ref>::with<bool>,
-  // Commits if asked to, and takes the consumer out of its group.
+  // Commits if asked to, and takes the consumer out of its group, unless it is
+  // registered on another connection too.
   caf::replies_to<leave_atom, consumer_ref, bool>::with<bool>,
   // A sign of life. Replies whether the consumer is registered.
   caf::replies_to<touch_atom, consumer_key>::with<bool>,

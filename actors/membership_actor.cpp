@@ -39,6 +39,7 @@ errc membership_state::begin() {
   }
   for (auto& [key, actor] : before) {
     with_slices.erase(key);
+    connections.end(key);
     self->send(actor, failed_atom_v, caf::make_error(errc::not_found));
   }
   for (auto& group : groups)
@@ -118,6 +119,7 @@ caf::result<join_reply> membership_state::join(join_request& what) {
       promise.deliver(caf::make_error(why));
       return next();
     }
+    what.shared = connections.others(what.key, what.connection);
     if (core->outcome_of(what) != join_outcome::joined)
       return finish_join(what, core->join(what, node->now()).outcome, promise);
     open_then(what, [this, promise, what](errc opened) mutable {
@@ -148,6 +150,7 @@ void membership_state::finish_join(const join_request& what,
   join_reply reply{outcome, {}};
   if (outcome == join_outcome::joined || outcome == join_outcome::already) {
     reply.reader = new_reader();
+    connections.add(what.key, reply.reader, what.connection);
     start(what.key, what.group, reply.reader);
   }
   if (outcome == join_outcome::joined)
@@ -167,9 +170,9 @@ caf::result<bool> membership_state::leave(consumer_ref& who, bool commit) {
       return next();
     }
     if (!commit)
-      return remove(who.key, promise);
+      return remove(who, promise);
     self->request(actor, caf::infinite, commit_atom_v, who.reader)
-      .then([this, who, promise](bool) { remove(who.key, promise); },
+      .then([this, who, promise](bool) { remove(who, promise); },
             [this, promise](caf::error& why) mutable {
               promise.deliver(std::move(why));
               next();
@@ -180,8 +183,13 @@ caf::result<bool> membership_state::leave(consumer_ref& who, bool commit) {
   return promise;
 }
 
-void membership_state::remove(const consumer_key& key,
+void membership_state::remove(const consumer_ref& who,
                               caf::typed_response_promise<bool> to) {
+  if (connections.leave(who.key, who.reader)) {
+    to.deliver(true);
+    return next();
+  }
+  auto& key = who.key;
   auto group = core->find(key)->group;
   record(core->leave(key), [this, key, group, to](errc why) mutable {
     if (why == errc::none) {
@@ -302,6 +310,7 @@ void membership_state::deal(const std::string& group) {
 
 void membership_state::end(const consumer_key& key) {
   with_slices.erase(key);
+  connections.end(key);
   if (auto found = actors.extract(key))
     self->send(found.mapped(), failed_atom_v, caf::make_error(errc::not_found));
   count();
@@ -345,6 +354,7 @@ void membership_state::count() {
 void membership_state::stop() {
   for (auto& [key, actor] : std::exchange(actors, {}))
     self->send(actor, failed_atom_v, caf::make_error(errc::unavailable));
+  count(); // the node's gauge outlives this leadership
   // They would answer to nobody.
   for (auto& asker : std::exchange(waiting, {}))
     asker->deliver(caf::make_error(errc::unavailable));

@@ -1,6 +1,7 @@
 // Shell of core/membership: one change after the other; consumers' actors.
 #pragma once
 
+#include "actors/consumer_connections.hpp"
 #include "actors/core/consumer_requests.hpp"
 #include "actors/node.hpp"
 
@@ -54,7 +55,8 @@ struct membership_state {
   void record(std::vector<change> changes, std::function<void(errc)> then);
   void finish_join(const join_request& what, join_outcome outcome,
                    caf::typed_response_promise<join_reply> to);
-  void remove(const consumer_key& key, caf::typed_response_promise<bool> to);
+  /// The member goes with its last connection (barco-http.md 8, case 67).
+  void remove(const consumer_ref& who, caf::typed_response_promise<bool> to);
   void lost(errc why);
 
   /// The actor of a registered consumer; null if it is not registered.
@@ -74,6 +76,7 @@ struct membership_state {
   std::vector<partition_actor> partitions;
   std::optional<membership> core;
   std::map<consumer_key, consumer_actor> actors;
+  consumer_connections connections;
   std::set<consumer_key> with_slices; // as they were told last
   member_epoch epoch;
   std::deque<std::function<void()>> changes; // the first one runs

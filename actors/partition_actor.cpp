@@ -17,7 +17,7 @@ errc partition_state::refusal(effort what) const noexcept {
   if (rebuilding)
     return errc::unavailable;
   return what == effort::publishing ? pipeline->refusal()
-                                    : node->log->refusal();
+                                    : recording_refusal(*node);
 }
 
 errc partition_state::load_heads(const std::vector<std::string>& names) {
@@ -54,8 +54,7 @@ void partition_state::record_or_wait(record what, record_pipeline::done then) {
 }
 
 caf::result<append_reply> partition_state::append(append_request& what) {
-  auto effort_of = what.policy ? effort::making_room : effort::publishing;
-  if (auto why = refusal(effort_of); why != errc::none)
+  if (auto why = refusal(effort_of(what)); why != errc::none)
     return caf::make_error(why);
   bound_heads();
   if (auto why = load_heads(heads->needs(what)); why != errc::none)
@@ -90,16 +89,13 @@ caf::result<append_reply> partition_state::remove(const delete_request& what) {
 
 caf::result<event_page_ptr> partition_state::read(read_request& what) {
   if (auto group = checkpointed_group(what.stream)) {
-    auto row = node->db->group(id, group->first, group->second);
-    auto source = node->db->stream(id, group->first);
-    if (!row || !source)
-      return caf::make_error(row ? source.error() : row.error());
-    auto latest =
-      *row ? checkpoint_event(what.stream, **row, *source, node->wall())
-           : event_ptr{};
-    if (latest)
+    auto latest = checkpoint_event(*node->db, id, group->first, group->second,
+                                   node->wall());
+    if (!latest)
+      return caf::make_error(latest.error());
+    if (*latest)
       return event_page_ptr{std::make_shared<event_page>(
-        page_of_one(checkpoint_head(*latest), latest, what))};
+        page_of_one(checkpoint_head(**latest), *latest, what))};
   }
   auto page = read_page({*node->db, node->placement, node->wall()}, id, what,
                         read_from::memory);
@@ -235,8 +231,7 @@ errc partition_state::begin() {
   sweeps.clear();
   for (auto& one : *stored)
     groups[one.stream][one.group].id = one.row.id;
-  auto counted = std::exchange(pending, {}).now();
-  tell_pending(counted);
+  forget_pending();
   count_some();
   return errc::none;
 }
@@ -269,6 +264,7 @@ void end_children(partition_state& state, const caf::exit_msg& why) {
   state.groups.clear(); // groups and partition hold each other
   state.consumer_groups.clear();
   state.others.members = membership_actor{};
+  state.forget_pending();
   state.self->quit(why.reason);
 }
 

@@ -123,6 +123,8 @@ struct partition_state {
   caf::result<log_index> propose(proposal& what);
   caf::result<bool> fired(const delayed_message& message);
   caf::result<bool> sweep(const delayed_message& message);
+  result<event_number> first_younger(const stream_row& head,
+                                     wall_time oldest) const;
   caf::result<bool> taken_over(record todo);
   static record_pipeline::done taken_over(caf::typed_response_promise<bool> to);
   void group_applied(const put_group& change);
@@ -162,6 +164,8 @@ struct partition_state {
   result<wall_time> due_of(const due_time& when) const;
   wall_time wall_of(wall_time due) const;
   errc load_scheduled(const uuid& of);
+  errc load_scheduled(const uuid& of, std::optional<scheduled_row>&& row);
+  errc load_scheduled(const schedule_request& what);
   bool takes_effect(const uuid& of, const delayed_message& message);
   /// What a due message is about, with all that deciding needs in memory;
   /// nothing: it has no effect any more. An error: not now; what has to keep
@@ -180,6 +184,17 @@ struct partition_state {
   // partition_recurring.cpp
   caf::result<schedule_reply> schedule(recurring_request& what);
   caf::result<bool> fire_recurring(const delayed_message& message);
+  errc without_zone(const delayed_message& message, const scheduled_body& body,
+                    const std::string& zone);
+
+  struct recurring_plan {
+    occurrence what;
+    wall_time due; // of `what.next`; 0: this was the last one
+  };
+
+  recurring_plan plan_recurring(const delayed_message& message,
+                                const recurrence& rule, std::uint64_t fired,
+                                const time_zone& zone) const;
 
   // partition_bulk.cpp
   caf::result<schedule_reply> begin_bulk(bulk_command& what);
@@ -195,13 +210,14 @@ struct partition_state {
   /// Says how far the job is by now, and when its next step comes.
   void end_bulk_step(bulk_job& job, const uuid& of,
                      const delayed_message& message,
-                     const std::vector<delayed_message>& rows, record& into);
+                     const delayed_rows& looked_at, record& into);
+  errc give_up_job(const delayed_message& message, const uuid& of, errc why);
 
   // partition_retries.cpp: jobs that move retries
   caf::result<bool> ask_groups(const delayed_message& message, const uuid& of,
-                               bulk_job job, std::vector<delayed_message> rows);
+                               bulk_job job, delayed_rows looked_at);
   void groups_answered(const delayed_message& message,
-                       const std::vector<delayed_message>& rows, errc worst,
+                       const delayed_rows& looked_at, errc worst,
                        caf::typed_response_promise<bool> to);
   /// A group's record that moves what a job asked for also says how many.
   void count_moved(record& what);
@@ -209,6 +225,8 @@ struct partition_state {
   // partition_pending.cpp: how much is waiting, for metrics
   void count_some();
   void tell_pending(const pending_counts::counts& before) const;
+  /// The node's counts outlive the partition: what it added is taken back.
+  void forget_pending();
 
   // partition_notices.cpp
   /// Has them told by `$callboard-events`, once `into` is recorded.
@@ -225,8 +243,14 @@ struct partition_state {
 
   // shared
   /// Why nothing can be decided now, or none. Publishing stops earlier than
-  /// what makes room (deletes, metadata, settling).
+  /// what makes room (deletes, metadata with bounds, settling).
   enum class effort : std::uint8_t { publishing, making_room };
+
+  static effort effort_of(const append_request& what) noexcept {
+    return stream_heads::makes_room(what) ? effort::making_room
+                                          : effort::publishing;
+  }
+
   errc refusal(effort what) const noexcept;
   errc begin();
   errc load_heads(const std::vector<std::string>& names);

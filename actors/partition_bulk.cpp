@@ -75,12 +75,9 @@ caf::result<bool> partition_state::fire_bulk(const delayed_message& message) {
     return caf::make_error(errc::overloaded);
   auto body = unpack_body(message.body);
   if (!body)
-    return caf::make_error(errc::corrupt);
-  if (auto why = load_scheduled(body->id); why != errc::none) {
-    if (why == errc::corrupt)
-      unfinished_jobs.erase(message.id); // nobody waits for what is damaged
-    return caf::make_error(why);
-  }
+    return caf::make_error(give_up_job(message, {}, errc::corrupt));
+  if (auto why = load_scheduled(body->id); why != errc::none)
+    return caf::make_error(give_up_job(message, body->id, why));
   if (!takes_effect(body->id, message))
     return fired_in_vain(message);
   auto bytes = node->db->pieces(id, message.id, body->pieces);
@@ -93,27 +90,36 @@ caf::result<bool> partition_state::fire_bulk(const delayed_message& message) {
   auto why = bytes ? errc::corrupt : bytes.error();
   if (job)
     why = await_turn(message.id);
-  else
-    unfinished_jobs.erase(message.id); // nobody waits for what is damaged
-  if (why != errc::none) {
-    agenda->let_go(body->id);
-    return caf::make_error(why);
-  }
+  if (why != errc::none)
+    return caf::make_error(give_up_job(message, body->id, why));
   wall_time last{std::max<std::uint64_t>(job->to_due.value, 1) - 1};
-  auto rows =
-    node->db->delayed(id, job->due, job->id, last, limits::bulk_step_rows);
-  if (!rows) {
-    agenda->let_go(body->id);
-    return caf::make_error(rows.error());
-  }
+  auto found = node->db->delayed_slice(id, job->due, job->id, last,
+                                       limits::bulk_step_rows);
+  if (!found)
+    return caf::make_error(give_up_job(message, body->id, found.error()));
   if (moves_retries(job->what))
-    return ask_groups(message, body->id, std::move(*job), *rows);
-  for (auto& row : *rows)
+    return ask_groups(message, body->id, std::move(*job), std::move(*found));
+  for (auto& row : found->rows)
     if (may_change(*job, message, row)
         && change_in_bulk(*job, message.id, row, todo))
       ++job->progress.changed;
-  end_bulk_step(*job, body->id, message, *rows, todo);
+  end_bulk_step(*job, body->id, message, *found, todo);
   return fired_for_good(message, std::move(todo));
+}
+
+/// The timer offers it again, unless it is damaged: then other jobs do not wait
+/// for it. Returns `why`.
+errc partition_state::give_up_job(const delayed_message& message,
+                                  const uuid& of, errc why) {
+  agenda->let_go(of);
+  if (why != errc::corrupt)
+    return why;
+  unfinished_jobs.erase(message.id);
+  if (auto more = log.pass("damaged job"))
+    spdlog::error("a job, or what it looks at, is damaged: it stops, and the "
+                  "next start tries again partition={} job={} suppressed={}",
+                  id.value, to_string(of), *more);
+  return why;
 }
 
 /// Two jobs that move would meet what the other one has moved ahead of them
@@ -148,16 +154,16 @@ void partition_state::note_job(const change& what, wall_time now) {
 
 void partition_state::end_bulk_step(bulk_job& job, const uuid& of,
                                     const delayed_message& message,
-                                    const std::vector<delayed_message>& rows,
+                                    const delayed_rows& looked_at,
                                     record& into) {
-  job.progress.looked_at += rows.size();
-  job.progress.done = rows.size() < limits::bulk_step_rows;
+  job.progress.looked_at += looked_at.seen;
+  job.progress.done = looked_at.seen < limits::bulk_step_rows;
   auto next = message;
   next.due = node->now();
   if (job.progress.done)
     next.due = next.due + std::uint64_t(limits::bulk_kept.count());
   else
-    std::tie(job.due, job.id) = std::tie(rows.back().due, rows.back().id);
+    std::tie(job.due, job.id) = looked_at.last;
   into.changes.emplace_back(put_piece{message.id, 0, pack(job)});
   agenda->replace(of, std::move(next), into);
 }

@@ -82,16 +82,22 @@ caf::result<group_info> partition_state::command(group_command& what) {
 }
 
 caf::result<group_info> partition_state::create_group(group_command& what) {
-  if (auto why = refusal(effort::making_room); why != errc::none)
+  if (auto why = refusal(effort::publishing); why != errc::none)
     return caf::make_error(why);
   auto& key = what.key;
-  auto promise = self->make_response_promise<group_info>();
   if (find(key) != nullptr || being_created.contains(key)) {
+    auto promise = self->make_response_promise<group_info>();
     pipeline->after_all([promise](errc why, log_index) mutable {
       promise.deliver(
         caf::make_error(why == errc::none ? errc::already_exists : why));
     });
     return promise;
+  }
+  if (last_group >= groups_max) {
+    spdlog::error("no other group can be created: all numbers of groups were "
+                  "used partition={} groups={}",
+                  id.value, last_group);
+    return caf::make_error(errc::too_large);
   }
   auto parked = parked_stream(key.stream, key.group);
   if (auto why = load_heads({key.stream, parked}); why != errc::none)
@@ -101,10 +107,14 @@ caf::result<group_info> partition_state::create_group(group_command& what) {
     return head == nullptr ? event_number{} : head->next;
   };
   auto end = end_of(key.stream);
+  auto* head = heads->find(key.stream);
+  auto first = head == nullptr ? event_number{} : first_readable(*head);
   auto row = subscription::first_row(group_id{++last_group}, what.settings, end,
-                                     end_of(parked));
+                                     end_of(parked), first);
   auto reply = describe_group(subscription{key, row, {}, end, end_of(parked)});
   being_created.insert(key);
+  // Not earlier: an error returned behind it would answer nobody.
+  auto promise = self->make_response_promise<group_info>();
   record todo;
   todo.changes.emplace_back(put_group{key.stream, key.group, std::move(row)});
   record_or_wait(std::move(todo),
@@ -144,6 +154,8 @@ caf::result<log_index> partition_state::propose(proposal& what) {
   // Not `refusal()`: settling goes on while publishers are held back.
   if (rebuilding || comes_of_the_let_go())
     return caf::make_error(errc::unavailable);
+  if (auto why = backlog_refusal(*node); why != errc::none)
+    return caf::make_error(why);
   record todo;
   todo.changes = std::move(what.changes);
   if (!what.parked.empty() || what.cut_parked || what.removes) {
@@ -170,6 +182,7 @@ caf::result<log_index> partition_state::propose(proposal& what) {
     heads->append_copies(what.kept_stream, what.copies_from,
                          std::move(what.copies), todo, node->wall());
   }
+  schedule_sweeps(todo); // parked events may have a $maxAge, too
   announce(std::move(what.notices), todo);
   if (!retry_steps.empty())
     count_moved(todo);
@@ -243,6 +256,32 @@ void partition_state::schedule_sweeps(record& what) {
   std::move(later.begin(), later.end(), std::back_inserter(what.changes));
 }
 
+/// The first event that is not older: they are stored in order of their time.
+/// One that is damaged is as old as the next one that can be read; what cannot
+/// be read up to the end stays.
+result<event_number> partition_state::first_younger(const stream_row& head,
+                                                    wall_time oldest) const {
+  auto [low, high] = std::pair{head.first_live.value, head.next.value};
+  while (low < high) {
+    auto middle = low + (high - low) / 2;
+    auto at = middle;
+    auto one = node->db->read(id, head.id, {at}, 1, 1);
+    for (std::uint64_t step = 1;
+         !one && one.error() == errc::corrupt && step < high - middle;
+         step *= 2) { // damage may be as long as a block
+      at = middle + step;
+      one = node->db->read(id, head.id, {at}, 1, 1);
+    }
+    if (!one && one.error() != errc::corrupt)
+      return one.error();
+    if (one && (one->empty() || one->front()->created < oldest))
+      low = at + 1;
+    else
+      high = middle;
+  }
+  return event_number{low};
+}
+
 caf::result<bool> partition_state::sweep(const delayed_message& message) {
   if (auto why = refusal(effort::making_room); why != errc::none)
     return caf::make_error(why);
@@ -253,25 +292,18 @@ caf::result<bool> partition_state::sweep(const delayed_message& message) {
   auto planned = sweeps.find(message.stream);
   // After a restart two may be stored for a stream; one of them goes on.
   bool stale = planned != sweeps.end() && planned->second != message.due;
+  if (!stale)
+    sweeps.erase(message.stream); // or none would ever be planned again
   auto* head = heads->find(message.stream);
   if (stale || head == nullptr || head->policy.max_age_seconds == 0
       || head->state != stream_state::live)
     return taken_over(std::move(todo));
   auto oldest = oldest_visible(head->policy, node->wall());
-  auto [low, high] = std::pair{head->first_live.value, head->next.value};
-  while (low < high) { // events are stored in order of their time
-    auto middle = low + (high - low) / 2;
-    auto one = node->db->read(id, head->id, {middle}, 1, 1);
-    if (!one)
-      return caf::make_error(one.error());
-    if (!one->empty() && one->front()->created >= oldest)
-      high = middle;
-    else
-      low = middle + 1;
-  }
-  heads->cut(message.stream, event_number{low}, todo);
-  sweeps.erase(message.stream);
-  if (low < head->next.value) {
+  auto first = first_younger(*head, oldest);
+  if (!first)
+    return caf::make_error(first.error());
+  heads->cut(message.stream, *first, todo);
+  if (*first < head->next) {
     auto due = node->now() + sweep_interval_ms(head->policy);
     sweeps[message.stream] = due;
     todo.changes.emplace_back(put_delayed{{sweep_id(head->id),

@@ -5,6 +5,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace callboard {
@@ -60,7 +61,7 @@ caf::result<schedule_reply> partition_state::schedule(recurring_request& what) {
         if (why != errc::none)
           return void(promise.deliver(caf::make_error(why)));
         auto there = event_of(message, pieces);
-        if (there && !is_same_rule(asked, *there->rule)) {
+        if (there && (!there->rule || !is_same_rule(asked, *there->rule))) {
           reply.repeated = false;
           reply.error = errc::already_exists;
         }
@@ -89,6 +90,44 @@ caf::result<schedule_reply> partition_state::schedule(recurring_request& what) {
   return scheduled(std::move(todo), reply);
 }
 
+/// That is about this schedule alone: nothing waits for it.
+errc partition_state::without_zone(const delayed_message& message,
+                                   const scheduled_body& body,
+                                   const std::string& zone) {
+  agenda->let_go(body.id);
+  held_back.erase({message.due, message.id});
+  if (auto more = log.pass("zone " + zone))
+    spdlog::error("a schedule stops: there is no time zone {}, and the next "
+                  "start tries again stream={} schedule={} suppressed={}",
+                  zone, message.stream, to_string(body.id), *more);
+  return errc::not_found;
+}
+
+/// How late an occurrence is, and when the next one is due, by the clock that
+/// its rule follows: that on the wall, or for `every` the broker's, which never
+/// steps. There the time of an occurrence is as far from that of the one before
+/// as both are due apart, whatever the clock on the wall shows meanwhile. What
+/// is due by it may be over: so it is known of each how late it is.
+partition_state::recurring_plan
+partition_state::plan_recurring(const delayed_message& message,
+                                const recurrence& rule, std::uint64_t fired,
+                                const time_zone& zone) const {
+  wall_time at{message.subject};
+  recurring_plan out;
+  if (rule.every_ms == 0) {
+    out.what = at_occurrence(rule, fired, at, node->wall(), zone);
+    auto due = out.what.next ? due_of({{}, *out.what.next}) : errc::not_found;
+    out.due = due ? *due : wall_time{};
+    return out;
+  }
+  auto now = node->now();
+  auto late = now.value - std::min(now.value, message.due.value);
+  out.what = at_occurrence(rule, fired, at, at + late, zone);
+  if (auto& next = out.what.next)
+    out.due = message.due + (next->value - at.value);
+  return out;
+}
+
 caf::result<bool>
 partition_state::fire_recurring(const delayed_message& message) {
   auto found = due_body(message);
@@ -98,44 +137,35 @@ partition_state::fire_recurring(const delayed_message& message) {
   if (!body)
     return fired_in_vain(message);
   auto what = event_of(message, body->pieces);
-  if (!what)
-    return caf::make_error(hold(message, body->id, what.error()));
+  if (!what || !what->rule)
+    return caf::make_error(
+      hold(message, body->id, what ? errc::corrupt : what.error()));
   auto zone = find_time_zone(what->rule->zone);
-  if (!zone) { // that is about this schedule alone: nothing waits for it
-    agenda->let_go(body->id);
-    held_back.erase({message.due, message.id});
-    if (auto more = log.pass("zone " + what->rule->zone))
-      spdlog::error("a schedule waits: there is no time zone {} stream={} "
-                    "suppressed={}",
-                    what->rule->zone, message.stream, *more);
-    return caf::make_error(errc::unavailable);
-  }
-  wall_time at{message.subject};
-  auto now = node->wall();
-  auto plan = at_occurrence(*what->rule, body->fired, at, now, *zone);
-  record todo;
+  if (!zone)
+    return caf::make_error(without_zone(message, *body, what->rule->zone));
   auto fired = body->fired;
+  auto [plan, due] = plan_recurring(message, *what->rule, fired, *zone);
+  record todo;
   if (plan.publishes) {
     append_request append{message.stream, expected_version::any, {}, {}};
-    what->event.id = id_of_occurrence(body->id, at);
+    what->event.id = id_of_occurrence(body->id, {message.subject});
     append.events.push_back(std::move(what->event));
-    auto decided = heads->append(append, now);
+    auto decided = heads->append(append, node->wall());
     if (decided.reply.error == errc::stream_deleted) {
       ++node->counts.delayed_dropped;
       if (auto more = log.pass("ended"))
         spdlog::warn("a schedule ends: its stream is deleted stream={} "
                      "schedule={} suppressed={}",
                      message.stream, to_string(body->id), *more);
-      plan.next.reset();
+      due = {};
     }
     ++fired;
     todo = std::move(decided.what);
     schedule_sweeps(todo);
   }
-  auto due = plan.next ? due_of({{}, *plan.next}) : errc::not_found;
-  if (due) {
+  if (due.value > 0) {
     auto next = with_count(message, fired);
-    next.due = *due;
+    next.due = due;
     next.subject = plan.next->value;
     agenda->replace(body->id, std::move(next), todo);
   } else {

@@ -18,12 +18,12 @@ wall_time moved_to(const bulk_job& job, wall_time due, wall_time now) {
 
 } // namespace
 
-caf::result<bool>
-partition_state::ask_groups(const delayed_message& message, const uuid& of,
-                            bulk_job job, std::vector<delayed_message> rows) {
+caf::result<bool> partition_state::ask_groups(const delayed_message& message,
+                                              const uuid& of, bulk_job job,
+                                              delayed_rows looked_at) {
   std::map<group_key, std::vector<retry_move>> asked;
   auto& step = retry_steps[message.id] = {of, std::move(job), {}};
-  for (auto& row : rows) {
+  for (auto& row : looked_at.rows) {
     // Its mark tells a retry that this job moved to where it looks again.
     if (row.kind != delayed_kind::retry_due || row.due <= node->now()
         || !passes(step.job.what.filter, row)
@@ -42,11 +42,11 @@ partition_state::ask_groups(const delayed_message& message, const uuid& of,
 
   auto all = std::make_shared<gathering>();
   auto promise = self->make_response_promise<bool>();
-  auto one_less = [=, this, rows = std::move(rows)](errc why) {
+  auto one_less = [=, this, looked_at = std::move(looked_at)](errc why) {
     if (why != errc::none)
       all->worst = why;
     if (--all->left == 0)
-      groups_answered(message, rows, all->worst, promise);
+      groups_answered(message, looked_at, all->worst, promise);
   };
   for (auto& [key, moves] : asked) {
     auto actor = serving(key);
@@ -68,8 +68,7 @@ partition_state::ask_groups(const delayed_message& message, const uuid& of,
 }
 
 void partition_state::groups_answered(const delayed_message& message,
-                                      const std::vector<delayed_message>& rows,
-                                      errc worst,
+                                      const delayed_rows& looked_at, errc worst,
                                       caf::typed_response_promise<bool> to) {
   auto step = retry_steps.extract(message.id);
   if (!step) // it was stopped, or the partition began again
@@ -78,11 +77,11 @@ void partition_state::groups_answered(const delayed_message& message,
     worst = load_scheduled(step.mapped().of);
   if (worst != errc::none) { // what was moved is marked and counted
     if (step)
-      agenda->let_go(step.mapped().of);
+      give_up_job(message, step.mapped().of, worst);
     return void(to.deliver(caf::make_error(worst)));
   }
   record todo;
-  end_bulk_step(step.mapped().job, step.mapped().of, message, rows, todo);
+  end_bulk_step(step.mapped().job, step.mapped().of, message, looked_at, todo);
   record_or_wait(std::move(todo), taken_over(to));
 }
 

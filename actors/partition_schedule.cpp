@@ -27,19 +27,39 @@ errc partition_state::load_scheduled(const uuid& of) {
   if (agenda->knows(of))
     return errc::none;
   auto row = node->db->scheduled(id, of);
-  if (!row)
-    return row.error();
+  return row ? load_scheduled(of, std::move(*row)) : row.error();
+}
+
+errc partition_state::load_scheduled(const uuid& of,
+                                     std::optional<scheduled_row>&& row) {
   std::optional<schedules::state> stored;
-  if (*row) {
-    auto& [due, number, pieces, stream] = **row;
+  if (row) {
+    auto& [due, number, pieces, stream] = *row;
     auto message = node->db->delayed(id, due, {number.value - 1}, due, 1);
     if (!message)
       return message.error();
     if (message->empty() || message->front().id != number)
       return errc::corrupt;
-    stored = schedules::state{**row, std::move(message->front())};
+    stored = schedules::state{std::move(*row), std::move(message->front())};
   }
   agenda->load(of, std::move(stored));
+  return errc::none;
+}
+
+/// Thousands come in one request: they are looked up at once.
+errc partition_state::load_scheduled(const schedule_request& what) {
+  std::vector<uuid> wanted;
+  for (auto& [event, when] : what.events)
+    if (!agenda->knows(event.id))
+      wanted.push_back(event.id);
+  auto rows = node->db->scheduled(id, wanted);
+  if (!rows)
+    return rows.error();
+  for (std::size_t i = 0; i < wanted.size(); ++i)
+    if (!agenda->knows(wanted[i])) // else it comes twice
+      if (auto why = load_scheduled(wanted[i], std::move((*rows)[i]));
+          why != errc::none)
+        return why;
   return errc::none;
 }
 
@@ -63,9 +83,12 @@ caf::result<schedule_reply> partition_state::schedule(schedule_request& what) {
   if (auto why = load_heads({what.stream}); why != errc::none)
     return caf::make_error(why);
   schedule_reply reply{.partition = id, .repeated = true};
-  auto refuse = [&](errc why) {
+  auto let_go = [&] {
     for (auto& [event, when] : what.events)
       agenda->let_go(event.id);
+  };
+  auto refuse = [&](errc why) {
+    let_go();
     reply.error = why;
     return scheduled({}, reply);
   };
@@ -73,9 +96,11 @@ caf::result<schedule_reply> partition_state::schedule(schedule_request& what) {
   if (head != nullptr && head->state == stream_state::tombstoned)
     return refuse(errc::stream_deleted);
   // All are looked at before the first one is decided about.
+  if (auto why = load_scheduled(what); why != errc::none) {
+    let_go();
+    return caf::make_error(why);
+  }
   for (auto& [event, when] : what.events) {
-    if (auto why = load_scheduled(event.id); why != errc::none)
-      return caf::make_error(why);
     auto* known = agenda->find(event.id);
     if (known != nullptr
         && (known->row.stream != what.stream

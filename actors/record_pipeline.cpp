@@ -29,21 +29,29 @@ bool are_short(const Texts&... texts) {
   return (texts.size() + ...) <= limits::stream_name_bytes_max;
 }
 
+static_assert(limits::scheduled_piece_bytes + 32 <= limits::value_bytes_max);
+
 /// Whether the row surely fits, told without making it. Text of clients comes
 /// here checked, and what else was overlooked must not cost much: these are the
-/// rows of publishing, delivering and settling.
+/// rows of publishing, also later, of delivering and settling.
 bool is_short(const change& one) {
   if (auto* put = std::get_if<put_stream>(&one))
     return are_short(put->name, put->row.policy.acl);
   if (auto* put = std::get_if<put_delayed>(&one))
     return are_short(put->message.stream, put->message.group,
                      put->message.body);
+  if (auto* put = std::get_if<put_scheduled>(&one))
+    return are_short(put->row.stream);
+  if (auto* put = std::get_if<put_piece>(&one))
+    return put->bytes.size() <= limits::scheduled_piece_bytes;
   if (auto* put = std::get_if<put_history>(&one))
     return are_short(put->row.words, put->row.holder.name,
                      put->row.holder.address);
   return std::holds_alternative<put_run>(one)
          || std::holds_alternative<erase_run>(one)
          || std::holds_alternative<erase_delayed>(one)
+         || std::holds_alternative<erase_scheduled>(one)
+         || std::holds_alternative<erase_piece>(one)
          || std::holds_alternative<erase_history>(one);
 }
 
@@ -75,7 +83,23 @@ bool fits(partition_id p, const record& what, std::size_t bytes) {
   return true;
 }
 
+errc refusal_above(std::size_t bytes_max, const node_services& node) noexcept {
+  if (node.db->unflushed_bytes() + node.log->waiting_bytes() < bytes_max)
+    return errc::none;
+  auto why = node.db->refusal();
+  return why == errc::none ? errc::overloaded : why;
+}
+
 } // namespace
+
+errc backlog_refusal(const node_services& node) noexcept {
+  return refusal_above(2 * limits::unflushed_bytes_max, node);
+}
+
+errc recording_refusal(const node_services& node) noexcept {
+  auto why = node.log->refusal();
+  return why != errc::none ? why : backlog_refusal(node);
+}
 
 record_pipeline::record_pipeline(node_ptr node, partition_id partition)
     : node_(std::move(node)), partition_(partition),
@@ -86,11 +110,7 @@ errc record_pipeline::refusal() const noexcept {
     return why;
   if (auto why = node_->db->refusal(); why == errc::storage_full)
     return why;
-  if (node_->db->unflushed_bytes() + node_->log->waiting_bytes()
-      < limits::unflushed_bytes_max)
-    return errc::none;
-  auto why = node_->db->refusal();
-  return why == errc::none ? errc::overloaded : why;
+  return refusal_above(limits::unflushed_bytes_max, *node_);
 }
 
 const record* record_pipeline::propose(record what, done then) {

@@ -9,6 +9,13 @@
 
 namespace callboard {
 
+/// Why nothing more can wait for the store, or none: what waits takes memory
+/// and log, also that which makes room. Any thread.
+errc backlog_refusal(const node_services& node) noexcept;
+
+/// Why nothing at all can be recorded at the moment, or none. Any thread.
+errc recording_refusal(const node_services& node) noexcept;
+
 /// Queues what a partition decided in the journal; once that is flushed, makes
 /// it visible in the store and tells who waits for it. Owned by one partition.
 ///

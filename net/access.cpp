@@ -41,6 +41,11 @@ principal parse_trusted(std::string_view text) {
   return out;
 }
 
+/// A login counts before what a proxy says of it, a wrong one too (spec 0.1).
+bool has_login(const http_request& request) {
+  return read_credentials(request).what != credentials::kind::none;
+}
+
 template <class Map>
 void make_room(Map& map, std::size_t most,
                std::chrono::steady_clock::time_point now) {
@@ -100,7 +105,7 @@ void access_control::authenticate(http_request& request,
     request.user = admin;
     return then(verdict::granted);
   }
-  if (options_.trusted_header)
+  if (options_.trusted_header && !has_login(request))
     if (auto header = es_header(request, "TrustedAuth")) {
       auto user = parse_trusted(header->value);
       if (user.login.empty())

@@ -2,8 +2,10 @@
 #pragma once
 
 #include "net/status.hpp"
+#include "net/try_again.hpp"
 
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace callboard {
@@ -32,12 +34,23 @@ inline http_answer barco_refusal(const refusal& why) {
   return barco_text(static_cast<http_status>(why.status), why.text);
 }
 
+/// The cause for people, where records have no ids that repeats are known by.
+inline std::string barco_cause(errc why, std::string_view repeating) {
+  if (why == errc::timed_out || why == errc::unavailable)
+    return std::string{"Not served at the moment; whether it was recorded is "
+                       "unknown. "}
+      .append(repeating);
+  return std::string{cause_of(why)};
+}
+
 /// What an actor could not do. A full disk is 503 as all that may pass.
-inline http_answer barco_error(errc why) {
+inline http_answer
+barco_error(errc why, std::string_view repeating = repeat_stores_twice) {
   if (to_status(why) == http_status::internal_server_error)
     return barco_library_error(http_status::internal_server_error,
                                "Internal server error");
   auto out = error_answer(why);
+  out.body = barco_cause(why, repeating);
   if (out.status == http_status::insufficient_storage)
     out.status = http_status::service_unavailable;
   return out;
@@ -68,7 +81,7 @@ inline http_answer barco_consumer_error(errc why) {
   if (why == errc::corrupt)
     return barco_library_error(http_status::internal_server_error,
                                "Unexpected error while reading");
-  return barco_error(why);
+  return barco_error(why, repeat_freely);
 }
 
 } // namespace callboard

@@ -1,9 +1,9 @@
 // Checked, placed, published.
 #include "net/barco_binary.hpp"
 
+#include "net/barco_answers.hpp"
 #include "net/barco_publishing.hpp"
 #include "net/barco_records.hpp"
-#include "net/status.hpp"
 
 #include <string>
 #include <utility>
@@ -37,13 +37,13 @@ std::optional<producer_refusal> explain(const publish_outcome& what) {
     return because("The ACL of the stream with this topic's name lets only "
                    "users write");
   if (what.access != verdict::granted)
-    return because(std::string{cause_of(errc::unavailable)});
+    return because(barco_cause(errc::unavailable, repeat_stores_twice));
   if (what.error == errc::none)
     return std::nullopt;
   if (what.error == errc::stream_deleted)
     return because("The topic's part in this partition was deleted for ever");
-  auto cause = cause_of(what.error);
-  return because(std::string{cause.empty() ? to_string(what.error) : cause});
+  auto cause = barco_cause(what.error, repeat_stores_twice);
+  return because(cause.empty() ? std::string{to_string(what.error)} : cause);
 }
 
 } // namespace

@@ -32,10 +32,9 @@ void register_consumer(const barco_ptr& services, http_request& request,
       auto known = reader != reader_id{};
       // Its client may not ask again: the next call tries anew.
       auto later = answer.status == http_status::service_unavailable;
-      auto& connection = exchange.request().connection;
-      if ((known || later) && !what.key.bound_group.empty() && connection)
-        connection->bound = std::make_shared<bound_consumer>(
-          bound_consumer{what, known ? services : nullptr, reader});
+      if ((known || later) && !what.key.bound_group.empty()
+          && exchange.request().connection)
+        bind(services, exchange, {what, known ? services : nullptr, reader});
       exchange.answer(std::move(answer));
     });
 }
@@ -153,7 +152,9 @@ void commit(const barco_ptr& services, http_request&,
 
 void leave_as(const consumer_ref& who, const barco_ptr& services,
               const http_exchange& exchange) {
-  auto commits = exchange.request().query("commit").value_or("") != "false";
+  auto commits = read_goodbye(exchange.request());
+  if (!commits)
+    return exchange.answer(barco_refusal(commits.error()));
   ask_for<bool>(
     services->broker, exchange, services->members,
     [exchange, bound = is_bound(who)](const result<bool>& done) {
@@ -161,7 +162,7 @@ void leave_as(const consumer_ref& who, const barco_ptr& services,
         exchange.request().connection->bound = nullptr;
       exchange.answer(done ? barco_ok() : call_failed(bound, done.error()));
     },
-    leave_atom_v, who, commits);
+    leave_atom_v, who, *commits);
 }
 
 void goodbye(const barco_ptr& services, http_request&,
@@ -183,7 +184,8 @@ std::optional<consumer_key> who_lives(const http_request& request) {
 
 void consumer_status(const barco_ptr& services, http_request& request,
                      const http_exchange& exchange) {
-  if (auto who = who_lives(request))
+  // A node that does not lead has no members.
+  if (auto who = who_lives(request); who && services->members)
     ask_for<bool>(
       services->broker, exchange, services->members, [](const result<bool>&) {},
       touch_atom_v, std::move(*who));
@@ -197,11 +199,13 @@ void consumer_status(const barco_ptr& services, http_request& request,
 
 void add_consumer_routes(barco_router& routes, const barco_ptr& services) {
   barco_table add{routes, services};
+  // Bodies are ignored, or bounded in the dialect's own words.
+  constexpr route_options any_body{.body_bytes_max = SIZE_MAX};
   for (auto verb : {http_verb::put, http_verb::post})
-    add(verb, "/v1/consumer/register", register_consumer);
-  add(http_verb::post, "/v1/consumer/poll", poll);
-  add(http_verb::post, "/v1/consumer/commit", commit);
-  add(http_verb::post, "/v1/consumer/goodbye", goodbye);
+    add(verb, "/v1/consumer/register", register_consumer, any_body);
+  add(http_verb::post, "/v1/consumer/poll", poll, any_body);
+  add(http_verb::post, "/v1/consumer/commit", commit, any_body);
+  add(http_verb::post, "/v1/consumer/goodbye", goodbye, any_body);
   add(http_verb::get, "/status", consumer_status);
 }
 

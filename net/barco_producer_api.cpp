@@ -5,7 +5,10 @@
 #include "net/barco_publishing.hpp"
 #include "net/barco_records.hpp"
 
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace callboard {
@@ -18,17 +21,24 @@ std::string bad_length(std::size_t most) {
          + std::to_string(most) + " bytes";
 }
 
+/// All but the records; their timestamp, if it says one.
+accepted<std::optional<std::uint64_t>>
+check_request(const http_request& request, std::string_view topic,
+              std::size_t most) {
+  if (auto ok = check_topic(topic); !ok)
+    return ok.error();
+  if (!request.header(http_field::content_length) || request.body.empty()
+      || request.body.size() > most)
+    return refusal{400, bad_length(most)};
+  return read_timestamp(request.query("timestamp"));
+}
+
 /// The records of a request, for their partition.
 accepted<record_batch> read_batch(const barco_services& services,
                                   http_request& request) {
   auto topic = request.parameter("topic");
-  if (auto ok = check_topic(topic); !ok)
-    return ok.error();
-  auto most = services.state->settings.message_bytes_max;
-  if (!request.header(http_field::content_length) || request.body.empty()
-      || request.body.size() > most)
-    return refusal{400, bad_length(most)};
-  auto timestamp = read_timestamp(request.query("timestamp"));
+  auto timestamp =
+    check_request(request, topic, services.state->settings.message_bytes_max);
   if (!timestamp)
     return timestamp.error();
   record_batch out{std::string{topic}, {}, {}};
@@ -105,6 +115,16 @@ void add_producer_routes(barco_router& routes, const barco_ptr& services) {
       {.body_bytes_max = events_body});
   add(http_verb::get, "/v1/topic/{topic}/messages", no_reading);
   add(http_verb::get, "/status", producer_status);
+}
+
+bool producer_answered_anywhere(const http_request& request) {
+  if (request.method != http_verb::post || request.segment_count() != 4
+      || request.trailing_slash() || request.segment(0) != "v1"
+      || request.segment(1) != "topic" || request.segment(3) != "messages")
+    return true;
+  auto topic = request.segment(2);
+  return topic.find('/') != std::string_view::npos
+         || !check_request(request, topic, SIZE_MAX);
 }
 
 http_answer refuse_producer(const refusal& why, std::size_t message_bytes_max) {

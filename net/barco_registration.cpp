@@ -2,6 +2,7 @@
 #include "net/barco_registration.hpp"
 
 #include "actors/core/limits.hpp"
+#include "net/ascii.hpp"
 #include "net/barco_records.hpp"
 #include "net/utf8.hpp"
 
@@ -145,6 +146,25 @@ accepted<join_request> by_body(const http_request& request) {
 }
 
 } // namespace
+
+std::string_view consumer_call(const http_request& request) {
+  if (request.segment_count() != 3 || request.trailing_slash()
+      || request.segment(0) != "v1" || request.segment(1) != "consumer")
+    return {};
+  auto call = request.segment(2);
+  bool put = request.method == http_verb::put && call == "register";
+  return put || request.method == http_verb::post ? call : std::string_view{};
+}
+
+accepted<bool> read_goodbye(const http_request& request) {
+  auto commit = request.query("commit").value_or("true");
+  if (iequals(commit, "true"))
+    return true;
+  if (iequals(commit, "false"))
+    return false;
+  return bad("commit is \"" + std::string{commit}
+             + "\"; allowed: true and false");
+}
 
 std::optional<std::string_view> consumer_id(const http_request& request) {
   for (auto* name : {"consumerId", "consumer_id"})

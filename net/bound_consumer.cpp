@@ -82,7 +82,22 @@ std::shared_ptr<bound_consumer> bound_to(const http_request& request) {
 
 void join(const barco_ptr& services, const http_exchange& exchange,
           join_request what, std::function<void(http_answer, reader_id)> then) {
+  if (!what.key.bound_group.empty())
+    what.connection = exchange.request().connection;
   check_then_join(services, exchange, std::move(what), 0, std::move(then));
+}
+
+void bind(const barco_ptr& services, const http_exchange& exchange,
+          bound_consumer what) {
+  auto& connection = *exchange.request().connection;
+  auto before = std::static_pointer_cast<bound_consumer>(connection.bound);
+  // Nobody could poll for it any more, or say goodbye.
+  if (before && before->at.lock() == services
+      && before->what.key != what.what.key)
+    ask_for<bool>(
+      services->broker, exchange, services->members, [](const result<bool>&) {},
+      leave_atom_v, consumer_ref{before->what.key, before->reader}, false);
+  connection.bound = std::make_shared<bound_consumer>(std::move(what));
 }
 
 void with_consumer(const barco_ptr& services, const http_exchange& exchange,

@@ -32,6 +32,11 @@ std::shared_ptr<bound_consumer> bound_to(const http_request& request);
 void join(const barco_ptr& services, const http_exchange& exchange,
           join_request what, std::function<void(http_answer, reader_id)> then);
 
+/// The exchange's connection stands for this consumer from now on. Whom it
+/// stood for before leaves its group, and what that one was handed comes again.
+void bind(const barco_ptr& services, const http_exchange& exchange,
+          bound_consumer what);
+
 /// Runs `then` with who asks: whom the request names, else whom its connection
 /// is bound to, registered if these actors do not know it yet. Answers the
 /// exchange if there is nobody, or it cannot be registered.

@@ -69,6 +69,31 @@ std::optional<std::string> set_peers(options& to, const std::string& text) {
   return read_peers(to.cluster.peers, text);
 }
 
+/// The setting without effect that says that a cluster was meant; empty: none.
+std::string needs_peers(const cluster_options& settings,
+                        const std::map<std::string, std::string>& from) {
+  auto where = [&](const char* name) {
+    auto found = from.find(name);
+    return found == from.end() ? "default" : found->second;
+  };
+  if (settings.node_id != 0)
+    return "node-id";
+  if (settings.join)
+    return "join";
+  if (!settings.secret_file.empty())
+    return "cluster-secret-file";
+  if (!settings.advertise_http.empty())
+    return "advertise-http";
+  if (!settings.advertise_barco.empty())
+    return "advertise-barco";
+  if (where("wal-keep") != "default")
+    return "wal-keep";
+  // The image sets the variable, also for a node that stands alone.
+  auto listens = where("cluster");
+  return listens == "default" || listens == "CALLBOARD_CLUSTER" ? ""
+                                                                : "cluster";
+}
+
 std::optional<std::string> set_host(std::string& to, const std::string& text,
                                     bool with_port) {
   auto at = read_address(text);
@@ -152,12 +177,15 @@ void listen_as_peers_say(cluster_options& settings,
     + std::to_string(self->port);
 }
 
-std::optional<std::string> check_cluster(const cluster_options& settings,
-                                         const std::string& host_name) {
+std::optional<std::string>
+check_cluster(const cluster_options& settings, const std::string& host_name,
+              const std::map<std::string, std::string>& from) {
   if (!settings.on()) {
-    if (settings.node_id != 0)
-      return "--node-id belongs to a cluster: name its nodes with --peers";
-    return std::nullopt;
+    auto meant = needs_peers(settings, from);
+    return meant.empty() ? std::nullopt
+                         : std::optional{"--" + meant
+                                         + " belongs to a cluster: name its "
+                                           "nodes with --peers"};
   }
   if (settings.self(host_name) == nullptr)
     return settings.node_id != 0

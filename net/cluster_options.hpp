@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -53,8 +54,10 @@ std::optional<std::string> read_peers(std::vector<peer_address>& to,
 void listen_as_peers_say(cluster_options& settings,
                          const std::string& host_name);
 
-/// What is wrong with the settings together, or nothing.
-std::optional<std::string> check_cluster(const cluster_options& settings,
-                                         const std::string& host_name);
+/// What is wrong with the settings together, or nothing. `from`: where each
+/// value came from, as `options::from`.
+std::optional<std::string>
+check_cluster(const cluster_options& settings, const std::string& host_name,
+              const std::map<std::string, std::string>& from);
 
 } // namespace callboard

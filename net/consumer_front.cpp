@@ -13,14 +13,9 @@ namespace callboard {
 
 namespace {
 
-/// `poll` of `POST /v1/consumer/poll`; empty for what is no consumer's call.
-std::string_view call_of(const http_request& request) {
-  if (request.segment_count() != 3 || request.trailing_slash()
-      || request.segment(0) != "v1" || request.segment(1) != "consumer")
-    return {};
-  auto call = request.segment(2);
-  bool put = request.method == http_verb::put && call == "register";
-  return put || request.method == http_verb::post ? call : std::string_view{};
+bool asks_status(const http_request& request) {
+  return request.method == http_verb::get && request.segment_count() == 1
+         && request.segment(0) == "status" && !request.trailing_slash();
 }
 
 /// A registration that binds its connection.
@@ -32,6 +27,26 @@ http_answer remember(const http_request& request) {
     std::make_shared<bound_consumer>(bound_consumer{std::move(*what)});
   return barco_ok();
 }
+
+/// The leader's answer to what was answered here already.
+class unheard_answer : public http_connection {
+public:
+  explicit unheard_answer(http_executor executor)
+      : executor_(std::move(executor)) {}
+
+  http_executor executor() const noexcept override { return executor_; }
+
+  void answer(std::uint64_t, http_answer, std::string_view) override {}
+
+  void on_gone(std::uint64_t, std::function<void()>) override {}
+
+  void on_stopping(std::uint64_t, std::function<void()>) override {}
+
+  void extend_deadline(std::uint64_t, std::chrono::milliseconds) override {}
+
+private:
+  http_executor executor_;
+};
 
 } // namespace
 
@@ -56,12 +71,14 @@ void consumer_front::serve(http_request& request,
 /// False: it is the leader's.
 bool consumer_front::serve_here(http_request& request,
                                 const http_exchange& exchange) {
-  auto call = call_of(request);
+  auto call = consumer_call(request);
   bool by_id = consumer_id(request).has_value();
   if (call == "register" && !by_id) {
     exchange.answer(remember(request));
     return true;
   }
+  if (by_id && asks_status(request))
+    tell_leader(request);
   bool polls = call == "poll";
   if (!polls && (by_id || (call != "commit" && call != "goodbye")))
     return false;
@@ -71,11 +88,22 @@ bool consumer_front::serve_here(http_request& request,
     poll(request, exchange);
   else if (call == "commit")
     exchange.answer(barco_nothing(retry_without_data));
+  else if (auto said = read_goodbye(request); !said)
+    exchange.answer(barco_refusal(said.error()));
   else {
     request.connection->bound = nullptr;
     exchange.answer(barco_ok());
   }
   return true;
+}
+
+/// A sign of life: whoever leads keeps the time.
+void consumer_front::tell_leader(const http_request& request) const {
+  if (!options_.to_leader)
+    return;
+  http_exchange unheard{std::make_shared<unheard_answer>(options_.executor), 0,
+                        request};
+  options_.to_leader(unheard.request(), unheard);
 }
 
 void consumer_front::poll(const http_request& request,
@@ -138,8 +166,17 @@ void consumer_front::on_timer() {
   watch();
 }
 
+bool consumer_answered_anywhere(const http_request& request) {
+  auto call = consumer_call(request);
+  if (call == "register")
+    return !read_registration(request);
+  if (call == "goodbye")
+    return !read_goodbye(request);
+  return call != "poll" && call != "commit";
+}
+
 std::optional<http_answer> answer_lost_call(const http_request& request) {
-  auto call = call_of(request);
+  auto call = consumer_call(request);
   if (call == "poll")
     return barco_nothing({});
   if (call == "register" && !consumer_id(request) && request.connection)

@@ -22,6 +22,9 @@ struct consumer_front_options {
   http_executor executor;
   /// Serves, or forwards to who does.
   http_handler next;
+  /// Forwards what `next` answers without the leader, and shows that a consumer
+  /// is alive: the answer is not wanted. Null: nobody is told.
+  http_handler to_leader{};
   /// Polls that wait at the same time; others are answered at once. A poll is
   /// never longer than `wait_max`.
   std::size_t waiting_max = limits::forwarded_requests_max;
@@ -35,8 +38,8 @@ struct consumer_front_options {
 ///   a registration that binds a connection is checked and remembered with it;
 ///   a poll says that there is nothing, or waits until this node leads;
 ///   a commit or goodbye on a bound connection succeeds: nothing was handed
-///   out; all else goes on, to the leader: registrations, commits and goodbyes
-///   by id.
+///   out; all else goes on: registrations, commits and goodbyes by id to the
+///   leader, and what `consumer_front_options::next` answers without it.
 ///
 /// Polls are never forwarded: one commits what was handed out before, and the
 /// same consumer may still be working on what the leader handed it.
@@ -70,6 +73,7 @@ private:
   using waiting_key = std::pair<clock::time_point, std::uint64_t>;
 
   bool serve_here(http_request& request, const http_exchange& exchange);
+  void tell_leader(const http_request& request) const;
   void poll(const http_request& request, const http_exchange& exchange);
   void wait(const http_exchange& exchange, std::chrono::milliseconds by);
   void end(const waiting_key& which);
@@ -82,6 +86,10 @@ private:
   std::map<waiting_key, http_exchange> waiting_; // by the time of their answer
   timer timer_;
 };
+
+/// Whether a request to this listener needs no leader, but routes: what is no
+/// call of a consumer, and calls that no leader would accept.
+bool consumer_answered_anywhere(const http_request& request);
 
 /// The answer to a call that was in progress when its node ceased to lead: what
 /// a poll would have brought comes again, and who would bind a connection is

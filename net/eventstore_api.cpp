@@ -74,6 +74,10 @@ void add_stream_routes(const table& add) {
   add(get,   "/streams/{stream}/", to::drop_slash, {});
   add(post,  "/streams/{stream}/metadata/", to::drop_slash, redirected);
   add(get,   "/streams/{stream}/metadata/", to::drop_slash, {});
+
+  add(post,  "/streams/", to::refuse_no_name, {anyone, to::publish_types, {}, events_body});
+  add(erase, "/streams/", to::refuse_no_name, {});
+  add(get,   "/streams/", to::refuse_no_name, {});
   // clang-format on
 }
 

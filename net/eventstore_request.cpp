@@ -34,6 +34,12 @@ std::string quoted(std::string_view text) {
   return "'" + std::string{text.substr(0, 100)} + "'";
 }
 
+refusal of_group(std::string_view stream, std::string_view allowed) {
+  return bad("stream is " + quoted(stream)
+             + ", which a group keeps for itself; allowed: "
+             + std::string{allowed} + ".");
+}
+
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view space = " \t";
   auto first = text.find_first_not_of(space);
@@ -113,8 +119,16 @@ accepted<void> check_writable_name(std::string_view stream) {
 
 accepted<void> check_publishable_name(std::string_view stream) {
   if (belongs_to_group(stream))
-    return bad("stream is " + quoted(stream)
-               + ", which a group keeps for itself; allowed: other names.");
+    return of_group(stream, "other names");
+  return check_writable_name(stream);
+}
+
+accepted<void> check_deletable_name(std::string_view stream, bool hard) {
+  if (!is_parked_stream(stream))
+    return check_publishable_name(stream);
+  // For ever would be for what the group has yet to park, too.
+  if (hard)
+    return of_group(stream, "a delete without ES-HardDelete");
   return check_writable_name(stream);
 }
 
@@ -254,6 +268,9 @@ check_query_names(const http_request& request,
 
 accepted<std::vector<uuid>> read_event_ids(std::string_view text) {
   std::vector<uuid> out;
+  // The form {0x…,0x…,0x…,{0x…,…}} has commas of its own.
+  if (auto one = parse_uuid(text))
+    return std::vector{*one};
   auto malformed = any_part(text, [&](std::string_view part) {
     auto id = parse_uuid(part);
     if (id)

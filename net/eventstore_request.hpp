@@ -19,11 +19,13 @@ namespace callboard {
 /// A number in decimal digits, also with a sign; nothing for anything else.
 std::optional<std::int64_t> parse_integer(std::string_view text) noexcept;
 
-/// A name that a stream can be read by, written to (deleted, say), or published
-/// to: groups' own streams are not for others.
+/// A name that a stream can be read by, written to (its metadata, say),
+/// published to, or deleted by, `hard` or not: groups' own streams are not for
+/// others.
 accepted<void> check_readable_name(std::string_view stream);
 accepted<void> check_writable_name(std::string_view stream);
 accepted<void> check_publishable_name(std::string_view stream);
+accepted<void> check_deletable_name(std::string_view stream, bool hard);
 
 /// Names that a group can have.
 accepted<void> check_group_names(const group_key& key);
@@ -63,7 +65,7 @@ accepted<std::size_t> read_count(const http_request& request,
 accepted<void> check_query_names(const http_request& request,
                                  std::initializer_list<std::string_view> known);
 
-/// Ids of an ack or nack, separated by commas.
+/// Ids of an ack or nack, separated by commas; or one that has commas itself.
 accepted<std::vector<uuid>> read_event_ids(std::string_view text);
 
 /// What a nack wants: `action=`, in any case; what is unknown is a retry.

@@ -15,18 +15,19 @@ namespace {
 using reply = std::function<void(std::optional<producer_refusal>)>;
 
 constexpr std::string_view leads_no_more =
-  "This node leads no more: whether it was stored is unknown";
+  "This node leads no more: whether it was stored is unknown.";
 constexpr std::string_view not_joined =
   "This node does not take part in its cluster at the moment";
 constexpr std::string_view nobody_answered =
-  "Nobody answered: whether it was stored is unknown";
+  "Nobody answered: whether it was stored is unknown.";
 
 /// What `serve_frames` answers. A refusal's body is its code and its text.
 constexpr auto stored = http_status::no_content;
 constexpr auto refused = http_status::conflict;
 
-producer_refusal no_leader(std::string_view why) {
-  return {frame_error::no_leader, std::string{why}};
+producer_refusal maybe_stored(std::string_view why) {
+  return {frame_error::routing,
+          std::string{why}.append(" ").append(repeat_stores_twice)};
 }
 
 http_answer to_answer(const std::optional<producer_refusal>& outcome) {
@@ -42,12 +43,17 @@ std::optional<producer_refusal> to_outcome(const http_answer& answer) {
   if (answer.status == stored)
     return std::nullopt;
   std::string_view body{answer.body};
-  if (answer.status != refused || body.empty()
-      || std::uint8_t(body.front())
-           > static_cast<std::uint8_t>(frame_error::no_leader))
-    return no_leader(body.empty() ? nobody_answered : body);
-  return producer_refusal{static_cast<frame_error>(body.front()),
-                          std::string{body.substr(1)}};
+  if (body.empty())
+    return maybe_stored(nobody_answered);
+  constexpr auto last_code = static_cast<std::uint8_t>(frame_error::no_leader);
+  if (answer.status == refused && std::uint8_t(body.front()) <= last_code)
+    return producer_refusal{static_cast<frame_error>(body.front()),
+                            std::string{body.substr(1)}};
+  auto code = body == no_leader_known ? frame_error::no_leader
+              : answer.status == http_status::service_unavailable
+                ? frame_error::routing
+                : frame_error::server;
+  return producer_refusal{code, answer.body};
 }
 
 /// Where the answer to one frame goes. Its session does not say that it ends:
@@ -137,7 +143,7 @@ public:
   ~outcome() {
     if (then_)
       boost::asio::post(executor_, [then = std::move(then_)] {
-        then(no_leader(nobody_answered));
+        then(maybe_stored(nobody_answered));
       });
   }
 
@@ -165,7 +171,9 @@ producer_sink producer_front::sink() {
 
 void producer_front::take(const produce_frame& frame, reply then) {
   switch (role_) {
-    case role::refusing: return then(no_leader(not_joined));
+    case role::refusing:
+      return then(
+        producer_refusal{frame_error::no_leader, std::string{not_joined}});
     case role::leading: {
       auto told = std::make_shared<outcome>(executor_, std::move(then));
       in_progress_.add(told);
@@ -209,7 +217,7 @@ void producer_front::become(role next, producer_sink here) {
   here_ = std::move(here);
   for (auto& each : in_progress_.take_all())
     if (auto told = each.lock())
-      told->tell(no_leader(leads_no_more));
+      told->tell(maybe_stored(leads_no_more));
 }
 
 } // namespace callboard

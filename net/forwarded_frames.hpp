@@ -27,8 +27,8 @@ http_handler serve_frames(producer_sink sink);
 /// The sink of one io thread's binary producers in a cluster, with the roles of
 /// `leadership_front`; all calls on that thread. Frames of one thread are
 /// handed over in the order in which they come. Those in progress when this
-/// node ceases to lead, and those whose outcome is unknown for another reason,
-/// are refused with `frame_error::no_leader`.
+/// node ceases to lead, and those that the leader did not take or answer, are
+/// refused with `frame_error::routing`; with `no_leader` if nobody leads.
 class producer_front : public std::enable_shared_from_this<producer_front> {
 public:
   producer_front(http_executor executor,

@@ -71,6 +71,10 @@ void add_plain(families& into, const group_infos& groups) {
      }}};
   auto shown = std::min(groups.size(), measured_groups_max);
   into.gauge("callboard_groups", "Groups.", real(groups.size()));
+  into.gauge("callboard_groups_not_shown",
+             "Groups without metrics of their own: those behind the first "
+               + std::to_string(measured_groups_max) + " by name.",
+             real(groups.size() - shown));
   for (auto& metric : metrics) {
     auto& family = into.add(metric.name, metric.help, metric.type);
     for (std::size_t i = 0; i < shown; ++i) {

@@ -6,8 +6,8 @@
 
 namespace callboard {
 
-/// Of the first `measured_groups_max` groups; each has a fixed number of
-/// samples.
+/// Of the first `measured_groups_max` groups, each of which has a fixed number
+/// of samples, and how many more there are.
 void add_groups(families& into, const group_infos& groups);
 
 } // namespace callboard

@@ -125,7 +125,7 @@ void h2_protocol::remove(stream& which) {
   streams_.pop_back();
   if (streams_.empty()) {
     idle_since_ = now_;
-    watch(now_ + options_.idle_wait_max);
+    watch(now_ + options_.idle_wait_max); // `expire` knows if it is later
   }
 }
 
@@ -247,7 +247,7 @@ void h2_protocol::expire(const moment& at) {
   if (streams_.empty() && !draining_) {
     auto idle_end =
       idle_since_
-      + (greeted_ ? options_.idle_wait_max : options_.header_wait_max);
+      + (greeted_ ? options_.idle_wait(at.bound) : options_.header_wait_max);
     if (idle_end <= now_)
       say_goodbye();
     else
@@ -273,7 +273,8 @@ void h2_protocol::on_late(stream& which) {
     case phase::answering:
       if (which.gone)
         callbacks_.push_back(std::exchange(which.gone, nullptr));
-      return respond(which, late_answer(which.method), options_.header_block);
+      return respond(which, late_answer(which.method, options_.repeating),
+                     options_.header_block);
     case phase::streaming:
       if (which.sent == which.out.size())
         return enter(which, phase::streaming, limits::stream_time_max);

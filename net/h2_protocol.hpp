@@ -72,6 +72,7 @@ public:
   struct moment {
     time_point now;
     std::string_view date; // the whole line, until the call returns
+    bool bound = false;    // something is, to the connection
   };
 
   /// `options` must outlive it.

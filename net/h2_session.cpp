@@ -232,7 +232,7 @@ void h2_session::finish() {
 // --- time -------------------------------------------------------------------
 
 h2_protocol::moment h2_session::moment() {
-  return {clock::now(), service_->date.now()};
+  return {clock::now(), service_->date.now(), state_ && state_->bound};
 }
 
 h2_session::clock::time_point h2_session::deadline() const {

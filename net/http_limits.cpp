@@ -51,12 +51,14 @@ http_answer answer_to(const refusal& why) {
   return out;
 }
 
-http_answer late_answer(http_verb method) {
+http_answer late_answer(http_verb method, std::string_view repeating) {
   if (method == http_verb::get || method == http_verb::head)
     return plain_status(http_status::request_timeout,
                         "Server was unable to handle request in time");
-  return try_again("The request was not answered in time: whether it was done "
-                   "is unknown. Try again; events with the same ids.");
+  return try_again(
+    std::string{"The request was not answered in time: whether it was done is "
+                "unknown. "}
+      .append(repeating));
 }
 
 http_answer too_many_answers() {

@@ -5,6 +5,7 @@
 #include "net/http.hpp"
 
 #include <string>
+#include <string_view>
 
 namespace callboard {
 
@@ -51,8 +52,8 @@ http_answer answer_to(const refusal& why);
 
 /// Instead of an answer that came too late, or is too large for now. Whether
 /// the late one would have told of something done is unknown, unless the
-/// request only reads.
-http_answer late_answer(http_verb method);
+/// request only reads; `repeating` says what to do then.
+http_answer late_answer(http_verb method, std::string_view repeating);
 http_answer too_many_answers();
 
 } // namespace callboard

@@ -7,10 +7,12 @@
 #include "net/http_counters.hpp"
 #include "net/http_limits.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace callboard {
 
@@ -25,6 +27,9 @@ struct http_options {
   h2_limits h2{};
   std::chrono::milliseconds handshake_wait_max = limits::handshake_wait_max;
   std::chrono::milliseconds idle_wait_max = limits::idle_wait_max;
+  /// The same while something is bound to a connection, which ends with it;
+  /// never less than that.
+  std::chrono::milliseconds bound_idle_wait_max{0};
   std::chrono::milliseconds header_wait_max = limits::header_wait_max;
   std::chrono::milliseconds body_grace = limits::body_grace;
   std::chrono::milliseconds body_wait_max = limits::body_wait_max;
@@ -41,8 +46,15 @@ struct http_options {
   /// Words the answer to what cannot be read, which is then not what
   /// `callboard::refuse` says; a 503 stays as it is.
   std::function<http_answer(const refusal&)> refuse{};
+  /// What to do about a request of which nobody knows whether it was done.
+  std::string_view repeating = "Try again; events with the same ids.";
   /// Of this thread alone; outlives the server for who reads it.
   std::shared_ptr<http_counters> counts = std::make_shared<http_counters>();
+
+  /// How long a connection may have no request.
+  std::chrono::milliseconds idle_wait(bool bound) const {
+    return bound ? std::max(idle_wait_max, bound_idle_wait_max) : idle_wait_max;
+  }
 };
 
 } // namespace callboard

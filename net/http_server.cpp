@@ -86,8 +86,10 @@ void http_server::on_handshake_over() {
 }
 
 void http_server::wait_for_descriptors() {
-  spdlog::warn("cannot accept connections: no descriptors left port={}",
-               endpoint_.port());
+  if (auto more = log_.pass("descriptors"))
+    spdlog::warn("cannot accept connections: no descriptors left port={} "
+                 "suppressed={}",
+                 endpoint_.port(), *more);
   timer_.expires_after(descriptor_wait);
   timer_.async_wait([self = shared_from_this()](boost::system::error_code ec) {
     if (!ec && self->acceptor_.is_open())

@@ -1,6 +1,7 @@
 // Accepts connections on one io_context; drains them on stop.
 #pragma once
 
+#include "actors/log_limit.hpp"
 #include "net/http_session.hpp"
 
 #include <memory>
@@ -58,6 +59,7 @@ private:
   boost::asio::ip::tcp::endpoint endpoint_;
   boost::asio::ip::tcp::endpoint peer_; // of the connection being accepted
   timer timer_;
+  log_limit log_;
   std::shared_ptr<http_service> service_;
   std::unordered_map<std::uint64_t, std::weak_ptr<http_session>> sessions_;
   std::uint64_t next_session_ = 0;

@@ -155,6 +155,7 @@ private:
   static void shrink(std::string& buffer);
 
   // time
+  std::chrono::milliseconds idle_wait() const;
   clock::time_point enter(phase next, std::chrono::milliseconds wait_max);
   void watch(clock::time_point deadline);
   void wait();

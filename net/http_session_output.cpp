@@ -33,7 +33,7 @@ void http_session::put(http_answer answer, std::string_view header_block) {
     out_body_ = std::move(answer.body);
   if (unsent)
     ends_.push_back({out_.size() + out_body_.size(), std::move(unsent)});
-  auto now = keep ? enter(phase::idle, options.idle_wait_max)
+  auto now = keep ? enter(phase::idle, idle_wait())
                   : enter(phase::finishing, options.write_wait_max);
   options.counts->answered(status, now - asked_);
 }
@@ -89,11 +89,10 @@ void http_session::end_stream(std::uint64_t number) {
   auto stopping = std::exchange(stopping_, nullptr);
   if (!old_client_)
     append_chunk(out_, {});
-  auto& options = service_->options;
   if (keep_alive_ && !draining_)
-    enter(phase::idle, options.idle_wait_max);
+    enter(phase::idle, idle_wait());
   else
-    enter(phase::finishing, options.write_wait_max);
+    enter(phase::finishing, service_->options.write_wait_max);
   if (!serving_)
     serve_held();
 }
@@ -151,7 +150,7 @@ void http_session::flush() {
     bool waited = write_deadline_ != clock::time_point::max();
     write_deadline_ = clock::time_point::max();
     if (waited && phase_ == phase::idle)
-      deadline_ = clock::now() + service_->options.idle_wait_max;
+      deadline_ = clock::now() + idle_wait();
     return;
   }
   if (write_deadline_ == clock::time_point::max()
@@ -205,6 +204,10 @@ void http_session::finish() {
 }
 
 // --- time -------------------------------------------------------------------
+
+std::chrono::milliseconds http_session::idle_wait() const {
+  return service_->options.idle_wait(state_->bound != nullptr);
+}
 
 /// Returns the time it is.
 http_session::clock::time_point
@@ -268,7 +271,8 @@ void http_session::on_late(phase late) {
     return end_stream(number);
   if (auto gone = std::exchange(gone_, nullptr))
     gone();
-  answer(number, late_answer(method_), service_->options.header_block);
+  auto& options = service_->options;
+  answer(number, late_answer(method_, options.repeating), options.header_block);
 }
 
 } // namespace callboard

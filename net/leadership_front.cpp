@@ -9,9 +9,8 @@ namespace callboard {
 
 namespace {
 
-constexpr std::string_view leads_no_more =
-  "This node leads no more: whether it was recorded is unknown. Try again with "
-  "the same event ids.";
+constexpr std::string_view ceased_to_lead =
+  "This node leads no more: whether it was recorded is unknown.";
 
 } // namespace
 
@@ -69,7 +68,8 @@ void leadership_front::become(role next, http_handler here) {
       exchange->set_header_block(options_.header_block);
       auto lost =
         options_.lost ? options_.lost(exchange->request()) : std::nullopt;
-      exchange->answer(lost ? std::move(*lost) : try_again(leads_no_more));
+      exchange->answer(lost ? std::move(*lost)
+                            : outcome_unknown(options_.to, ceased_to_lead));
     }
 }
 

@@ -122,10 +122,11 @@ void add_storage(families& into, const node_services& node) {
   for (auto reason : {errc::storage_full, errc::storage_failed})
     families::sample(refused, why == reason ? 1 : 0,
                      {{"reason", std::string{to_string(reason)}}});
-  auto writable =
-    node.log->refusal() == errc::none && node.db->refusal() == errc::none;
+  // While only the store refuses, what is no publish is recorded all the same.
   into.gauge("callboard_storage_writable",
-             "1: everything can be recorded; 0: read-only.", writable ? 1 : 0);
+             "1: leases, acks and deletes are recorded, and what is published "
+             "unless callboard_publishing_refused says no; 0: read-only.",
+             node.log->refusal() == errc::none ? 1 : 0);
 }
 
 void add_http(families& into, const http_counts& http) {

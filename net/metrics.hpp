@@ -12,7 +12,8 @@
 
 namespace callboard {
 
-/// Names of groups become labels; more groups than this are left out.
+/// Names of groups become labels; more groups than this, by name, are left out
+/// and only counted.
 inline constexpr std::size_t measured_groups_max = 2000;
 
 /// Of each thread that serves HTTP.

@@ -3,6 +3,7 @@
 
 #include "net/option_values.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace callboard {
@@ -14,6 +15,21 @@ std::optional<std::string> set_path(std::string& to, const std::string& text) {
   if (text.empty())
     return expected("a path", text);
   to = text;
+  return std::nullopt;
+}
+
+/// A secret that was made with `echo` ends a line, which nobody means. What is
+/// wrong is told without the text itself.
+std::optional<std::string> set_password(std::string& to, std::string text) {
+  if (text.ends_with('\n'))
+    text.pop_back();
+  if (text.ends_with('\r'))
+    text.pop_back();
+  auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
+  if (std::any_of(text.begin(), text.end(), is_control))
+    return "must be one line without control characters, as nobody can type "
+           "them where a password is asked for";
+  to = std::move(text);
   return std::nullopt;
 }
 
@@ -85,9 +101,8 @@ std::vector<setting> own_settings() {
      },
      [](const options& o) { return std::to_string(o.body_bytes_max); }},
     {"admin-password", "of admin and ops, at the very first start",
-     [](options& o, const std::string& x) -> std::optional<std::string> {
-       o.admin_password = x;
-       return std::nullopt;
+     [](options& o, const std::string& x) {
+       return set_password(o.admin_password, x);
      },
      [](const options& o) {
        return std::string{o.admin_password.empty() ? "" : "********"};

@@ -10,9 +10,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <sstream>
 #include <system_error>
 
@@ -80,9 +82,12 @@ std::optional<std::string> read_node(const std::string& path,
 /// The file's settings as texts. Returns a line about what is wrong with it.
 std::optional<std::string> read_file(const std::string& path,
                                      file_settings& into) {
-  std::error_code unknown; // the parser says what is wrong then
+  std::error_code unknown; // opening it says what is wrong then
   if (std::filesystem::is_directory(path, unknown))
     return path + " is a directory";
+  errno = 0;
+  if (!std::ifstream{path}) // the parser would not say why
+    return path + " cannot be read: " + std::generic_category().message(errno);
   try {
     auto file = toml::parse_file(path);
     for (auto&& [key, node] : file)
@@ -144,7 +149,7 @@ fill(options& to, const std::map<std::string, std::string>& flags,
            + " is set";
   if (to.from["cluster"] == "default")
     listen_as_peers_say(to.cluster, host_name());
-  return check_cluster(to.cluster, host_name());
+  return check_cluster(to.cluster, host_name(), to.from);
 }
 
 /// What may be said on the command line, and what was.

@@ -2,6 +2,7 @@
 #include "net/producer_server.hpp"
 
 #include <boost/asio/post.hpp>
+#include <spdlog/spdlog.h>
 
 #include <utility>
 #include <vector>
@@ -34,6 +35,9 @@ void producer_server::accept() {
         self->on_accepted(std::move(socket));
         return self->accept();
       }
+      if (auto more = self->log_.pass(ec.message()))
+        spdlog::warn("cannot accept connections: {} port={} suppressed={}",
+                     ec.message(), self->endpoint_.port(), *more);
       self->timer_.expires_after(descriptor_wait);
       self->timer_.async_wait([self](boost::system::error_code failed) {
         if (!failed && self->acceptor_.is_open())

@@ -1,6 +1,7 @@
 // Accepts binary producers on one io_context; drains them on stop.
 #pragma once
 
+#include "actors/log_limit.hpp"
 #include "net/http_server.hpp"
 #include "net/producer_session.hpp"
 
@@ -41,6 +42,7 @@ private:
   tcp_acceptor acceptor_;
   boost::asio::ip::tcp::endpoint endpoint_;
   timer timer_;
+  log_limit log_;
   std::shared_ptr<producer_service> service_;
   std::unordered_map<std::uint64_t, std::weak_ptr<producer_session>> sessions_;
   std::uint64_t next_session_ = 0;

@@ -21,14 +21,11 @@ constexpr std::chrono::milliseconds lazy_interval = 1s;
 // Of a request besides its body: header and bookkeeping.
 constexpr std::size_t request_overhead_bytes = 1024;
 
-constexpr std::string_view no_leader =
-  "No leader is known at the moment: nothing was recorded. Try again.";
 constexpr std::string_view unreachable =
   "The leader cannot be reached at the moment: nothing was recorded. Try "
   "again.";
 constexpr std::string_view no_answer =
-  "The leader did not answer in time: whether it was recorded is unknown. Try "
-  "again with the same event ids.";
+  "The leader did not answer in time: whether it was recorded is unknown.";
 constexpr std::string_view overloaded =
   "Too many requests are being forwarded to the leader: nothing was recorded. "
   "Try again.";
@@ -275,13 +272,14 @@ void request_forwarder::on_timer() {
   watch();
 }
 
-std::string_view request_forwarder::why_late(const pending& what,
-                                             bool was_waiting) const {
+http_answer request_forwarder::too_late(const pending& what,
+                                        bool was_waiting) const {
   if (!was_waiting)
-    return what.at == leader_ ? no_answer : leader_was_lost;
+    return what.at == leader_ ? outcome_unknown(what.to, no_answer)
+                              : leader_was_lost(what.to);
   if (what.stopping)
-    return node_is_stopping;
-  return leader_ ? unreachable : no_leader;
+    return try_again(node_is_stopping);
+  return try_again(leader_ ? unreachable : no_leader_known);
 }
 
 void request_forwarder::give_up_late(clock::time_point now) {
@@ -296,7 +294,7 @@ void request_forwarder::give_up_late(clock::time_point now) {
       continue;
     if (!was_waiting)
       tell(what->at, forwarding_frame::cancel, what->number);
-    what->exchange.answer(try_again(why_late(*what, was_waiting)));
+    what->exchange.answer(too_late(*what, was_waiting));
   }
 }
 
@@ -307,8 +305,8 @@ void request_forwarder::stop() {
     auto which = requests_.begin()->first;
     auto was_waiting = waiting_.contains(which);
     auto what = take(which);
-    what->exchange.answer(
-      try_again(was_waiting ? node_is_stopping : leader_was_lost));
+    what->exchange.answer(was_waiting ? try_again(node_is_stopping)
+                                      : leader_was_lost(what->to));
   }
 }
 

@@ -27,6 +27,10 @@ namespace callboard {
 using peer_send =
   std::function<bool(node_id, std::uint8_t kind, std::string bytes)>;
 
+/// 503 to what may have been done, or not: the cause, and what a repeat does in
+/// the listener's dialect.
+http_answer outcome_unknown(listener to, std::string_view cause);
+
 struct forwarder_options {
   std::uint32_t thread; // which io thread of this node; it is in every message
   http_executor executor;
@@ -140,7 +144,8 @@ private:
   void watch();
   void on_timer();
   void give_up_late(clock::time_point now);
-  std::string_view why_late(const pending& what, bool was_waiting) const;
+  http_answer too_late(const pending& what, bool was_waiting) const;
+  static http_answer leader_was_lost(listener to);
 
   forwarder_options options_;
   timer timer_;

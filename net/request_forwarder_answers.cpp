@@ -18,7 +18,28 @@ constexpr std::uint64_t extension_ms_max = 3'600'000;
 // Different content types that are kept: routes have a few dozen.
 constexpr std::size_t content_types_max = 1'000;
 
+std::string_view what_a_repeat_does(listener to) {
+  switch (to) {
+    case listener::eventstore: return repeat_with_ids;
+    case listener::producer:
+    case listener::binary: return repeat_stores_twice;
+    case listener::discovery:
+    case listener::consumer: return repeat_freely;
+  }
+  return repeat_freely;
+}
+
 } // namespace
+
+http_answer outcome_unknown(listener to, std::string_view cause) {
+  return try_again(std::string{cause} + ' '
+                   + std::string{what_a_repeat_does(to)});
+}
+
+http_answer request_forwarder::leader_was_lost(listener to) {
+  return outcome_unknown(to, "The leader was lost before it answered: whether "
+                             "it was recorded is unknown.");
+}
 
 /// Tells the leader whether an answer left.
 struct request_forwarder::delivery {
@@ -166,8 +187,9 @@ void request_forwarder::lose(const std::vector<arrival>& which) {
       continue;
     }
     auto exchange = what.exchange;
+    auto to = what.to;
     take(each);
-    exchange.answer(try_again(leader_was_lost));
+    exchange.answer(leader_was_lost(to));
   }
   watch();
 }

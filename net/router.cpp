@@ -2,6 +2,7 @@
 #include "net/router.hpp"
 
 #include "actors/core/limits.hpp"
+#include "net/ascii.hpp"
 
 #include <algorithm>
 #include <cassert>
@@ -114,6 +115,18 @@ std::optional<std::string_view> accept(const http_request& request,
     return request.header(http_field::accept);
   joined = request.header_list(http_field::accept);
   return joined;
+}
+
+/// Nobody unpacks bodies: what is compressed would be stored as the event
+/// itself, or read as no settings at all. Nothing: this one is as it is.
+std::optional<http_answer> refuse_encoded(const http_request& request) {
+  if (request.body.empty())
+    return std::nullopt;
+  auto encoding = request.header_list(http_field::content_encoding);
+  if (encoding.empty() || iequals(encoding, "identity"))
+    return std::nullopt;
+  return refuse({415, "Content-Encoding is '" + encoding
+                        + "'; bodies are taken as they are, uncompressed"});
 }
 
 } // namespace
@@ -277,6 +290,8 @@ void router::enter(const route& to, http_request& request,
                    const http_exchange& exchange) const {
   exchange.set_header_block(to.header_block);
   request.placeholders = to.placeholders;
+  if (auto refused = refuse_encoded(request))
+    return exchange.answer(std::move(*refused));
   auto& options = to.options;
   if (!options.request_types.empty()) {
     request.request_type = choose_request_type(

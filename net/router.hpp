@@ -84,9 +84,9 @@ struct router_manners {
 };
 
 /// A route table and the order of spec 0.1: authenticate → path (404) →
-/// OPTIONS (200) → verb (405) → body type (415) → answer type (406) →
-/// authorize (401) → size of the body (413) → handler; an exception in a
-/// handler is 500.
+/// OPTIONS (200) → verb (405) → type and encoding of the body (415) → answer
+/// type (406) → authorize (401) → size of the body (413) → handler; an
+/// exception in a handler is 500.
 ///
 /// `{name}` stands for one segment, `{name*}` at the end for one or more. A
 /// literal beats a placeholder, segment by segment from the left, among the

@@ -51,6 +51,9 @@ void append_with_id(const services_ptr&, http_request&, const http_exchange&);
 void append_metadata(const services_ptr&, http_request&, const http_exchange&);
 void remove(const services_ptr&, http_request&, const http_exchange&);
 
+/// A stream without a name: 400 (spec 6.1).
+void refuse_no_name(const services_ptr&, http_request&, const http_exchange&);
+
 /// To the same URL without the slash at its end (spec 6.2).
 void drop_slash(const services_ptr&, http_request&, const http_exchange&);
 

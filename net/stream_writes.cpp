@@ -117,6 +117,19 @@ accepted<void> check_metadata(const new_event& e) {
   return check_json_depth(e.data);
 }
 
+/// Copies of parked events are there for what retention takes.
+accepted<void> check_bounds(std::string_view described,
+                            const stream_policy& policy) {
+  bool bounded = policy.max_count > 0 || policy.max_age_seconds > 0
+                 || policy.truncate_before > 0;
+  if (!bounded || !is_kept_stream(described))
+    return {};
+  return refusal{400, "The metadata are those of '" + std::string{described}
+                        + "', which a group keeps for itself, and would take "
+                          "events from it; allowed: metadata without "
+                          "$maxCount, $maxAge and $tb."};
+}
+
 /// What a metadata stream will say, if this is one.
 accepted<std::optional<stream_policy>>
 policy_after(std::string_view stream, std::vector<new_event>& events) {
@@ -129,6 +142,8 @@ policy_after(std::string_view stream, std::vector<new_event>& events) {
   auto policy = parse_stream_policy(events.back());
   if (!policy)
     return policy.error();
+  if (auto ok = check_bounds(stream.substr(2), *policy); !ok)
+    return ok.error();
   if (policy->acl.size() > acl_bytes_max)
     return refusal{400, "$acl has " + std::to_string(policy->acl.size())
                           + " bytes; at most " + std::to_string(acl_bytes_max)
@@ -272,10 +287,10 @@ void remove(const services_ptr& services, http_request& request,
   auto stream = named_stream(services, request);
   auto expected = read_expected_version(request);
   auto hard = read_flag(request, "HardDelete", false);
-  if (!admitted(check_writable_name(stream), exchange)
+  if (!admitted(hard, exchange)
+      || !admitted(check_deletable_name(stream, *hard), exchange)
       || !admitted(expected, exchange)
-      || !admitted(check_leader_flags(request), exchange)
-      || !admitted(hard, exchange))
+      || !admitted(check_leader_flags(request), exchange))
     return;
   if (stream.starts_with("$$"))
     return exchange.answer(
@@ -293,6 +308,11 @@ void remove(const services_ptr& services, http_request& request,
         *services, plain_status(http_status::no_content, "Stream deleted")));
     },
     delete_atom_v, delete_request{std::move(stream), *expected, *hard});
+}
+
+void refuse_no_name(const services_ptr&, http_request&,
+                    const http_exchange& exchange) {
+  exchange.answer(refuse(check_readable_name({}).error()));
 }
 
 void drop_slash(const services_ptr& services, http_request& request,

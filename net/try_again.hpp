@@ -7,9 +7,16 @@
 
 namespace callboard {
 
-inline constexpr std::string_view leader_was_lost =
-  "The leader was lost before it answered: whether it was recorded is unknown. "
+// What to do where the outcome is unknown: by what a repeat is known depends on
+// the dialect.
+inline constexpr std::string_view repeat_with_ids =
   "Try again with the same event ids.";
+inline constexpr std::string_view repeat_stores_twice =
+  "Sent again, it may be stored twice.";
+inline constexpr std::string_view repeat_freely = "Try again.";
+
+inline constexpr std::string_view no_leader_known =
+  "No leader is known at the moment: nothing was recorded. Try again.";
 inline constexpr std::string_view takes_no_part =
   "This node does not take part in its cluster at the moment: nothing was "
   "recorded. Try again, or ask another node.";

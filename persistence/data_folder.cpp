@@ -3,6 +3,7 @@
 
 #include "persistence/blocks.hpp"
 #include "persistence/wal_file.hpp"
+#include "persistence/wal_salt.hpp"
 #include "persistence/whole_file.hpp"
 
 #include <fcntl.h>
@@ -12,6 +13,7 @@
 #include <cerrno>
 #include <random>
 #include <sstream>
+#include <utility>
 
 namespace callboard {
 
@@ -45,7 +47,28 @@ std::string text_of(const node_identity& identity) {
       << "\ncluster " << identity.cluster_id << '\n';
   if (identity.member != 0)
     out << "member " << identity.member << '\n';
+  if (!identity.complete.empty())
+    out << "complete " << identity.complete << '\n';
   return out.str() + sum_of(out.str());
+}
+
+/// What the last system call said of `path`. Returns its error as one of ours.
+errc refused(const fs::path& path, int code, std::string* diagnosis) {
+  if (diagnosis != nullptr)
+    *diagnosis = storage_complaint(path, code);
+  return storage_error(code);
+}
+
+/// What cannot be looked at is not missing: who opens it says why.
+bool is_missing(const fs::path& path) {
+  std::error_code failed;
+  return !fs::exists(path, failed) && !failed;
+}
+
+std::string missing(const fs::path& path) {
+  return path.string()
+         + " is missing: put it back, or a copy of the whole directory in the "
+           "place of this one";
 }
 
 } // namespace
@@ -55,10 +78,11 @@ void data_folder::closer::operator()(const int* fd) const noexcept {
   delete fd;
 }
 
-result<node_identity> data_folder::inspect(const fs::path& path) {
+result<node_identity> data_folder::inspect(const fs::path& path,
+                                           std::string* diagnosis) {
   auto text = read_whole(path / "node");
   if (!text)
-    return text.error();
+    return refused(path / "node", errno, diagnosis);
   if (!*text)
     return errc::not_found;
   // Directories of the first versions have no such line.
@@ -77,6 +101,8 @@ result<node_identity> data_folder::inspect(const fs::path& path) {
       in >> out.cluster_id;
     else if (key == "member")
       in >> out.member;
+    else if (key == "complete")
+      in >> out.complete;
     else
       return errc::unknown_format;
   if (version != format_version || out.partitions == 0
@@ -86,16 +112,17 @@ result<node_identity> data_folder::inspect(const fs::path& path) {
 }
 
 result<data_folder> data_folder::open(const fs::path& path,
-                                      const node_identity& if_new) {
+                                      const node_identity& if_new,
+                                      std::string* diagnosis) {
   std::error_code failed;
   fs::create_directories(path, failed);
   if (failed)
-    return errc::storage_failed;
+    return refused(path, failed.value(), diagnosis);
   data_folder out;
   out.path_ = path;
-  if (auto mine = out.lock(LOCK_EX); !mine)
+  if (auto mine = out.lock(LOCK_EX, diagnosis); !mine)
     return mine.error();
-  auto known = inspect(path);
+  auto known = inspect(path, diagnosis);
   if (!known && known.error() == errc::not_found) {
     // Its name, too, and those above it, which may be as new; they need not be
     // readable.
@@ -106,7 +133,7 @@ result<data_folder> data_folder::open(const fs::path& path,
     if (identity.cluster_id.empty())
       identity.cluster_id = random_id();
     if (auto done = write_whole(path / "node", text_of(identity)); !done)
-      return done.error();
+      return refused(path / "node", errno, diagnosis);
     known = identity;
   }
   if (!known)
@@ -115,19 +142,85 @@ result<data_folder> data_folder::open(const fs::path& path,
   return out;
 }
 
-result<data_folder> data_folder::open_to_read(const fs::path& path) {
-  auto known = inspect(path);
+result<data_folder> data_folder::open_to_read(const fs::path& path,
+                                              std::string* diagnosis) {
+  auto known = inspect(path, diagnosis);
   if (!known)
     return known.error();
   data_folder out;
   out.path_ = path;
   out.identity_ = *known;
-  if (auto mine = out.lock(LOCK_SH); !mine)
+  if (auto mine = out.lock(LOCK_SH, diagnosis); !mine)
     return mine.error();
   return out;
 }
 
-result<void> data_folder::lock(int how) {
+std::optional<std::string> data_folder::missing_store() const {
+  if (identity_.complete.empty())
+    return std::nullopt;
+  if (is_missing(store()))
+    return missing(store());
+  auto file = store() / "data.mdb";
+  if (is_missing(file))
+    return missing(file);
+  // LMDB takes an empty one for new.
+  std::error_code failed;
+  bool empty = fs::file_size(file, failed) == 0 && !failed;
+  return empty ? std::optional{file.string()
+                               + " is empty: put a copy of the whole directory "
+                                 "in the place of this one"}
+               : std::nullopt;
+}
+
+std::optional<std::string> data_folder::missing_log() const {
+  if (identity_.complete.empty())
+    return std::nullopt;
+  if (is_missing(wal()))
+    return missing(wal());
+  auto file = wal() / "salt";
+  auto salt = wal_salt::load(wal());
+  if (!salt) // who opens the log says why
+    return std::nullopt;
+  if (!*salt)
+    return missing(file);
+  if ((*salt)->fingerprint() != identity_.complete)
+    return file.string()
+           + " is that of another log: put this directory's own back, or a "
+             "copy of the whole directory in the place of this one";
+  return std::nullopt;
+}
+
+result<void> data_folder::set_complete() {
+  auto salt = wal_salt::load(wal());
+  if (!salt)
+    return salt.error();
+  if (!*salt)
+    return errc::not_found;
+  auto fingerprint = (*salt)->fingerprint();
+  if (identity_.complete == fingerprint)
+    return {};
+  // The log sees to its own names; LMDB to none.
+  for (auto& folder : {store(), path_})
+    if (auto done = sync_folder(folder); !done)
+      return done;
+  return say_complete(fingerprint);
+}
+
+result<void> data_folder::set_incomplete() {
+  return identity_.complete.empty() ? result<void>{} : say_complete({});
+}
+
+result<void> data_folder::say_complete(const std::string& fingerprint) {
+  auto next = identity_;
+  next.complete = fingerprint;
+  // Damage may have to be put aside on a full disk.
+  if (auto done = rewrite_whole(path_ / "node", text_of(next)); !done)
+    return done;
+  identity_ = std::move(next);
+  return {};
+}
+
+result<void> data_folder::lock(int how, std::string* diagnosis) {
   auto file = path_ / "lock";
   int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (fd < 0 && how == LOCK_SH && (errno == EACCES || errno == EROFS)) {
@@ -136,7 +229,7 @@ result<void> data_folder::lock(int how) {
       return {}; // who serves it would have made one
   }
   if (fd < 0)
-    return errc::storage_failed;
+    return refused(file, errno, diagnosis);
   lock_.reset(new int{fd});
   return ::flock(fd, how | LOCK_NB) == 0 ? result<void>{} : errc::locked;
 }

@@ -3,6 +3,7 @@
 
 #include "actors/core/limits.hpp"
 #include "persistence/table_names.hpp"
+#include "persistence/wal_file.hpp"
 
 #include <cassert>
 #include <cerrno>
@@ -125,13 +126,23 @@ result<std::optional<row_view>> cursor::move(MDB_cursor_op op,
   return std::optional{row_view{view(key), view(value)}};
 }
 
-result<database> database::open(const database_options& options) {
+result<database> database::open(const database_options& options,
+                                std::string* diagnosis) {
+  auto refused = [&](int code) {
+    if (diagnosis != nullptr) // codes of LMDB's own are negative
+      *diagnosis = code < 0
+                     ? options.folder.string() + ": " + mdb_strerror(code)
+                     : storage_complaint(options.folder, code);
+    return to_errc(code);
+  };
   std::error_code failed;
   if (!options.read_only)
     std::filesystem::create_directories(options.folder, failed);
+  if (failed)
+    return refused(failed.value());
   MDB_env* env = nullptr;
-  if (failed || mdb_env_create(&env) != MDB_SUCCESS)
-    return errc::storage_failed;
+  if (auto code = mdb_env_create(&env))
+    return refused(code);
   database db{env};
   mdb_env_set_mapsize(env, options.map_bytes_max);
   mdb_env_set_maxdbs(env, MDB_dbi(table_names.size()));
@@ -142,22 +153,22 @@ result<database> database::open(const database_options& options) {
   if (options.read_only) // NOLOCK: its lock file would have to be written
     flags |= MDB_RDONLY | MDB_NOLOCK;
   if (auto code = mdb_env_open(env, options.folder.c_str(), flags, 0644))
-    return to_errc(code);
+    return refused(code);
   int freed = 0;
   if (auto code = mdb_reader_check(env, &freed))
-    return to_errc(code);
+    return refused(code);
   MDB_txn* raw = nullptr;
   if (auto code =
         mdb_txn_begin(env, nullptr, options.read_only ? MDB_RDONLY : 0, &raw))
-    return to_errc(code);
+    return refused(code);
   transaction::handle txn{raw};
   for (std::size_t i = 0; i < table_names.size(); ++i)
     if (auto code = mdb_dbi_open(raw, table_names[i].data(),
                                  options.read_only ? 0 : MDB_CREATE,
                                  &db.tables_[i])) // an older version had fewer
-      return code == MDB_NOTFOUND ? errc::unknown_format : to_errc(code);
+      return code == MDB_NOTFOUND ? errc::unknown_format : refused(code);
   if (auto code = mdb_txn_commit(txn.release()))
-    return to_errc(code);
+    return refused(code);
   return db;
 }
 

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <thread>
 
@@ -156,8 +157,10 @@ private:
 class database {
 public:
   /// Creates the folder and the tables if needed, and frees reader slots that a
-  /// killed process left behind. Errors: corrupt, storage_full, storage_failed.
-  static result<database> open(const database_options& options);
+  /// killed process left behind. `diagnosis`, if not null: why not, in words.
+  /// Errors: corrupt, storage_full, storage_failed.
+  static result<database> open(const database_options& options,
+                               std::string* diagnosis = nullptr);
 
   /// Errors: storage_failed, also of one that was moved from.
   result<transaction> read() const;

@@ -92,10 +92,11 @@ result<cuts> raised_cuts(const transaction& before, partition_id p,
     latest[stream] = std::max(latest[stream], row.first_live);
   for (auto at = latest.begin(); at != latest.end();) {
     auto known = stored_stream(before, p, at->first);
-    if (!known)
+    // A damaged row is about to be written anew.
+    if (!known && known.error() != errc::corrupt)
       return known.error();
-    at = *known && (*known)->first_live >= at->second ? latest.erase(at)
-                                                      : std::next(at);
+    bool was_cut = known && *known && (*known)->first_live >= at->second;
+    at = was_cut ? latest.erase(at) : std::next(at);
   }
   return latest;
 }

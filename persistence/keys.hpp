@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace callboard::keys {
 
@@ -168,6 +169,14 @@ inline std::string order(partition_id p, log_position position) {
   append(key, position.at, 8);
   append(key, position.place, 8);
   return key;
+}
+
+inline std::optional<std::pair<wall_time, delayed_id>>
+place_of(std::string_view delayed_key) {
+  if (delayed_key.size() != 18)
+    return std::nullopt;
+  return std::pair{wall_time{number(delayed_key, 2, 8)},
+                   delayed_id{number(delayed_key, 10, 8)}};
 }
 
 inline std::optional<log_position> position_of(std::string_view order_key) {

@@ -121,14 +121,16 @@ class open_block {
 public:
   open_block(write_transaction& into, partition_id p) : into_(into), p_(p) {}
 
-  /// Goes on in the last stored block, or begins the first one.
-  result<void> resume() {
+  /// Goes on in the last stored block, or begins one at `first`: the
+  /// partition's first, or one behind damage.
+  result<void> resume(log_position first) {
     auto rows = into_.rows(table::order);
     if (!rows)
       return rows.error();
     auto last = block_before(into_, *rows, p_, {UINT64_MAX, UINT64_MAX});
     if (!last)
-      return last.error();
+      return last.error() == errc::corrupt ? begin_behind_damage(*rows, first)
+                                           : last.error();
     if (!*last) {
       begin(first_key, nothing);
       return {};
@@ -139,6 +141,21 @@ public:
     key_ = (*last)->key;
     last_ = (*last)->runs.empty() ? key_ : (*last)->runs.back().first;
     bytes_ = (*value)->substr(0, (*value)->size() - seal_bytes);
+    return {};
+  }
+
+  /// What is damaged stays as it is, and keeps nothing else from being written.
+  /// No block names this one, so who reads from one to the other is told. One
+  /// whose damaged key is too high lies behind this one, which names it.
+  result<void> begin_behind_damage(cursor& rows, log_position first) {
+    auto behind = rows.seek(keys::order(p_, first));
+    if (!behind)
+      return behind.error();
+    bool in_front = *behind && (*behind)->key.starts_with(keys::partition(p_));
+    auto next = in_front ? keys::position_of((*behind)->key) : nothing;
+    if (!next)
+      return errc::corrupt;
+    begin(first, *next);
     return {};
   }
 
@@ -196,7 +213,7 @@ result<std::size_t> append(write_transaction& into, partition_id p,
   if (runs.empty())
     return std::size_t{0};
   open_block block{into, p};
-  if (auto done = block.resume(); !done)
+  if (auto done = block.resume(runs.front().first); !done)
     return done.error();
   for (auto& run : runs)
     if (auto done = block.add(run); !done)
@@ -295,11 +312,14 @@ sweep(write_transaction& in, partition_id p, log_position from,
         return row.error();
       if (!*row || !(*row)->key.starts_with(keys::partition(p)))
         return std::optional<log_position>{};
-      if (blocks == 0)
-        return keys::position_of((*row)->key);
+      auto at = keys::position_of((*row)->key);
+      if (blocks == 0 || !at)
+        return at;
       auto found = unpack(**row);
-      if (!found)
-        return found.error();
+      if (!found) { // stays as it is, with its runs: reading tells of it
+        from = *at + 1;
+        continue;
+      }
       block = std::move(*found);
     }
     auto& live = block.runs;

@@ -25,8 +25,9 @@ namespace callboard {
 /// because its own key is damaged, is missed by the one before it.
 namespace order_blocks {
 
-/// Appends runs that lie behind all stored ones. Returns how many blocks were
-/// written. Errors: corrupt (blocks are hidden), as `put_new`.
+/// Appends runs that lie behind all stored ones; if the last block is damaged
+/// or hidden, in a block of their own. Returns how many were written. Errors:
+/// as `put_new`.
 result<std::size_t> append(write_transaction& into, partition_id p,
                            const std::vector<ordered_run>& runs);
 
@@ -38,7 +39,8 @@ result<std::vector<ordered_run>> read(const transaction& view, partition_id p,
                                       std::size_t count, reading_order order);
 
 /// Examines up to `blocks` blocks from `from` on and drops the runs that
-/// `is_dead` says so of. Returns where to go on, or nothing at the end.
+/// `is_dead` says so of. A damaged block is passed over. Returns where to go
+/// on, or nothing at the end.
 result<std::optional<log_position>>
 sweep(write_transaction& in, partition_id p, log_position from,
       std::size_t blocks,

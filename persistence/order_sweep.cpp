@@ -51,9 +51,10 @@ result<void> sweep_order(write_transaction& in, partition_id p,
     auto known = first_live.find(run.stream);
     if (known == first_live.end()) {
       auto row = stored_stream(in, p, run.stream);
-      if (!row)
+      if (!row && row.error() != errc::corrupt)
         return row.error();
-      auto first = *row ? (*row)->first_live : event_number{};
+      // Of a damaged stream nothing is known to be dead.
+      auto first = row && *row ? (*row)->first_live : event_number{};
       known = first_live.emplace(run.stream, first).first;
     }
     return run.number + run.count <= known->second;

@@ -52,9 +52,10 @@ store::~store() {
     impl_->thread.join();
 }
 
-result<std::unique_ptr<store>> store::open(const store_options& options) {
+result<std::unique_ptr<store>> store::open(const store_options& options,
+                                           std::string* diagnosis) {
   remove_half_copy(options.folder);
-  auto db = database::open({.folder = options.folder});
+  auto db = database::open({.folder = options.folder}, diagnosis);
   if (!db)
     return db.error();
   auto self = std::make_unique<impl>(options, std::move(*db));
@@ -108,6 +109,10 @@ errc store::refusal() const noexcept {
   return impl_->refusal;
 }
 
+bool store::over_quota() const noexcept {
+  return impl_->over_quota;
+}
+
 void store::on_flushed(
   std::function<void(const std::vector<log_index>&)> call) {
   std::lock_guard alone{impl_->flushing};
@@ -122,6 +127,11 @@ result<void> store::copy_to(const std::filesystem::path& file) const {
   auto done = impl_->db.copy_to(fd);
   ::close(fd);
   return done;
+}
+
+std::uint64_t store::used_bytes() const {
+  std::shared_lock open{impl_->gate};
+  return impl_->db.used_bytes();
 }
 
 result<void> store::flush() {

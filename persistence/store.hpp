@@ -1,6 +1,7 @@
 // The one face of what is stored: events and rows, from memory or LMDB.
 #pragma once
 
+#include "actors/core/delayed_rows.hpp"
 #include "actors/core/error.hpp"
 #include "actors/core/log_position.hpp"
 #include "actors/core/recent_ids.hpp"
@@ -46,9 +47,11 @@ struct stored_group {
 class store {
 public:
   /// Opens or makes the environment, and reads up to which log index each
-  /// partition is complete. Errors: locked, unknown_format, corrupt,
-  /// storage_full, storage_failed.
-  static result<std::unique_ptr<store>> open(const store_options& options);
+  /// partition is complete. `diagnosis`, if not null: why not, in words, where
+  /// that is known. Errors: locked, unknown_format, corrupt, storage_full,
+  /// storage_failed.
+  static result<std::unique_ptr<store>> open(const store_options& options,
+                                             std::string* diagnosis = nullptr);
 
   ~store(); // stops the flusher; what is not flushed stays in the log only
   store(const store&) = delete;
@@ -76,6 +79,9 @@ public:
   /// Why the flusher cannot write to LMDB at the moment, or none.
   errc refusal() const noexcept;
 
+  /// It could: `refusal` is for `disk_bytes_max` alone.
+  bool over_quota() const noexcept;
+
   /// Called on the flusher's thread after a transaction: everything up to
   /// these indexes (by partition number) is in LMDB. Set it before `apply`.
   void on_flushed(std::function<void(const std::vector<log_index>&)> call);
@@ -84,6 +90,9 @@ public:
   /// Blocks for as long as that takes. Errors: storage_full, storage_failed,
   /// corrupt.
   result<void> copy_to(const std::filesystem::path& file) const;
+
+  /// About what such a copy would have.
+  std::uint64_t used_bytes() const;
 
   /// Moves everything applied so far into LMDB, now. Blocks.
   result<void> flush();
@@ -112,10 +121,18 @@ public:
   result<std::vector<run_row>> runs(partition_id p, group_id group) const;
 
   /// Delayed messages in order of (due, id), after (`due`, `id`), up to and
-  /// including due time `until`; at most `count`.
+  /// including due time `until`; at most `count`. Errors: corrupt, if one of
+  /// them is damaged.
   result<std::vector<delayed_message>> delayed(partition_id p, wall_time due,
                                                delayed_id id, wall_time until,
                                                std::size_t count) const;
+
+  /// The same for who must get past a damaged one. `seen` < `count`: no others
+  /// follow. Errors: corrupt, if LMDB cannot be read, or `count` rows have no
+  /// place.
+  result<delayed_rows> delayed_slice(partition_id p, wall_time due,
+                                     delayed_id id, wall_time until,
+                                     std::size_t count) const;
 
   /// History of a lane's events from number `first` on, below `end`, by (first,
   /// lease); at most `count`.
@@ -126,6 +143,10 @@ public:
 
   result<std::optional<scheduled_row>> scheduled(partition_id p,
                                                  const uuid& id) const;
+
+  /// The same of many, in their order.
+  result<std::vector<std::optional<scheduled_row>>>
+  scheduled(partition_id p, const std::vector<uuid>& ids) const;
 
   /// All pieces of a delayed message, one after the other. Errors: corrupt, if
   /// one of so many is missing.

@@ -4,6 +4,7 @@
 #include "persistence/keys.hpp"
 #include "persistence/mapped_pages.hpp"
 #include "persistence/store_impl.hpp"
+#include "persistence/wal_file.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -26,10 +27,8 @@ result<void> store::impl::flush_once() {
   if (!anything)
     return {};
   auto more = callboard::flush(db, parts);
-  if (!more) {
-    failed(more.error());
-    return more.error();
-  }
+  if (!more)
+    return failed(more.error());
   erasing_left = *more;
   std::vector<log_index> indexes;
   {
@@ -49,27 +48,20 @@ result<void> store::impl::flush_once() {
     auto left = parts.size() - part.partition.value;
     rest -= std::min(rest, of(part.partition).evict(rest / left));
   }
-  bool full =
+  over_quota =
     options.disk_bytes_max > 0 && db.used_bytes() > options.disk_bytes_max;
-  refusal = full ? errc::storage_full : errc::none;
+  refusal = over_quota ? errc::storage_full : errc::none;
   if (tell)
     tell(indexes);
   return {};
 }
 
-/// A full disk also shows as EIO, because LMDB reports short writes so.
-errc store::impl::true_cause(errc why) const {
-  std::error_code unknown;
-  auto disk = std::filesystem::space(options.folder, unknown);
-  bool full = why == errc::storage_failed && !unknown
-              && disk.available < limits::disk_bytes_min;
-  return full ? errc::storage_full : why;
-}
-
-void store::impl::failed(errc why) {
-  refusal = true_cause(why);
+/// Returns the true cause.
+errc store::impl::failed(errc why) {
+  over_quota = false;
+  refusal = why = true_cause(why, options.folder);
   if (db.usable())
-    return;
+    return why;
   std::unique_lock alone{gate};
   {
     auto closed = std::move(db);
@@ -78,6 +70,7 @@ void store::impl::failed(errc why) {
     db = std::move(*again);
     take_over_doubtful();
   } // else the next flush tries again
+  return why;
 }
 
 /// A commit that failed may be there all the same: what LMDB has by now must

@@ -32,6 +32,13 @@ struct store::impl {
   result<void> begin();
   result<std::optional<std::string>> get(partition_id p, table where,
                                          std::string_view key) const;
+  /// The same of many keys, in their order.
+  result<std::vector<std::optional<std::string>>>
+  get(partition_id p, table where,
+      const std::vector<std::string>& wanted) const;
+  /// Rows of delayed messages behind (due, id), up to and including `until`.
+  result<pairs> delayed(partition_id p, wall_time due, delayed_id id,
+                        wall_time until, std::size_t count) const;
   result<pairs> scan(partition_id p, table where, const std::string& from,
                      const std::string& to, std::size_t count) const;
   /// The same, appended to `out`, up to where memory has too many rows to
@@ -41,8 +48,7 @@ struct store::impl {
              const std::string& to, std::size_t count, pairs& out) const;
   result<void> flush_once();
   result<bool> erase_some();
-  void failed(errc why);
-  errc true_cause(errc why) const;
+  errc failed(errc why);
   void take_over_doubtful();
   void run();
   std::size_t unflushed_bytes() const noexcept;
@@ -70,6 +76,7 @@ struct store::impl {
   bool stopping = false;
 
   std::atomic<errc> refusal{errc::none};
+  std::atomic<bool> over_quota{false}; // why it refuses, unless that failed
   std::thread thread;
 };
 

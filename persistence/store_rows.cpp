@@ -25,6 +25,34 @@ store::impl::get(partition_id p, table where, std::string_view key) const {
   return std::optional{std::string{**value}};
 }
 
+result<std::vector<std::optional<std::string>>>
+store::impl::get(partition_id p, table where,
+                 const std::vector<std::string>& wanted) const {
+  std::vector<std::optional<std::optional<std::string>>> known;
+  known.reserve(wanted.size());
+  for (auto& key : wanted)
+    known.push_back(of(p).find(where, key));
+  // What is not in memory was flushed before all of this, or never written: it
+  // is in a snapshot that begins now.
+  std::shared_lock open{gate};
+  auto view = db.read();
+  if (!view)
+    return view.error();
+  std::vector<std::optional<std::string>> out;
+  out.reserve(wanted.size());
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (known[i]) {
+      out.push_back(std::move(*known[i]));
+      continue;
+    }
+    auto value = view->get(where, wanted[i]);
+    if (!value)
+      return value.error();
+    out.push_back(*value ? std::optional{std::string{**value}} : std::nullopt);
+  }
+  return out;
+}
+
 result<store::impl::pairs> store::impl::scan(partition_id p, table where,
                                              const std::string& from,
                                              const std::string& to,
@@ -82,6 +110,17 @@ store::impl::scan_slice(partition_id p, table where, const std::string& from,
   while (mine != newer.end() && out.size() < count)
     take_mine();
   return std::move(border);
+}
+
+result<store::impl::pairs> store::impl::delayed(partition_id p, wall_time due,
+                                                delayed_id id, wall_time until,
+                                                std::size_t count) const {
+  auto from = keys::delayed(p, due, id);
+  from.push_back('\0'); // behind (due, id) itself
+  auto to = until.value == UINT64_MAX
+              ? keys::partition({p.value + 1})
+              : keys::delayed(p, {until.value + 1}, {0});
+  return scan(p, table::delayed, from, to, count);
 }
 
 result<std::optional<stream_row>> store::stream(partition_id p,
@@ -183,12 +222,7 @@ result<std::vector<run_row>> store::runs(partition_id p, group_id group) const {
 result<std::vector<delayed_message>>
 store::delayed(partition_id p, wall_time due, delayed_id id, wall_time until,
                std::size_t count) const {
-  auto from = keys::delayed(p, due, id);
-  from.push_back('\0'); // behind (due, id) itself
-  auto to = until.value == UINT64_MAX
-              ? keys::partition({p.value + 1})
-              : keys::delayed(p, {until.value + 1}, {0});
-  auto rows = impl_->scan(p, table::delayed, from, to, count);
+  auto rows = impl_->delayed(p, due, id, until, count);
   if (!rows)
     return rows.error();
   std::vector<delayed_message> out;
@@ -198,6 +232,29 @@ store::delayed(partition_id p, wall_time due, delayed_id id, wall_time until,
       return message.error();
     out.push_back(std::move(*message));
   }
+  return out;
+}
+
+result<delayed_rows> store::delayed_slice(partition_id p, wall_time due,
+                                          delayed_id id, wall_time until,
+                                          std::size_t count) const {
+  auto rows = impl_->delayed(p, due, id, until, count);
+  if (!rows)
+    return rows.error();
+  delayed_rows out;
+  out.last = {due, id};
+  out.seen = rows->size();
+  for (auto& [key, value] : *rows) {
+    auto at = keys::place_of(key);
+    if (at)
+      out.last = *at;
+    if (auto message = read_delayed(key, value))
+      out.rows.push_back(std::move(*message));
+    else if (at)
+      out.damaged.push_back(*at);
+  }
+  if (out.seen == count && out.last == delayed_place{due, id})
+    return errc::corrupt; // nobody would get past them
   return out;
 }
 

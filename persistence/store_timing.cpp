@@ -37,6 +37,28 @@ result<std::optional<scheduled_row>> store::scheduled(partition_id p,
   return std::optional{std::move(*row)};
 }
 
+result<std::vector<std::optional<scheduled_row>>>
+store::scheduled(partition_id p, const std::vector<uuid>& ids) const {
+  std::vector<std::string> wanted;
+  wanted.reserve(ids.size());
+  for (auto& id : ids)
+    wanted.push_back(keys::scheduled(p, id));
+  auto values = impl_->get(p, table::scheduled, wanted);
+  if (!values)
+    return values.error();
+  std::vector<std::optional<scheduled_row>> out(ids.size());
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    auto& value = (*values)[i];
+    if (!value)
+      continue;
+    auto row = read_scheduled(wanted[i], *value);
+    if (!row)
+      return row.error();
+    out[i] = std::move(*row);
+  }
+  return out;
+}
+
 result<std::string> store::pieces(partition_id p, delayed_id of,
                                   std::uint32_t count) const {
   std::string out;

@@ -1,6 +1,8 @@
 // Field by field, in the order of the structs.
 #include "persistence/values.hpp"
 
+#include <algorithm>
+
 namespace callboard {
 
 namespace {
@@ -78,6 +80,9 @@ void read(byte_reader& in, group_settings& x) {
   read(in, x.retries);
 }
 
+/// Of a group, beside the breaker's state: its row says where it began.
+constexpr std::uint8_t says_beginning = 4;
+
 } // namespace
 
 void write(byte_writer& out, const stream_row& row) {
@@ -107,12 +112,13 @@ void write(byte_writer& out, const group_row& row) {
   out.varint(row.parked);
   out.varint(row.delivered);
   out.varint(row.paused_until.value);
-  out.byte(std::uint8_t(row.breaker));
+  out.byte(std::uint8_t(std::uint8_t(row.breaker) | says_beginning));
   out.varint(row.breaker_until.value);
   out.text(row.pause_reason);
   out.varint(row.breaker_delay_ms);
   out.varint(row.breaker_probe.value);
   out.varint(row.parked_job_due.value);
+  out.varint(row.began_at.value);
 }
 
 void read(byte_reader& in, group_row& row) {
@@ -126,12 +132,18 @@ void read(byte_reader& in, group_row& row) {
   row.parked = in.varint();
   row.delivered = in.varint();
   row.paused_until = {in.varint()};
-  row.breaker = breaker_state(in.byte());
+  auto flags = in.byte();
+  row.breaker = breaker_state(flags & 3);
   row.breaker_until = {in.varint()};
   row.pause_reason = in.text();
   row.breaker_delay_ms = in.varint();
   row.breaker_probe = {in.varint()};
   row.parked_job_due = {in.varint()};
+  // Rows of earlier builds say only what was asked for.
+  row.began_at = {
+    (flags & says_beginning) != 0
+      ? in.varint()
+      : std::uint64_t(std::max<std::int64_t>(row.settings.start_from, 0))};
 }
 
 void write(byte_writer& out, const run_row& row) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cerrno>
 #include <charconv>
 #include <utility>
 
@@ -44,7 +45,7 @@ std::optional<std::uint64_t> sequence_of(const fs::path& path) {
   return n;
 }
 
-/// None if there is no such folder. Errors: storage_failed.
+/// None if there is no such folder. Errors: storage_failed; `errno` says why.
 result<std::vector<found_file>> files_in(const fs::path& folder,
                                          const char* extension) {
   std::vector<found_file> out;
@@ -54,8 +55,10 @@ result<std::vector<found_file>> files_in(const fs::path& folder,
     if (auto n = sequence_of(at->path());
         n && at->path().extension() == extension)
       out.push_back({*n, at->path(), std::nullopt});
-  if (failed && failed != std::errc::no_such_file_or_directory)
+  if (failed && failed != std::errc::no_such_file_or_directory) {
+    errno = failed.value();
     return errc::storage_failed;
+  }
   std::sort(out.begin(), out.end(),
             [](auto& x, auto& y) { return x.sequence < y.sequence; });
   return out;
@@ -69,10 +72,11 @@ public:
 
   /// Finds the files, their salt, and where each begins.
   result<void> begin(const fs::path& folder) {
-    seen.problem = folder.string() + " cannot be read";
     auto found = files_in(folder, ".wal");
-    if (!found)
+    if (!found) {
+      seen.problem = storage_complaint(folder, errno);
       return found.error();
+    }
     files = std::move(*found);
     if (auto known = find_salt(folder); !known)
       return known;
@@ -86,7 +90,6 @@ public:
           next_frame = frame->number;
       }
     }
-    seen.problem.clear();
     return {};
   }
 
@@ -150,16 +153,17 @@ private:
   /// Without one the frames could not be told from other bytes, and all of them
   /// would pass for a file's unused rest.
   result<void> find_salt(const fs::path& folder) {
+    auto file = folder / "salt";
     auto found = wal_salt::load(folder);
+    if (found && (*found || files.empty())) {
+      salt = *found;
+      return {};
+    }
     auto why = found ? errc::corrupt : found.error();
-    seen.problem = (folder / "salt").string()
-                   + (found                  ? " is missing"
-                      : why == errc::corrupt ? " is damaged"
-                                             : " cannot be read");
-    if (!found || (!*found && !files.empty()))
-      return why;
-    salt = *found;
-    return {};
+    seen.problem = why != errc::corrupt ? storage_complaint(file, errno)
+                   : found              ? file.string() + " is missing"
+                                        : file.string() + " is damaged";
+    return why;
   }
 
   std::uint64_t life_of(const found_file& file) const {
@@ -169,7 +173,7 @@ private:
   result<mapped_file> open(const found_file& file) {
     auto out = mapped_file::open(file.path);
     if (!out)
-      seen.problem = file.path.string() + " cannot be read";
+      seen.problem = storage_complaint(file.path, errno);
     return out ? std::move(out) : errc::storage_failed;
   }
 
@@ -215,10 +219,14 @@ wal::findings wal::inspect(const fs::path& folder, const visitor& visit) {
 result<std::unique_ptr<wal>> wal::open(const wal_options& options,
                                        const visitor& visit,
                                        std::string& diagnosis) {
+  auto refused = [&](int code) {
+    diagnosis = storage_complaint(options.folder, code);
+    return storage_error(code);
+  };
   std::error_code failed;
   fs::create_directories(options.folder, failed);
   if (failed)
-    return errc::storage_failed;
+    return refused(failed.value());
   std::unique_ptr<wal> out{new wal{options}};
   reader from{visit, out->sections_ ? &*out->sections_ : nullptr};
   if (auto begun = from.begin(options.folder); !begun) {
@@ -227,7 +235,7 @@ result<std::unique_ptr<wal>> wal::open(const wal_options& options,
   }
   if (!from.salt) // it is new, and so is its name
     if (auto done = sync_folder(options.folder.parent_path()); !done)
-      return done.error();
+      return refused(errno);
   for (std::size_t k = 0; k < from.files.size(); ++k) {
     out->files_.push_back({from.files[k].sequence, {}});
     if (auto done = from.read_file(k, out->files_.back().last); !done) {
@@ -235,7 +243,7 @@ result<std::unique_ptr<wal>> wal::open(const wal_options& options,
       return done.error();
     }
     if (auto done = sync_file(from.files[k].path); !done) {
-      diagnosis = from.files[k].path.string() + " cannot be flushed";
+      diagnosis = storage_complaint(from.files[k].path, errno);
       return done.error();
     }
     out->next_sequence_ = from.files[k].sequence + 1;
@@ -243,7 +251,7 @@ result<std::unique_ptr<wal>> wal::open(const wal_options& options,
   out->next_frame_ = std::max<std::uint64_t>(from.next_frame, 1);
   auto spares = files_in(options.folder, ".spare");
   if (!spares)
-    return spares.error();
+    return refused(errno);
   for (auto& spare : *spares) {
     // A file whose making was cut short, or of another size, is of no use.
     if (fs::file_size(spare.path, failed) == options.file_bytes)
@@ -253,10 +261,10 @@ result<std::unique_ptr<wal>> wal::open(const wal_options& options,
     out->next_sequence_ = std::max(out->next_sequence_, spare.sequence + 1);
   }
   if (auto done = out->prepare(1); !done && from.files.empty())
-    return done.error();
+    return refused(errno);
   auto salt = from.salt ? *from.salt : wal_salt::make(options.folder);
   if (!salt)
-    return salt.error();
+    return refused(errno);
   out->salt_ = *salt;
   return out;
 }

@@ -93,6 +93,11 @@ public:
   /// storage_failed.
   result<void> prepare(std::size_t spares);
 
+  std::size_t spares() const {
+    std::lock_guard lock{mutex_};
+    return spares_.size();
+  }
+
   /// Bytes of all files, spare ones included.
   std::uint64_t bytes() const;
 

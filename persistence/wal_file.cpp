@@ -1,6 +1,7 @@
 // Bytes of frames, and the system calls.
 #include "persistence/wal_file.hpp"
 
+#include "actors/core/limits.hpp"
 #include "persistence/blocks.hpp"
 
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <system_error>
 #include <utility>
 
 namespace callboard {
@@ -134,20 +136,43 @@ errc storage_error(int code) noexcept {
                                           : errc::storage_failed;
 }
 
+errc true_cause(errc why, const std::filesystem::path& folder) {
+  std::error_code unknown;
+  auto disk = std::filesystem::space(folder, unknown);
+  bool full = why == errc::storage_failed && !unknown
+              && disk.available < limits::disk_bytes_min;
+  return full ? errc::storage_full : why;
+}
+
+std::string storage_complaint(const std::filesystem::path& path, int code) {
+  auto out = path.string() + ": " + std::generic_category().message(code);
+  switch (code) {
+    case EACCES:
+    case EPERM:
+      return out + "; the user that it runs as needs the right to that";
+    case EMFILE:
+    case ENFILE: return out + "; raise the limit of open files (ulimit -n)";
+    default: return out;
+  }
+}
+
 result<void> sync_file(const std::filesystem::path& file) {
   int fd = ::open(file.c_str(), O_WRONLY | O_CLOEXEC);
   bool good = fd >= 0 && ::fsync(fd) == 0;
   auto why = errno;
   if (fd >= 0)
     ::close(fd);
+  errno = why;
   return good ? result<void>{} : storage_error(why);
 }
 
 result<void> sync_folder(const std::filesystem::path& folder) {
   int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   bool good = fd >= 0 && ::fsync(fd) == 0;
+  auto why = errno;
   if (fd >= 0)
     ::close(fd);
+  errno = why;
   return good ? result<void>{} : errc::storage_failed;
 }
 

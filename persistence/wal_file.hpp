@@ -119,13 +119,20 @@ private:
 };
 
 /// Makes what was written to a file durable. Errors: storage_full,
-/// storage_failed.
+/// storage_failed; `errno` says why.
 result<void> sync_file(const std::filesystem::path& file);
 
-/// Makes names in a folder durable. Errors: storage_failed.
+/// Makes names in a folder durable. Errors: storage_failed; `errno` says why.
 result<void> sync_folder(const std::filesystem::path& folder);
 
 /// The errno of a failed write as one of ours.
 errc storage_error(int code) noexcept;
+
+/// A full disk also shows as another error, where LMDB reports a short write.
+errc true_cause(errc why, const std::filesystem::path& folder);
+
+/// "PATH: the reason", and what to do about it where that is plain. `code`: an
+/// errno.
+std::string storage_complaint(const std::filesystem::path& path, int code);
 
 } // namespace callboard

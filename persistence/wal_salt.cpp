@@ -6,6 +6,7 @@
 
 #include <cstring>
 #include <random>
+#include <sstream>
 
 namespace callboard {
 
@@ -28,6 +29,14 @@ std::uint64_t wal_salt::of_file(std::uint64_t sequence) const noexcept {
   auto low = checksum(bytes_of(sequence), bits);
   auto high = checksum(bytes_of(sequence), ~bits);
   return std::uint64_t{high} << 32 | low;
+}
+
+std::string wal_salt::fingerprint() const {
+  std::ostringstream out;
+  out.width(8);
+  out.fill('0');
+  out << std::hex << checksum(bytes_of(bits), 0);
+  return out.str();
 }
 
 std::optional<wal_salt> wal_salt::parse(std::string_view bytes) {

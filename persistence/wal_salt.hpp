@@ -21,6 +21,10 @@ struct wal_salt {
   /// with those of an earlier life of this one: a hash of salt and sequence.
   std::uint64_t of_file(std::uint64_t sequence) const noexcept;
 
+  /// 8 hex digits by which another log's salt is told from it: half of its bits
+  /// stay unknown.
+  std::string fingerprint() const;
+
   /// Of the bytes of the file `salt`; nothing: they are damaged.
   static std::optional<wal_salt> parse(std::string_view bytes);
 

@@ -71,9 +71,11 @@ struct open_readers {
   start_policy from = start_policy::latest;
 };
 
-/// A poll's part in one partition. Streams are visited in this order, each at
-/// most once, until `bytes_max` is used up. `whole_first`: the first record is
-/// taken even if it alone is larger.
+/// A poll's part in one partition. Streams are visited in this order, until
+/// `bytes_max` is used up. `whole_first`: the first record is taken even if it
+/// alone is larger. `continues`: the same poll asked here before and found
+/// something, somewhere; so nothing is committed, and nothing is read that
+/// another reader began to read meanwhile.
 struct slice_poll {
   std::string group;
   reader_id reader;
@@ -82,16 +84,18 @@ struct slice_poll {
   std::size_t bytes_max = 0;
   std::size_t records_max = 0;
   bool whole_first = false;
+  bool continues = false;
 };
 
 /// `chunks`: index of the stream in the request, and records. `waits_at`: for
 /// each stream the number that would come next, `no_event` if none ever will.
-/// `more`: something did not fit.
-/// `outdated`: a later assignment is in force here; nothing was done but the
-/// commit.
+/// `bytes`: of the chunks, as `bytes_max` counts them. `more`: something did
+/// not fit. `outdated`: a later assignment is in force here; nothing was done
+/// but the commit.
 struct slice_reply {
   std::vector<std::pair<std::size_t, std::vector<event_ptr>>> chunks;
   std::vector<event_number> waits_at;
+  std::size_t bytes = 0;
   bool more = false;
   bool outdated = false;
 };

@@ -81,8 +81,13 @@ inline constexpr std::size_t wal_spares = 2;
 inline constexpr std::chrono::milliseconds flush_interval = 200ms;
 inline constexpr std::size_t flush_bytes = std::size_t{16} << 20;
 
-/// What may wait for the flusher; over it publishers get 503 + Retry-After.
+/// What may wait for the flusher; over it publishers get 503 + Retry-After, and
+/// over twice as much everybody: what makes room takes memory, too.
 inline constexpr std::size_t unflushed_bytes_max = std::size_t{128} << 20;
+
+/// Bytes of an append that goes on when publishing has stopped, since it has
+/// less kept: what is left for that must not go to long metadata.
+inline constexpr std::size_t room_bytes_max = 4096;
 
 /// A disk with less room than this is full, whatever a failed write says.
 inline constexpr std::uint64_t disk_bytes_min = std::uint64_t{1} << 20;
@@ -110,6 +115,11 @@ inline constexpr std::chrono::milliseconds timer_window = 1min;
 /// Messages that the timer has sent to partitions and that are not answered
 /// yet: each answer is looked for among all of them.
 inline constexpr std::size_t timer_unanswered_max = 2'000;
+
+/// Refused messages of which the timer remembers when to offer them again, and
+/// messages that it leaves alone until the next start: those that are damaged.
+inline constexpr std::size_t timer_refused_max = 100'000;
+inline constexpr std::size_t timer_left_alone_max = 10'000;
 
 /// The farthest that anything can be put off.
 inline constexpr std::chrono::milliseconds delay_max = 24h * 36'525;
@@ -144,8 +154,10 @@ inline constexpr std::chrono::milliseconds dry_run_wait_max = 5s;
 /// Delayed messages that a partition counts at a time after its start.
 inline constexpr std::size_t counted_rows = 2'000;
 
-/// How long the timer waits before it offers a refused message again.
+/// How long the timer waits before it offers a refused message again: twice as
+/// long each time, up to the maximum, one that is refused for the same reason.
 inline constexpr std::chrono::milliseconds refused_delay = 1s;
+inline constexpr std::chrono::milliseconds refused_delay_max = 1min;
 
 /// Longest sleep of the timer: a stepped wall clock is noticed by then.
 inline constexpr std::chrono::milliseconds sleep_max = 1min;

@@ -41,6 +41,7 @@ join_outcome membership::outcome_of(const join_request& what) const {
   if (row.group == what.group && row.topics == what.topics)
     return join_outcome::already;
   return row.group == what.group && !what.key.bound_group.empty()
+             && !what.shared
            ? join_outcome::joined
            : join_outcome::different;
 }

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
@@ -22,6 +23,10 @@ struct join_request {
   std::string group;
   std::vector<std::string> topics;
   start_policy from = start_policy::latest;
+  /// Of a consumer that is its connection: that, as long as it lives.
+  std::weak_ptr<const void> connection{};
+  /// It is registered on another living connection as well.
+  bool shared = false;
 };
 
 enum class join_outcome : std::uint8_t {
@@ -37,7 +42,8 @@ enum class join_outcome : std::uint8_t {
 ///     (absent) --join--> registered --leave, silent for too long--> (absent)
 ///
 /// A consumer whose connection is its name may join again with other topics: it
-/// is a new connection of a program that was changed.
+/// is a new connection of a program that was changed. Not while it is on
+/// another connection as well, which would lose the topics that it named.
 /// Silence is measured with one delayed message a consumer: when it comes and
 /// there was a sign of life since, it is sent again for later. Signs of life
 /// are not stored; having been loaded is one. Who waits for an answer is not

@@ -56,8 +56,16 @@ checkpointed_group(std::string_view stream) noexcept {
 }
 
 bool belongs_to_group(std::string_view stream) noexcept {
-  return group_of(stream, parked_suffix) || group_of(stream, kept_suffix)
+  return is_parked_stream(stream) || is_kept_stream(stream)
          || group_of(stream, checkpoint_suffix);
+}
+
+bool is_parked_stream(std::string_view stream) noexcept {
+  return group_of(stream, parked_suffix).has_value();
+}
+
+bool is_kept_stream(std::string_view stream) noexcept {
+  return group_of(stream, kept_suffix).has_value();
 }
 
 std::string_view home_stream(std::string_view stream) noexcept {

@@ -38,6 +38,10 @@ checkpointed_group(std::string_view stream) noexcept;
 /// Whether it is one of these three: only the broker writes to them.
 bool belongs_to_group(std::string_view stream) noexcept;
 
+/// Whether it is the first, or the second, of the three.
+bool is_parked_stream(std::string_view stream) noexcept;
+bool is_kept_stream(std::string_view stream) noexcept;
+
 /// The stream whose partition this one lies in: S for `$$S` and for the streams
 /// of S's groups, else the stream itself. S and G are split at the *first*
 /// `::`, here and nowhere else, so all that belongs to a group lies together:

@@ -36,13 +36,12 @@ std::uint64_t scheduled_number(std::uint64_t sequence,
   return (sequence << scheduled_kind_bits) | bits;
 }
 
-void pending_counts::found(const std::vector<delayed_message>& rows,
-                           bool last) {
-  for (auto& row : rows) {
-    due_ = row.due;
-    id_ = row.id;
+void pending_counts::found(const delayed_rows& what, bool last) {
+  for (auto& row : what.rows)
     ++counts_[std::size_t(class_of(row.id))];
-  }
+  for (auto& [due, id] : what.damaged)
+    ++counts_[std::size_t(class_of(id))];
+  std::tie(due_, id_) = what.last;
   complete_ = last;
 }
 

@@ -1,12 +1,12 @@
 // How many delayed messages of which class wait in a partition.
 #pragma once
 
+#include "actors/core/delayed_rows.hpp"
 #include "actors/core/record.hpp"
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 namespace callboard {
 
@@ -46,8 +46,9 @@ public:
 
   bool complete() const noexcept { return complete_; }
 
-  /// The rows that follow, in order; `last`: no others do.
-  void found(const std::vector<delayed_message>& rows, bool last);
+  /// The rows that follow, in order; `last`: no others do. What is damaged is
+  /// there, too: its id is known.
+  void found(const delayed_rows& what, bool last);
 
   /// One change of a record that was applied.
   void applied(const change& what);

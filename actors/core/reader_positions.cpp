@@ -55,6 +55,12 @@ event_number reader_positions::begin(const std::string& stream,
   return at.handed_end;
 }
 
+bool reader_positions::reads(std::string_view stream, reader_id reader) const {
+  auto found = streams_.find(stream);
+  assert(found != streams_.end());
+  return found->second.reader == reader;
+}
+
 void reader_positions::hand_out(const std::string& stream, reader_id reader,
                                 event_number end) {
   auto& at = streams_.find(stream)->second;

@@ -64,6 +64,10 @@ public:
   /// again. The stream must be known.
   event_number begin(const std::string& stream, reader_id reader);
 
+  /// Whether nobody else has begun there since this reader did, and it did not
+  /// give back what it was handed. The stream must be known.
+  bool reads(std::string_view stream, reader_id reader) const;
+
   /// The reader was handed everything before `end`, which is not before what
   /// `begin` said; no call but for other streams may be in between.
   void hand_out(const std::string& stream, reader_id reader, event_number end);

@@ -67,6 +67,7 @@ struct group_row {
   std::uint64_t breaker_delay_ms = 0; // open again for that long
   lease_id breaker_probe;             // half_open: the lease that decides
   wall_time parked_job_due; // next portion of a replay or discard; 0: none
+  event_number began_at;    // in the source; `start_from` may be changed later
 
   friend bool operator==(const group_row&, const group_row&) = default;
 };

@@ -1,6 +1,7 @@
 // The table of expected versions and repeats, row by row; then the writing.
 #include "actors/core/stream_heads.hpp"
 
+#include "actors/core/limits.hpp"
 #include "actors/core/names.hpp"
 
 #include <algorithm>
@@ -34,6 +35,16 @@ void obey_bounds(stream_row& head) noexcept {
     raise_cut(head, head.next.value - count);
 }
 
+/// What was in it stays invisible, and numbers go on.
+void revive(stream_row& head) {
+  // A delete for ever took the metadata along: what they said counts no more.
+  if (head.state == stream_state::tombstoned)
+    head.policy = {};
+  head.state = stream_state::live;
+  head.first_live = head.next;
+  head.policy.truncate_before = head.next.value;
+}
+
 } // namespace
 
 bool stream_heads::knows(std::string_view name) const {
@@ -54,6 +65,18 @@ const stream_row* stream_heads::find(std::string_view name) const {
 bool stream_heads::published(const uuid& id, std::string_view name) const {
   auto* head = find(name);
   return head != nullptr && recent_.find(id, head->id).has_value();
+}
+
+bool stream_heads::makes_room(const append_request& request) noexcept {
+  auto& policy = request.policy;
+  if (!policy
+      || (policy->max_count == 0 && policy->max_age_seconds == 0
+          && policy->truncate_before == 0))
+    return false;
+  std::size_t bytes = 0;
+  for (auto& one : request.events)
+    bytes += one.type.size() + one.data.size() + one.metadata.size();
+  return bytes <= limits::room_bytes_max;
 }
 
 std::vector<std::string>
@@ -204,11 +227,8 @@ stream_heads::verdict stream_heads::judge_stored(
 event_number stream_heads::write(stream_row& head,
                                  std::vector<new_event> events, record& into,
                                  wall_time wall) {
-  if (head.state == stream_state::soft_deleted) { // revived: numbers go on
-    head.state = stream_state::live;
-    head.first_live = head.next;
-    head.policy.truncate_before = head.next.value;
-  }
+  if (head.state != stream_state::live)
+    revive(head);
   auto first = head.next;
   into.events.reserve(into.events.size() + events.size());
   for (auto& one : events) {
@@ -275,13 +295,28 @@ stream_heads::decision stream_heads::remove(const delete_request& request,
   return out;
 }
 
+/// Else nobody could ever describe again what has come back.
+void stream_heads::revive_metadata(const std::string& name, record& into) {
+  auto about = metadata_stream(name);
+  if (find(about) == nullptr)
+    return;
+  auto& head = make(about);
+  if (head.state != stream_state::tombstoned)
+    return;
+  revive(head);
+  into.changes.emplace_back(put_stream{about, head});
+}
+
 void stream_heads::append_links(const std::string& parked_stream,
                                 std::vector<new_event> links,
                                 std::optional<event_number> cut_below,
                                 record& into, wall_time wall) {
   auto& head = make(parked_stream);
-  if (!links.empty())
+  if (!links.empty()) {
+    if (head.state == stream_state::tombstoned)
+      revive_metadata(parked_stream, into);
     write(head, std::move(links), into, wall);
+  }
   if (cut_below)
     raise_cut(head, cut_below->value);
   into.changes.emplace_back(put_stream{parked_stream, head});

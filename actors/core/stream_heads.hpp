@@ -20,7 +20,8 @@ namespace callboard {
 ///                           `------hard delete--> tombstoned (for ever)
 ///
 /// Metadata whose `$tb` is `truncate_all` are a soft delete too. A hard one is
-/// also that of `$$S`.
+/// also that of `$$S`. Only what a group writes itself brings its streams back
+/// from that: earlier versions let clients delete them for ever.
 ///
 /// A decision changes the heads at once, so the next one is made on top of it;
 /// if its record cannot be recorded the shell drops this whole object.
@@ -41,6 +42,10 @@ public:
     if (!id.is_zero())
       recent_.add(id, stream, number);
   }
+
+  /// Whether it has less kept, and takes little itself: only metadata with a
+  /// bound do. It goes on when publishing has stopped.
+  static bool makes_room(const append_request& request) noexcept;
 
   /// The streams whose heads an append looks at.
   std::vector<std::string> needs(const append_request& request) const;
@@ -67,7 +72,8 @@ public:
   decision remove(const delete_request& request, wall_time wall);
 
   /// Appends to a group's parked stream without any check, and makes what is
-  /// below `cut` invisible.
+  /// below `cut` invisible. Needs the head of its metadata stream, too, if it
+  /// is tombstoned: both come back, empty, and their numbers go on.
   void append_links(const std::string& parked_stream,
                     std::vector<new_event> links,
                     std::optional<event_number> cut, record& into,
@@ -126,6 +132,7 @@ private:
   event_number write(stream_row& head, std::vector<new_event> events,
                      record& into, wall_time wall);
   void obey(const std::string& name, const stream_policy& policy, record& into);
+  void revive_metadata(const std::string& name, record& into);
 
   std::unordered_map<std::string, std::optional<stream_row>, hash,
                      std::equal_to<>>

@@ -28,6 +28,17 @@ std::uint64_t subscription::lane_state::untouched() const noexcept {
   return end.value - checkpoint.value - covered;
 }
 
+namespace {
+
+event_number beginning(const group_settings& settings, event_number first,
+                       event_number end) {
+  return settings.start_from < 0
+           ? end
+           : std::max(first, event_number{std::uint64_t(settings.start_from)});
+}
+
+} // namespace
+
 subscription::subscription(group_key key, group_row row,
                            std::span<const run_row> stored, event_number end,
                            event_number parked_end)
@@ -57,13 +68,12 @@ subscription::subscription(group_key key, group_row row,
 }
 
 group_row subscription::first_row(group_id id, const group_settings& settings,
-                                  event_number end, event_number parked_end) {
+                                  event_number end, event_number parked_end,
+                                  event_number first) {
   group_row row;
   row.id = id;
   row.settings = settings;
-  row.source_checkpoint = settings.start_from < 0
-                            ? end
-                            : event_number{std::uint64_t(settings.start_from)};
+  row.began_at = row.source_checkpoint = beginning(settings, first, end);
   row.replay_checkpoint = row.replay_end = parked_end;
   row.next_lease = {1};
   return row;
@@ -168,10 +178,20 @@ std::vector<position_range> subscription::peek(std::size_t count) const {
   return out;
 }
 
-group_effects subscription::update(const group_settings& settings) {
+group_effects subscription::update(const group_settings& settings,
+                                   event_number end, event_number first) {
+  auto& source = lane_of(lane::source);
+  bool moves = settings.start_from != row_.settings.start_from
+               && row_.delivered + row_.settled + row_.parked == 0
+               && source.states.size() == 0;
   row_.settings = settings;
   if (!settings.extra_statistics)
     times_.clear();
+  if (moves) {
+    source.checkpoint = source.hint = beginning(settings, first, end);
+    row_.began_at = row_.source_checkpoint = source.checkpoint;
+    source.end = std::max(end, source.checkpoint);
+  }
   return finish({});
 }
 

@@ -62,9 +62,11 @@ public:
   subscription(group_key key, group_row row, std::span<const run_row> stored,
                event_number end, event_number parked_end);
 
-  /// The row of a group that begins now, on a stream that ends before `end`.
+  /// The row of a group that begins now, on a stream that ends before `end` and
+  /// of which nothing below `first` can be read.
   static group_row first_row(group_id id, const group_settings& settings,
-                             event_number end, event_number parked_end);
+                             event_number end, event_number parked_end,
+                             event_number first = {});
 
   /// Leased events whose ids a restart forgot: read them, then `identify`.
   std::vector<position_range> unidentified() const;
@@ -83,11 +85,12 @@ public:
   void publish(event_number end);
 
   /// Nothing of the lane below `first` can be read any more (retention,
-  /// deletion): it counts as settled.
+  /// deletion): it counts as settled. Of the source only what was never
+  /// delivered: what is leased, or waits for its retry, ends as ever, and holds
+  /// the checkpoint back.
   group_effects cut(lane in, event_number first);
-  /// Of the source: whether such a cut would take leases, or retries, or what
-  /// was settled early.
-  bool touched_below(event_number first) const;
+  /// Whether such a cut of the source would settle anything.
+  bool loses_below(event_number first) const;
 
   /// Of the events that were never delivered only the first `keep` still will
   /// be (the stream was deleted): the others count as settled.
@@ -162,8 +165,19 @@ public:
   /// Makes parked events deliverable again: all, or those below `stop_at`.
   group_effects replay(std::optional<event_number> stop_at);
 
-  /// New settings take effect at once; leases and attempts go on.
-  group_effects update(const group_settings& settings);
+  /// New settings take effect at once; leases and attempts go on, and what has
+  /// used up its attempts now is for `give_up`. Where a group begins counts as
+  /// long as nothing was delivered or settled: then it moves, on a stream like
+  /// that of `first_row`.
+  group_effects update(const group_settings& settings, event_number end,
+                       event_number first = {});
+
+  /// Retries that have used more attempts than the settings allow, in order
+  /// from `from` on, up to `count` events: `lease` would park them.
+  std::vector<position_range> used_up(position from, std::size_t count,
+                                      wall_time now) const;
+  /// Parks those of these that are: `applied`.
+  group_effects give_up(std::span<const leasable> events, wall_time now);
 
   /// What erases history, in records of a bounded size: all but the last one,
   /// which erases the group, its runs and its delayed messages.
@@ -321,6 +335,7 @@ private:
                  wall_time now, std::uint64_t random, group_effects& into);
   void return_as(std::span<const position> at, const runs::state& next);
   void advance(lane in, group_effects& into);
+  group_effects cut_untouched(event_number first);
   void replay_up_to(event_number end);
   group_effects on_record(group_effects todo) const;
   group_effects finish(group_effects todo);
@@ -329,6 +344,8 @@ private:
   std::optional<std::string> reason_to_park(const runs::state& is,
                                             wall_time give_up_at,
                                             wall_time now) const;
+  bool gives_up(const leasable& what, runs::state was, wall_time now,
+                group_effects& into);
   held_event known_of(const position& at) const;
   void park(const position& at, const runs::state& was, const held_event& what,
             std::string_view reason, std::string_view words, wall_time now,

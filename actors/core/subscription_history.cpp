@@ -257,9 +257,7 @@ subscription::whereabouts subscription::at(const position& where) const {
   auto run = from.states.at(where.number);
   if (where.number < from.checkpoint
       || (run && run->is.what == run_state::settled)) {
-    auto start = row_.settings.start_from;
-    bool before = where.in == lane::source && start >= 0
-                  && where.number.value < std::uint64_t(start);
+    bool before = where.in == lane::source && where.number < row_.began_at;
     out.standing = before ? event_standing::before : event_standing::settled;
     return out;
   }

@@ -54,10 +54,7 @@ group_effects subscription::lease(std::span<const leasable> events,
       note.apart = true;
       maybe_done_.push_back(was.ticket);
     }
-    if (auto why = reason_to_park(was, what.give_up_at, now)) {
-      was.ticket = {}; // it is not leased
-      park(what.at, was, {what.id, what.target, what.give_up_at, {}}, *why,
-           *why, now, out);
+    if (gives_up(what, was, now, out)) {
       given_up.push_back(what.at);
     } else {
       hold(what, now);

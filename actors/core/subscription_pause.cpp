@@ -3,6 +3,8 @@
 #include "actors/core/retry_schedule.hpp"
 #include "actors/core/subscription.hpp"
 
+#include <algorithm>
+
 namespace callboard {
 
 bool subscription::held_back() const noexcept {
@@ -105,6 +107,55 @@ std::optional<std::string> subscription::reason_to_park(const runs::state& is,
       && now < is.first_lease + std::uint64_t(settings.min_retry_span_ms))
     return std::nullopt;
   return "Reached retry count of " + std::to_string(settings.max_retry_count);
+}
+
+/// Parks what is not leased if it has used up its attempts, or its time.
+bool subscription::gives_up(const leasable& what, runs::state was,
+                            wall_time now, group_effects& into) {
+  auto why = reason_to_park(was, what.give_up_at, now);
+  if (!why)
+    return false;
+  was.ticket = {}; // that of its retry, which is no lease
+  park(what.at, was, {what.id, what.target, what.give_up_at, {}}, *why, *why,
+       now, into);
+  return true;
+}
+
+std::vector<position_range>
+subscription::used_up(position from, std::size_t count, wall_time now) const {
+  std::vector<position_range> out;
+  for (auto in : {lane::source, lane::replay}) {
+    if (in < from.in)
+      continue;
+    auto at = in == from.in ? from.number : event_number{};
+    while (count > 0) {
+      auto run = lane_of(in).states.from(at);
+      if (!run)
+        break;
+      auto first = std::max(at, run->first);
+      at = run->end();
+      if (run->is.what != run_state::retry || !reason_to_park(run->is, {}, now))
+        continue;
+      auto taken = std::min<std::uint64_t>(count, at.value - first.value);
+      out.push_back({in, {first, taken}});
+      count -= taken;
+    }
+  }
+  return out;
+}
+
+group_effects subscription::give_up(std::span<const leasable> events,
+                                    wall_time now) {
+  group_effects out;
+  std::vector<position> given_up;
+  for (auto& what : events)
+    if (auto run = lane_of(what.at.in).states.at(what.at.number);
+        run && run->is.what == run_state::retry
+        && gives_up(what, run->is, now, out))
+      given_up.push_back(what.at);
+  out.applied = given_up.size();
+  settle_positions(std::move(given_up), out);
+  return finish(std::move(out));
 }
 
 held_event subscription::known_of(const position& at) const {

@@ -192,6 +192,8 @@ group_effects subscription::fire(const delayed_message& message, wall_time now,
 }
 
 group_effects subscription::cut(lane in, event_number first) {
+  if (in == lane::source)
+    return cut_untouched(first);
   auto& from = lane_of(in);
   first = std::min(first, from.end);
   if (first <= from.checkpoint)
@@ -213,9 +215,24 @@ group_effects subscription::cut(lane in, event_number first) {
   return finish(std::move(out));
 }
 
-bool subscription::touched_below(event_number first) const {
-  auto run = lane_of(lane::source).states.from({});
-  return run && run->first < first;
+group_effects subscription::cut_untouched(event_number first) {
+  auto& source = lane_of(lane::source);
+  first = std::min(first, source.end);
+  while (auto gap = source.states.first_gap(source.hint, first)) {
+    source.states.assign(*gap, {run_state::settled, 0, {}, {}});
+    row_.settled += gap->count;
+    source.hint = gap->end();
+  }
+  source.hint = std::max(source.hint, first); // the next cut looks on from here
+  group_effects out;
+  advance(lane::source, out);
+  return finish(std::move(out));
+}
+
+bool subscription::loses_below(event_number first) const {
+  auto& source = lane_of(lane::source);
+  return source.states.first_gap(source.hint, std::min(first, source.end))
+    .has_value();
 }
 
 group_effects subscription::abandon(std::uint64_t keep) {

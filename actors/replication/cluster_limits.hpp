@@ -23,6 +23,14 @@ inline constexpr std::chrono::milliseconds member_change_wait_max = 3min;
 /// A leader that shall not lead tries again to find another one.
 inline constexpr std::chrono::milliseconds drain_retry_interval = 1s;
 
+/// A disk that has not done what was asked of it for so long does not answer.
+inline constexpr std::chrono::milliseconds disk_silence_max = 3s;
+
+/// For so long a leader may be unable to do its work before it looks for
+/// another one; after each try twice as long.
+inline constexpr std::chrono::milliseconds lead_patience_min = 1s;
+inline constexpr std::chrono::milliseconds lead_patience_max = 60s;
+
 /// A node that was removed is told so for that long, then it is shut out.
 inline constexpr std::chrono::milliseconds farewell_wait = 2s;
 
@@ -125,5 +133,10 @@ inline constexpr std::chrono::milliseconds snapshot_wait_max = 5s;
 
 /// A copy that nobody asks for is removed.
 inline constexpr std::chrono::milliseconds copy_kept = 30s;
+
+/// After a copy that could not be made the next one waits, twice as long each
+/// time.
+inline constexpr std::chrono::milliseconds copy_retry_min = 10s;
+inline constexpr std::chrono::milliseconds copy_retry_max = 4min;
 
 } // namespace callboard::limits

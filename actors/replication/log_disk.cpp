@@ -18,6 +18,10 @@ namespace {
 constexpr auto retry_interval = 200ms;
 constexpr partition_id the_log{0};
 
+std::int64_t now_ms() {
+  return std::chrono::steady_clock::now().time_since_epoch() / 1ms;
+}
+
 journal_entry to_wal(entry_index index, const log_entry& entry) {
   journal_entry out{the_log, {index}, entry.term, {}};
   auto size = entry.payload ? entry.payload->size() : 0;
@@ -82,6 +86,12 @@ result<stored_member> open_log(const std::filesystem::path& folder,
   if (!files)
     return files.error();
   out.files = std::move(*files);
+  // Not only at its first start: it may have been killed before it heard what
+  // it has lost. If it gave a vote its group is new: while it has no entry only
+  // who has none either is given one, and asks only if a majority has none.
+  auto& own = out.state;
+  out.fresh = !own.recovering && own.base.index <= 1 && out.entries.empty()
+              && own.vote.vote == 0;
   return out;
 }
 
@@ -118,6 +128,8 @@ void log_disk::stop() {
 void log_disk::put(step what) {
   {
     std::lock_guard lock{mutex_};
+    if (busy_since_ == 0)
+      answered();
     queue_.push_back(std::move(what));
   }
   wake_.notify_one();
@@ -134,6 +146,9 @@ void log_disk::run() {
       needless_ = false;
       lock.unlock();
       release();
+      // Nobody may tidy again if nothing can be published for want of room.
+      if (no_spare_ == errc::storage_full)
+        recycle_all();
       lock.lock();
       continue;
     }
@@ -146,6 +161,7 @@ void log_disk::run() {
         spdlog::error("the log cannot be written error={}",
                       to_string(written.error()));
       ++failures_;
+      answered();
       lock.lock();
       wake_.wait_for(lock, retry_interval, [this] { return stopping_; });
       if (stopping_)
@@ -157,6 +173,10 @@ void log_disk::run() {
       spdlog::info("the log can be written again");
     done_(steps.size());
     lock.lock();
+    if (queue_.empty())
+      busy_since_ = 0;
+    else
+      answered();
     needless_ |= base_ > base;
   }
 }
@@ -164,6 +184,7 @@ void log_disk::run() {
 result<void> log_disk::write(const std::deque<step>& steps) {
   if (auto done = write_state(steps); !done)
     return done;
+  answered();
   auto started = std::chrono::steady_clock::now();
   std::vector<journal_entry> some;
   std::size_t bytes = 0;
@@ -173,6 +194,7 @@ result<void> log_disk::write(const std::deque<step>& steps) {
       return {};
     if (auto done = files_->append(some); !done)
       return done;
+    answered();
     ++flushes_;
     entries_ += some.size();
     bytes_ += bytes;
@@ -203,20 +225,39 @@ result<void> log_disk::write(const std::deque<step>& steps) {
 /// Before the entries: what follows a vote must not be there without it.
 result<void> log_disk::write_state(const std::deque<step>& steps) {
   auto next = state_;
-  bool changed = false;
+  bool promised = false;
   for (auto& one : steps) {
-    changed = changed || one.vote || one.base || one.recovering;
+    promised = promised || one.vote || one.recovering;
     next.vote = one.vote.value_or(next.vote);
-    next.base = one.base.value_or(next.base);
     next.recovering = one.recovering.value_or(next.recovering);
+    if (one.base)
+      unsaved_base_ = one.base;
   }
-  if (!changed)
+  if (!promised && !unsaved_base_)
     return {};
-  if (auto done = save_member(member_file_, next); !done)
+  next.base = unsaved_base_.value_or(next.base);
+  auto done = save_member(member_file_, next);
+  if (!done && done.error() == errc::storage_full && !promised) {
+    // With an older base all is there as well, and more of the log is kept: no
+    // reason to refuse entries that it has room for. The next steps try again.
+    return {};
+  }
+  if (!done)
     return done;
   state_ = std::move(next);
+  unsaved_base_.reset();
   base_ = state_.base.index;
   return {};
+}
+
+std::chrono::milliseconds log_disk::busy_for() const noexcept {
+  auto since = busy_since_.load();
+  return std::chrono::milliseconds{since == 0 ? 0 : now_ms() - since};
+}
+
+/// What waits next does so from now on.
+void log_disk::answered() noexcept {
+  busy_since_ = now_ms();
 }
 
 void log_disk::release() {
@@ -255,6 +296,15 @@ void log_disk::tidy() {
   release();
   auto ready = files_->prepare(limits::wal_spares);
   no_spare_ = ready ? errc::none : ready.error();
+  if (no_spare_ == errc::storage_full)
+    recycle_all();
+}
+
+/// What is kept for others takes the room of what comes: they get the store.
+void log_disk::recycle_all() {
+  files_->release({{base_}});
+  if (files_->spares() >= limits::wal_spares)
+    no_spare_ = errc::none;
 }
 
 journal_counts log_disk::counts() const noexcept {

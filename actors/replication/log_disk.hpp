@@ -7,6 +7,7 @@
 #include "persistence/wal.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -25,7 +26,9 @@ struct stored_member {
   member_state state;
   std::vector<log_entry> entries; // behind `state.base`
   std::unique_ptr<wal> files;
-  bool fresh = false; // the disk was empty
+  /// Nothing was ever stored here that another member may count on: neither an
+  /// entry nor a vote. So it may have been, and be lost, whenever that was.
+  bool fresh = false;
 };
 
 /// Reads the log behind `state.base`. An index that was seen before replaces
@@ -47,7 +50,8 @@ stored_log log_of(const stored_member& from);
 
 /// Makes storage steps durable, in order, on a thread of its own; whatever
 /// queued up while the last flush ran shares the next one. After an error it
-/// tries again until it succeeds: a step is never given up. Thread-safe.
+/// tries again until it succeeds: a step is never given up, except for a base
+/// on a full disk: that is saved with later ones. Thread-safe.
 class log_disk {
 public:
   /// What happens to one step: state and base go to the member file, entries to
@@ -76,10 +80,15 @@ public:
   /// Why the last attempt failed, or none.
   errc refusal() const noexcept { return refusal_; }
 
+  /// For so long the disk has not answered, though something waits for it. One
+  /// that refuses does answer.
+  std::chrono::milliseconds busy_for() const noexcept;
+
   /// Why no spare file can be made, or none.
   errc no_spare() const noexcept { return no_spare_; }
 
-  /// Recycles what the base made needless, and keeps spare files ready.
+  /// Recycles what the base made needless, and keeps spare files ready: if the
+  /// disk is full, from what is kept for others.
   void tidy();
 
   /// Another member lacks the entries from `from` on: they are not recycled
@@ -100,16 +109,20 @@ private:
   result<void> write(const std::deque<step>& steps);
   result<void> write_state(const std::deque<step>& steps);
   void release();
+  void recycle_all();
+  void answered() noexcept;
 
   std::unique_ptr<wal> files_;
   std::filesystem::path member_file_;
   member_state state_; // as it is on disk
+  std::optional<log_snapshot> unsaved_base_;
   std::function<void(std::size_t)> done_;
   std::uint64_t keep_bytes_;
   std::atomic<entry_index> base_;
   std::atomic<entry_index> kept_{UINT64_MAX}; // for others, from here on
   std::atomic<errc> refusal_{errc::none};
   std::atomic<errc> no_spare_{errc::none};
+  std::atomic<std::int64_t> busy_since_{0}; // monotonic ms; 0: nothing waits
   std::atomic<std::uint64_t> flushes_{0};
   std::atomic<std::uint64_t> entries_{0};
   std::atomic<std::uint64_t> bytes_{0};

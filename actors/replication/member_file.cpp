@@ -1,4 +1,4 @@
-// A version, the values, a checksum; written whole under another name first.
+// A version, the values, a checksum; written whole into a spare file first.
 #include "actors/replication/member_file.hpp"
 
 #include "actors/core/bytes.hpp"
@@ -65,7 +65,7 @@ result<void> save_member(const std::filesystem::path& file,
   out.text(state.base.configuration);
   auto sum = checksum(text, 0);
   text.append(reinterpret_cast<const char*>(&sum), sizeof sum);
-  return write_whole(file, text);
+  return rewrite_whole(file, text);
 }
 
 } // namespace callboard

@@ -151,6 +151,9 @@ public:
   bool is_leader() const noexcept;
   entry_term term() const noexcept;
 
+  /// In this term; once messages leave it is durable.
+  bool has_voted() const noexcept { return engine_.voted_for != 0; }
+
   entry_index applied() const noexcept { return applied_; }
 
   entry_index last_index() const noexcept { return last_; }

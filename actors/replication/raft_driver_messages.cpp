@@ -257,7 +257,8 @@ void raft_driver::send_snapshot_instead(peer_message message,
   auto gone = message.header.append_entries.prev_log_index + 1;
   if (!snapshot_ || snapshot_->index < gone) {
     out.snapshot_needed = true;
-    return;
+    // It takes a while to make; the follower must hear that there is a leader.
+    return emit(std::move(message), out);
   }
   auto& sent_at = peers_[message.to].install_sent_at;
   if (sent_at && engine_.now - *sent_at < options_.election_timeout_ms) {

@@ -192,13 +192,14 @@ void replicated_journal::begin_leading() {
   last_.clear();
   for (std::size_t p = 0; p < db_.partitions(); ++p)
     last_.push_back(db_.applied({p}));
-  leads_ = serving_ = actors_own_store_ = true;
+  leads_ = serving_ = actors_own_store_ = actors_starting_ = true;
   told_leader_ = status_.self;
+  publish_status(); // whoever hears of it asks in which term
   outlets_.role(true, told_leader_);
 }
 
-/// A member whose disk is empty, and whose peers remember more than the
-/// beginning of a log, has lost it: it may have forgotten a vote.
+/// A member that has stored nothing yet, and whose peers remember more than the
+/// beginning of a log, may have lost what it had: entries, and a vote.
 void replicated_journal::begin_recovery() {
   spdlog::warn("this node knows nothing of what the others remember: it does "
                "not vote before it has caught up");
@@ -213,7 +214,9 @@ void replicated_journal::begin_recovery() {
 void replicated_journal::note_recovery(const peer_message& message) {
   auto& header = message.header;
   if (fresh_ && !recovering_) {
-    fresh_ = driver_->last_index() <= 1;
+    // Whom it gave a vote knew of nothing either. If that one leads, and both
+    // start again before this one has an entry, it needs that vote once more.
+    fresh_ = driver_->last_index() <= 1 && !driver_->has_voted();
     auto leads = header.type == RAFT_APPEND_ENTRIES;
     bool others_know = (leads && header.append_entries.prev_log_index > 1)
                        || (header.type == RAFT_REQUEST_VOTE
@@ -265,7 +268,7 @@ bool replicated_journal::base_lacks_members() const {
 }
 
 void replicated_journal::watch_base() {
-  if (!base_lacks_members())
+  if (!base_lacks_members() && !snapshot_needed_)
     return;
   std::vector<log_index> flushed;
   for (std::size_t p = 0; p < db_.partitions(); ++p)
@@ -275,7 +278,9 @@ void replicated_journal::watch_base() {
 
 void replicated_journal::advance_base(const std::vector<log_index>& flushed) {
   positions_.flushed(flushed);
-  if (positions_.bytes() < limits::base_bytes_min && !base_lacks_members())
+  bool needed = snapshot_needed_ && positions_.index() > base_.index;
+  if (positions_.bytes() < limits::base_bytes_min && !base_lacks_members()
+      && !needed)
     return;
   if (driver_->settled() && driver_->configuration_index() > positions_.index())
     return;                                // a moment later
@@ -283,6 +288,7 @@ void replicated_journal::advance_base(const std::vector<log_index>& flushed) {
   if (next.configuration_index > positions_.index())
     return;
   positions_.forget_bytes();
+  snapshot_needed_ = false; // or it is said again
   next.index = positions_.index();
   next.term = positions_.term();
   {

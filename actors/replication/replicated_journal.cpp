@@ -20,8 +20,17 @@ namespace {
 
 constexpr raft_id nobody = UINT64_MAX;
 
-/// For so long a leader may be unable to record.
-constexpr auto disk_patience = 1s;
+/// What the driver refused, while it hands over, is offered again so often.
+constexpr raft_ms refused_again_ms = 5;
+
+/// The answer still says how far this member is, and its leader hears that it
+/// is there. The engine takes no more for committed than what a message leaves.
+void leave_commands_out(peer_message& append) {
+  auto first =
+    std::ranges::find(append.entries, entry_kind::command, &log_entry::kind);
+  append.entries.erase(first, append.entries.end());
+  append.header.append_entries.n_entries = unsigned(append.entries.size());
+}
 
 } // namespace
 
@@ -113,6 +122,13 @@ void replicated_journal::connected(raft_id peer) {
   command([this, peer] { driver_->forget_session(peer); });
 }
 
+void replicated_journal::actors_started(bool well) {
+  command([this, well] {
+    actors_failed_ = !well;
+    actors_starting_ = false;
+  });
+}
+
 void replicated_journal::actors_ended() {
   command([this] {
     actors_own_store_ = false;
@@ -129,7 +145,9 @@ void replicated_journal::release(const std::vector<log_index>& flushed) {
 
 replication_status replicated_journal::status() const {
   std::lock_guard lock{status_mutex_};
-  return status_;
+  auto out = status_;
+  out.disk_answers = disk_->busy_for() <= limits::disk_silence_max;
+  return out;
 }
 
 log_snapshot replicated_journal::base() const {
@@ -145,7 +163,7 @@ raft_ms replicated_journal::now() const {
 bool replicated_journal::has_work() const {
   return input_.stopping || !input_.messages.empty() || !input_.commands.empty()
          || input_.steps_done > 0
-         || (!queue_.empty() && (!leads_ || may_submit()));
+         || (!queue_.empty() && (!leads_ || (may_submit() && !refused_batch_)));
 }
 
 void replicated_journal::run() try {
@@ -160,6 +178,8 @@ void replicated_journal::run() try {
   std::unique_lock lock{mutex_};
   for (;;) {
     auto wait = wake_at_.value_or(now() + 1000);
+    if (refused_batch_)
+      wait = std::min(wait, now() + refused_again_ms);
     auto from_now = wait - std::min(wait, now());
     wake_.wait_for(lock, std::chrono::milliseconds{from_now},
                    [this] { return has_work(); });
@@ -200,7 +220,7 @@ void replicated_journal::turn(input in) {
   else
     fail_waiting();
   tell_actors();
-  watch_disk();
+  watch_patience();
   publish_status();
 }
 
@@ -211,14 +231,15 @@ void replicated_journal::take_message(const std::string& bytes) {
                   to_string(message.error()));
     return;
   }
-  // A follower whose store cannot keep up takes no more for now.
-  bool full =
-    !actors_own_store_ && db_.unflushed_bytes() > limits::unflushed_bytes_max;
-  if (full && !message->entries.empty())
-    return;
   if (drained_ && message->header.type == RAFT_TIMEOUT_NOW)
     return; // whoever wants to hand over takes another one
   note_recovery(*message);
+  // A follower whose store cannot keep up takes no more for now. What is no
+  // command costs nothing, and without its own first entry no one leads.
+  bool full =
+    !actors_own_store_ && db_.unflushed_bytes() > limits::unflushed_bytes_max;
+  if (full && message->header.type == RAFT_APPEND_ENTRIES)
+    leave_commands_out(*message);
   perform(driver_->receive(now(), *message));
 }
 
@@ -258,25 +279,37 @@ void replicated_journal::perform(raft_effects effects) {
     outlets_.send(message.to, encode(message));
   for (auto& one : effects.apply)
     committed(one);
+  snapshot_needed_ = snapshot_needed_ || effects.snapshot_needed;
   if (effects.wake_at)
     wake_at_ = effects.wake_at;
 }
 
-void replicated_journal::watch_disk() {
-  auto failing =
-    disk_->refusal() != errc::none || db_.refusal() == errc::storage_full;
-  if (!leads_ || !failing) {
-    disk_failing_since_ = 0;
+/// Why it cannot do its work if it leads; null: it can. That its store has
+/// reached its quota is no reason: so have the others, and the lead would only
+/// go round.
+const char* replicated_journal::complaint() const {
+  if (disk_->busy_for() > limits::disk_silence_max)
+    return "the disk of its log does not answer";
+  if (disk_->refusal() != errc::none || disk_->no_spare() != errc::none)
+    return "its log cannot be written";
+  auto store = db_.refusal();
+  if (store == errc::storage_full && !db_.over_quota())
+    return "its store has no room";
+  if (store != errc::none
+      && db_.unflushed_bytes() >= limits::unflushed_bytes_max)
+    return "its store cannot be written";
+  return actors_failed_ && !actors_starting_ ? "its actors could not be started"
+                                             : nullptr;
+}
+
+void replicated_journal::watch_patience() {
+  auto* why = complaint();
+  bool well = why == nullptr && !actors_failed_;
+  if (!patience_.is_over(well, leads_ && why != nullptr, now())
+      || !hand_to_next())
     return;
-  }
-  if (disk_failing_since_ == 0)
-    disk_failing_since_ = now();
-  if (now() - disk_failing_since_ < raft_ms(disk_patience / 1ms))
-    return;
-  disk_failing_since_ = 0;
-  spdlog::error("this node cannot record: handing its leadership over");
-  if (auto done = driver_->transfer(now(), 0))
-    perform(std::move(*done));
+  patience_.tried(now());
+  spdlog::error("this node cannot lead: {}; handing its leadership over", why);
 }
 
 void replicated_journal::publish_status() {

@@ -6,6 +6,7 @@
 #include "actors/replication/log_positions.hpp"
 #include "actors/replication/log_reader.hpp"
 #include "actors/replication/member_change.hpp"
+#include "actors/replication/member_patience.hpp"
 #include "actors/replication/raft_driver.hpp"
 #include "persistence/store.hpp"
 
@@ -37,6 +38,8 @@ struct replication_status {
   /// a leader.
   bool caught_up = false;
   bool drained = false; // shall not lead
+  /// The one of its log, though it may refuse.
+  bool disk_answers = true;
   change_status change;
   std::vector<peer_state> peers;
 };
@@ -110,6 +113,10 @@ public:
   /// was received by now is all that an earlier process there sent.
   void connected(raft_id peer);
 
+  /// Whether the actors that are to serve while it leads could be started. If
+  /// not, another node shall lead.
+  void actors_started(bool well);
+
   /// The actors that served while it led have ended.
   void actors_ended();
 
@@ -177,6 +184,7 @@ private:
   void begin_leading();
   void watch_hand_over();
   void watch_drain();
+  bool hand_to_next();
   void watch_members();
   void note_recovery(const peer_message& message);
   void watch_recovery();
@@ -186,7 +194,8 @@ private:
   unsigned readable_before(entry_index base) const;
   void watch_followers();
   void unload(entry_index from, entry_index up_to);
-  void watch_disk();
+  const char* complaint() const;
+  void watch_patience();
   bool base_lacks_members() const;
   void watch_base();
   void advance_base(const std::vector<log_index>& flushed);
@@ -229,15 +238,19 @@ private:
   std::optional<entry_index> caught_up_at_; // once a leader was heard
   bool caught_up_ = false;
   bool recovering_ = false;
-  bool fresh_ = false;      // its disk was empty when it started
+  bool fresh_ = false;      // see `stored_member`; until it knows better
   bool installing_ = false; // what comes now needs a store that is fetched
-  raft_ms disk_failing_since_ = 0;
+
+  bool snapshot_needed_ = false; // a member lacks what cannot be read
+  bool actors_failed_ = false;   // when they were started last
+  bool actors_starting_ = false; // that is not known of this lead yet
+  member_patience patience_;
   member_change change_;
   std::optional<hand_over> hand_over_;
   bool drained_ = false;
   raft_ms drain_at_ = 0;
   raft_ms drain_wait_ = 0; // after the next try
-  raft_id drained_to_ = 0;
+  raft_id handed_to_ = 0;
   std::optional<group_view> told_view_; // without the members
 
   std::atomic<std::size_t> waiting_{0};

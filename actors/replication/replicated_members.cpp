@@ -14,6 +14,10 @@ namespace {
 constexpr raft_ms drain_retry_min = limits::drain_retry_interval.count();
 constexpr raft_ms drain_retry_max = 60'000;
 
+change_answer not_in_time() {
+  return {errc::timed_out, false, "the other node did not take over in time"};
+}
+
 } // namespace
 
 void replicated_journal::change(change_request request, change_told then) {
@@ -48,6 +52,8 @@ void replicated_journal::transfer(raft_id to, change_told then) {
           : change_answer{errc::unavailable, false,
                           "no such voter is in contact, or "
                           "leadership is being handed over already"});
+    if (then && hand_over_) // the driver gave that up: it takes one at a time
+      std::exchange(hand_over_, std::nullopt)->then(not_in_time());
     if (then)
       hand_over_ = {std::move(then), now() + 2 * options_.election_timeout_ms};
     perform(std::move(*done));
@@ -63,9 +69,7 @@ void replicated_journal::watch_hand_over() {
   if (!done && now() < hand_over_->until)
     return;
   auto then = std::move(std::exchange(hand_over_, std::nullopt)->then);
-  then(done ? change_answer{errc::none, true, "leads no more"}
-            : change_answer{errc::timed_out, false,
-                            "the other node did not take over in time"});
+  then(done ? change_answer{errc::none, true, "leads no more"} : not_in_time());
 }
 
 void replicated_journal::drain(bool on) {
@@ -77,8 +81,7 @@ void replicated_journal::drain(bool on) {
   });
 }
 
-/// To one after the other: another one may not want to lead either. Less and
-/// less often, because nothing is submitted while one is waited for.
+/// Less and less often, because nothing is submitted while one is waited for.
 void replicated_journal::watch_drain() {
   if (!driver_->is_leader()) {
     drain_at_ = 0;
@@ -88,19 +91,27 @@ void replicated_journal::watch_drain() {
   if (!drained_ || now() < drain_at_)
     return;
   drain_at_ = now() + drain_retry_min;
+  if (!hand_to_next())
+    return;
+  drain_at_ = now() + drain_wait_;
+  drain_wait_ = std::min(2 * drain_wait_, drain_retry_max);
+}
+
+/// To one after the other: another one may not want to lead either, or not be
+/// able to. False: no other voter is in contact.
+bool replicated_journal::hand_to_next() {
   auto peers = driver_->peers(now());
   std::erase_if(peers, [&](auto& one) {
     return one.id == status_.self || one.role != member_role::voter
            || !one.silent_ms || *one.silent_ms >= options_.election_timeout_ms;
   });
   if (peers.empty())
-    return;
-  auto next = std::ranges::upper_bound(peers, drained_to_, {}, &peer_state::id);
-  drained_to_ = next == peers.end() ? peers.front().id : next->id;
-  drain_at_ = now() + drain_wait_;
-  drain_wait_ = std::min(2 * drain_wait_, drain_retry_max);
-  if (auto done = driver_->transfer(now(), drained_to_))
+    return false;
+  auto next = std::ranges::upper_bound(peers, handed_to_, {}, &peer_state::id);
+  handed_to_ = next == peers.end() ? peers.front().id : next->id;
+  if (auto done = driver_->transfer(now(), handed_to_))
     perform(std::move(*done));
+  return true;
 }
 
 void replicated_journal::watch_members() {

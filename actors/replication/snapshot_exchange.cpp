@@ -18,11 +18,27 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto file_name = "data.mdb";
+constexpr auto member_name = "member";
+constexpr auto log_name = "wal";
 constexpr auto tick = 200ms;
 
 std::uint64_t some_number() {
   return std::uint64_t(
     std::chrono::system_clock::now().time_since_epoch().count());
+}
+
+/// Its member file first: without that it is none, whatever a crash leaves.
+result<void> remove_copy(const fs::path& folder) {
+  std::error_code failed;
+  if (!fs::exists(folder, failed))
+    return failed ? result<void>{errc::storage_failed} : result<void>{};
+  fs::remove(folder / member_name, failed);
+  if (failed)
+    return errc::storage_failed;
+  if (auto done = sync_folder(folder); !done)
+    return done;
+  fs::remove_all(folder, failed);
+  return failed ? result<void>{errc::storage_failed} : result<void>{};
 }
 
 } // namespace
@@ -90,6 +106,8 @@ void snapshot_exchange::run() {
     keep_asking();
     if (outgoing_ && clock::now() - outgoing_->asked > limits::copy_kept)
       drop_copy();
+    if (lacks_room_ && clock::now() - refused_at_ > limits::copy_kept)
+      lacks_room_ = false;
     lock.lock();
   }
   drop_copy();
@@ -105,8 +123,34 @@ void snapshot_exchange::take(const arrival& what) {
 
 // --- the leader's side ------------------------------------------------------
 
+/// A copy that fills the disk up costs those who publish, and is none either.
+bool snapshot_exchange::has_room() {
+  std::error_code unknown;
+  auto data = folders_.outgoing.parent_path();
+  auto room =
+    outlets_.room ? outlets_.room() : fs::space(data, unknown).available;
+  auto needed = db_.used_bytes() + 2 * limits::wal_file_bytes;
+  lacks_room_ = !unknown && room <= needed;
+  if (!lacks_room_)
+    return true;
+  auto now = clock::now();
+  refused_at_ = now;
+  if (now >= complain_again_at_) {
+    complain_again_at_ = now + 1min;
+    spdlog::error(
+      "no room to copy the store for another node, which lags until "
+      "there is bytes={} needed={}",
+      room, needed);
+  }
+  return false;
+}
+
 bool snapshot_exchange::make_copy() {
+  if (clock::now() < copy_again_at_)
+    return false;
   drop_copy();
+  if (!has_room())
+    return false;
   std::error_code failed;
   fs::create_directories(folders_.outgoing, failed);
   auto path = folders_.outgoing / file_name;
@@ -117,8 +161,11 @@ bool snapshot_exchange::make_copy() {
     spdlog::error("cannot copy the store for another node error={}",
                   to_string(done.error()));
     drop_copy();
+    copy_again_at_ = clock::now() + copy_wait_;
+    copy_wait_ = std::min(2 * copy_wait_, limits::copy_retry_max);
     return false;
   }
+  copy_wait_ = limits::copy_retry_min;
   outgoing_.emplace();
   outgoing_->id = next_copy_++;
   outgoing_->base = std::move(base);
@@ -240,7 +287,9 @@ void snapshot_exchange::finish_incoming(const snapshot_piece& what) {
   state.base = what.base;
   auto saved = sync_file(folders_.incoming / file_name);
   if (saved)
-    saved = save_member(folders_.incoming / "member", state);
+    saved = save_member(folders_.incoming / member_name, state);
+  if (saved) // one that was there was never installed, and is older
+    saved = remove_copy(folders_.installing);
   std::error_code failed;
   if (saved)
     fs::rename(folders_.incoming, folders_.installing, failed);
@@ -257,6 +306,29 @@ void snapshot_exchange::finish_incoming(const snapshot_piece& what) {
   outlets_.complete();
 }
 
+namespace {
+
+/// A copy of which nobody knows what it is for. Store and log are still those
+/// of this member, or the copy's store is there already: that is newer than the
+/// member's base, which does no harm, but the log is gone.
+result<void> give_up_copy(const fs::path& from, const fs::path& wal,
+                          const fs::path& member_file, member_state own) {
+  spdlog::error("{} is damaged: this node goes on without that copy",
+                (from / member_name).string());
+  std::error_code failed;
+  bool begun = !fs::exists(from / file_name, failed);
+  begun = begun || !fs::exists(wal, failed);
+  if (failed)
+    return errc::storage_failed;
+  own.recovering = own.recovering || begun;
+  if (begun)
+    if (auto done = save_member(member_file, own); !done)
+      return done;
+  return remove_copy(from);
+}
+
+} // namespace
+
 result<void> install_snapshot(const snapshot_folders& folders,
                               const fs::path& store, const fs::path& wal,
                               const fs::path& member_file) {
@@ -264,23 +336,28 @@ result<void> install_snapshot(const snapshot_folders& folders,
   std::error_code failed;
   if (!fs::exists(from, failed))
     return {};
-  auto copied = load_member(from / "member");
   auto own = load_member(member_file);
-  if (!copied || !own)
-    return copied ? own.error() : copied.error();
+  if (!own)
+    return own.error();
   if (!*own)
     return errc::corrupt;
-  auto be_over = [&]() -> result<void> {
-    fs::remove_all(from, failed);
-    return failed ? result<void>{errc::storage_failed} : result<void>{};
-  };
+  auto copied = load_member(from / member_name);
+  if (!copied)
+    return copied.error() == errc::storage_failed
+             ? copied.error()
+             : give_up_copy(from, wal, member_file, **own);
   if (!*copied)
-    return be_over(); // it was interrupted while it removed what is left
-  auto next = **own; // its vote above all
+    return remove_copy(from); // that was interrupted before
+  auto next = **own;          // its vote above all
   next.base = (*copied)->base;
   next.recovering = true;
   fs::create_directories(store, failed);
-  fs::remove_all(wal, failed);
+  // At once: what a crash leaves of it could pass for all of it.
+  if (!failed && fs::exists(wal, failed)) {
+    fs::remove_all(from / log_name, failed);
+    if (!failed)
+      fs::rename(wal, from / log_name, failed);
+  }
   if (!failed && fs::exists(from / file_name, failed)) {
     fs::remove(store / "lock.mdb", failed);
     fs::rename(from / file_name, store / file_name, failed);
@@ -291,7 +368,7 @@ result<void> install_snapshot(const snapshot_folders& folders,
     return done;
   if (auto done = save_member(member_file, next); !done)
     return done;
-  return be_over();
+  return remove_copy(from);
 }
 
 } // namespace callboard

@@ -1,9 +1,11 @@
 // The store of a leader, copied to a node that lags too far behind.
 #pragma once
 
+#include "actors/replication/cluster_limits.hpp"
 #include "actors/replication/snapshot_messages.hpp"
 #include "persistence/store.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -38,6 +40,8 @@ struct snapshot_outlets {
   std::function<raft_id()> leader;
   /// A copy is whole on disk: the process must begin anew.
   std::function<void()> complete;
+  /// Bytes free where a copy goes. May be missing: the disk is asked.
+  std::function<std::uint64_t()> room{};
 };
 
 /// Both sides of the transfer, on a thread of its own, since files block. A
@@ -55,6 +59,9 @@ public:
   void fetch();
 
   void received(raft_id from, snapshot_frame kind, std::string bytes);
+
+  /// Another node asks for a copy, and there is no room for it.
+  bool lacks_room() const noexcept { return lacks_room_; }
 
   void stop();
 
@@ -90,6 +97,7 @@ private:
   void run();
   void take(const arrival& what);
   void serve(raft_id to, const snapshot_ask& what);
+  bool has_room();
   bool make_copy();
   void drop_copy();
   void keep_asking();
@@ -104,6 +112,11 @@ private:
   std::optional<outgoing_copy> outgoing_;
   std::optional<incoming_copy> incoming_;
   std::uint64_t next_copy_;
+  clock::time_point copy_again_at_; // after one that failed
+  std::chrono::milliseconds copy_wait_ = limits::copy_retry_min;
+  clock::time_point complain_again_at_;
+  clock::time_point refused_at_;
+  std::atomic<bool> lacks_room_{false};
 
   std::mutex mutex_; // what follows
   std::condition_variable wake_;
@@ -118,7 +131,9 @@ private:
 /// log, and makes the member begin behind the copy's base. Nothing is lost if
 /// it is interrupted: the next start does it again. The log that goes may have
 /// had entries that this member acknowledged, so it does not vote before it has
-/// caught up. Errors: storage_failed, corrupt.
+/// caught up. A copy whose member file is damaged is given up. Errors:
+/// storage_full, storage_failed, corrupt (this member's own file, or it has
+/// none).
 result<void> install_snapshot(const snapshot_folders& folders,
                               const std::filesystem::path& store,
                               const std::filesystem::path& wal,

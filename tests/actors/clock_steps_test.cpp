@@ -250,4 +250,68 @@ TEST_CASE("leases and retries are told by the machine's clock, and moved by "
   CHECK(w.fetch(stream, group) == pairs{{0, 2}});
 }
 
+namespace {
+
+recurring_request every_ten_seconds(catch_up missed) {
+  recurring_request out{stream, {}, {world::id(1), "tick", "{}", "", true}};
+  out.rule.every_ms = 10'000;
+  out.rule.missed = missed;
+  return out;
+}
+
+catch_up some_catch_up() {
+  return GENERATE(catch_up::skip, catch_up::once, catch_up::all);
+}
+
+} // namespace
+
+TEST_CASE("what recurs every so often does, while the clock is wrong for a "
+          "moment and afterwards") {
+  auto step = 3 * some_step();
+  world w;
+  REQUIRE(w.vt
+            ->ask<schedule_reply>(w.partition_of(stream), schedule_atom_v,
+                                  every_ten_seconds(some_catch_up()))
+            .has_value());
+  w.vt->advance(25s);
+  CHECK(visible(w).size() == 2);
+  w.wall_step_ms = step;
+  w.vt->advance(6s);
+  CHECK(visible(w).size() == 3);
+  w.wall_step_ms = 0;
+  w.vt->advance(30s);
+  CHECK(visible(w).size() == 6);
+  w.wall_step_ms = step; // for good
+  w.vt->advance(10min);
+  CHECK(visible(w).size() == 66);
+  auto page =
+    w.vt
+      ->ask<delayed_page_ptr>(w.broker.broker, delayed_atom_v, delayed_query{})
+      .value();
+  REQUIRE(page->items.size() == 1);
+  CHECK(page->items[0].due == w.node->wall() + 9'000); // as the wall will show
+}
+
+TEST_CASE("what recurs every so often is caught up with after hours without a "
+          "broker") {
+  auto missed = some_catch_up();
+  world w;
+  REQUIRE(w.vt
+            ->ask<schedule_reply>(w.partition_of(stream), schedule_atom_v,
+                                  every_ten_seconds(missed))
+            .has_value());
+  w.vt->advance(15s);
+  w.crash(1h, {});
+  w.vt->advance(100ms);
+  auto late = visible(w).size() - 1;
+  if (missed == catch_up::all)
+    CHECK(late == 360);
+  else // of just now, the last minute is not missed
+    CHECK(late == (missed == catch_up::once ? 1U : 6U));
+  w.vt->advance(10s); // in step with what was
+  CHECK(visible(w).size() == 1 + late + 1);
+  w.vt->advance(4'800ms);
+  CHECK(visible(w).size() == 1 + late + 1);
+}
+
 } // namespace callboard::test::clock_steps_test

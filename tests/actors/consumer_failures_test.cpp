@@ -63,4 +63,21 @@ TEST_CASE("a poll is answered though its actor fails when all have answered") {
   CHECK(poll(w, "c1").has_value());
 }
 
+TEST_CASE("actors that end take what they counted with them: the node may lead "
+          "again") {
+  world w;
+  auto& counts = w.node->counts;
+  auto& ends = counts.delayed_pending[std::size_t(delayed_class::session_end)];
+  for (auto* id : {"c1", "c2"})
+    join(w, id).value();
+  CHECK(counts.consumers_registered == 2);
+  CHECK(ends == 2);
+  caf::anon_send_exit(w.broker.members, caf::exit_reason::user_shutdown);
+  for (auto& partition : w.broker.routes->partitions)
+    caf::anon_send_exit(partition, caf::exit_reason::user_shutdown);
+  w.vt->run();
+  CHECK(counts.consumers_registered == 0);
+  CHECK(ends == 0);
+}
+
 } // namespace callboard::test::consumer_failures_test

@@ -355,7 +355,7 @@ TEST_CASE("a clock that is set by an hour moves no deadline") {
   }
 }
 
-TEST_CASE("events below $maxCount leave the group") {
+TEST_CASE("events below $maxCount leave the group, but not their consumers") {
   one_group g;
   REQUIRE(g.publish(stream, 5).has_value());
   REQUIRE(g.next(1) == pairs{{0, 1}});
@@ -368,7 +368,11 @@ TEST_CASE("events below $maxCount leave the group") {
     g.vt->ask<append_reply>(g.partition_of("$$orders"), append_atom_v, meta)
       .has_value());
   CHECK(g.next(5) == pairs{{3, 1}, {4, 1}});
-  CHECK(g.now_info().in_flight == 2);
+  CHECK(g.now_info().in_flight == 3);
+  REQUIRE(g.settle(stream, group, settle_action::park, {world::id(0)})->applied
+          == 1);
+  CHECK(g.now_info().parked == 1);
+  CHECK(g.now_info().checkpoint == 2);
 }
 
 } // namespace callboard::test::group_actor_test

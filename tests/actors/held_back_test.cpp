@@ -132,6 +132,9 @@ TEST_CASE("a schedule whose time zone is missing keeps nobody waiting") {
   w.vt->advance(5s);
   CHECK(read(w) == ids{2});
   CHECK(first_one(w).kind == delayed_kind::recurring); // it is there
+  auto offered = w.node->counts.delayed_fired.load();
+  w.vt->advance(1min);
+  CHECK(w.node->counts.delayed_fired == offered); // not again and again
 }
 
 TEST_CASE("a damaged event keeps nobody waiting, and stays until it is taken "

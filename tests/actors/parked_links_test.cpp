@@ -100,4 +100,50 @@ TEST_CASE("what a lazy lease parks is copied too") {
   CHECK(copies->next == event_number{1});
 }
 
+TEST_CASE("a lower maxRetryCount parks what links name, and what is replayed") {
+  parked_group g;
+  group_settings settings;
+  settings.resolve_link_tos = true;
+  g.command({{"orders", "workers"}, group_verb::update, settings, {}}).value();
+  g.publish("elsewhere").value();
+  g.park(1, "bad");
+  append_request link{"orders", expected_version::any, {}, {}};
+  link.events.push_back(
+    {g.id(7), std::string{link_type}, "0@elsewhere", "", false});
+  g.vt->ask<append_reply>(g.partition_of("orders"), append_atom_v, link)
+    .value();
+  g.publish("orders").value();
+  g.change({.verb = parked_verb::replay}).value();
+  std::vector<uuid> ids;
+  auto leased = g.try_fetch("orders", "workers", 2).value().value();
+  for (auto& one : leased->events)
+    ids.push_back(one.what.original->id);
+  REQUIRE(ids.size() == 2);
+  g.settle("orders", "workers", settle_action::retry, ids, 60s).value();
+  CHECK(g.now_info().parked == 0);
+  settings.max_retry_count = 0;
+  g.log->at_once = false;
+  asked<group_info> updated{
+    *g.vt, g.partition_of("orders"), command_atom_v,
+    group_command{{"orders", "workers"}, group_verb::update, settings, {}}};
+  CHECK(!updated.answer());
+  g.log->flush();
+  g.vt->run();
+  CHECK(!updated.answer()); // what it parks is not on disk
+  g.log->at_once = true;
+  g.log->flush();
+  g.vt->run();
+  REQUIRE(updated.answer());
+  CHECK(updated.answer()->value().parked == 2);
+  CHECK(updated.answer()->value().retrying == 0);
+  CHECK(g.now_info().ready == 1);
+  std::vector<std::string> targets;
+  auto listed = g.list({});
+  for (auto& one : listed->items) {
+    targets.push_back(one.target);
+    CHECK(one.reason == "Reached retry count of 0");
+  }
+  CHECK(targets == std::vector<std::string>{"0@orders", "0@elsewhere"});
+}
+
 } // namespace callboard::test::parked_links_test

@@ -237,6 +237,12 @@ class BarcoClusterTest(ProcessCase):
                 self.nodes[third].kill()
                 self.nodes[third].start()
             self.wait(lambda: self.call("GET", third, 0, "/status")[0] == 503, "nobody leads")
+            begin = time.monotonic()  # its clients wait for two seconds at most
+            self.assertEqual([self.call(*what)[0] for what in (
+                ("GET", third, 1, "/status"), ("GET", third, 2, "/status"), ("GET", third, 2, "/status?consumerId=c1"),
+                ("OPTIONS", third, 2, "/v1/consumer/poll"), ("POST", third, 1, "/nope", b""),
+                ("POST", third, 1, "/v1/topic/t/messages?timestamp=x", b"1"))], [200, 200, 200, 200, 404, 400])
+            self.assertLess(time.monotonic() - begin, 2)
             self.assertEqual(polar.Brokers(host_of(third), self.port).told["names"], HOSTS)
 
     def test_the_leader_dies(self):  # cases 10 to 13, 104 to 107, 127

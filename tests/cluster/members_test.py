@@ -102,8 +102,16 @@ class MembersTest:
         client.close()
         self.progress("a clock that is ahead")
 
+    def damage_fourth(self):
+        """It has only joined yet, so there is nothing to lose with its store."""
+        self.fourth.kill()
+        with open(os.path.join(self.fourth.folder, "store", "data.mdb"), "r+b") as store:
+            store.write(b"U" * 8192)
+        self.fourth.start()
+
     def add_fourth(self):
         self.fourth.start()
+        self.damage_fourth()
         self.nodes[4] = self.fourth
         self.command("add", f"4={self.address}", node=2)
         self.wait_for("node 4 votes", lambda: self.role_of(4) == "voter")

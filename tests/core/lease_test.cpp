@@ -244,7 +244,7 @@ TEST_CASE("a consumer may have one more for each event that it has no more") {
   CHECK(room() == 3);
   g.settle({item(settle_verb::release, 4)});
   CHECK(room() == 4);
-  g.record(g.core->cut(lane::source, {3}));
+  g.record(g.core->drop(std::vector{position{lane::source, {2}}}));
   CHECK(room() == 5);
   g.restart();
   CHECK(room() == 5);

@@ -67,6 +67,17 @@ TEST_CASE("a new connection may bring other topics") {
   CHECK(all.assigned("g").front().second.front().topic == "b");
 }
 
+TEST_CASE("a new connection brings no other topics while an old one lives") {
+  membership all{4, 2min};
+  all.join(bound("c1", {"a"}), start);
+  auto other = bound("c1", {"b"});
+  other.shared = true;
+  CHECK(all.join(other, start).outcome == join_outcome::different);
+  auto same = bound("c1", {"a"});
+  same.shared = true;
+  CHECK(all.join(same, start).outcome == join_outcome::already);
+}
+
 TEST_CASE("66, 67: two connections of one id and group are one member") {
   membership all{4, 2min};
   all.join(bound("c1"), start);

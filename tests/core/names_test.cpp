@@ -26,6 +26,10 @@ TEST_CASE("the streams that a group writes are told from others") {
   CHECK(belongs_to_group(parked_stream("orders", "workers")));
   CHECK(belongs_to_group(kept_stream("orders", "workers")));
   CHECK(belongs_to_group(checkpoint_stream("a::b", "workers")));
+  CHECK(is_parked_stream(parked_stream("orders", "workers")));
+  CHECK(!is_parked_stream(kept_stream("orders", "workers")));
+  CHECK(is_kept_stream(kept_stream("orders", "workers")));
+  CHECK(!is_kept_stream(parked_stream("orders", "workers")));
   for (auto* name : {"orders-parked", "$persistentsubscription-orders::workers",
                      "$persistentsubscription-orders-kept",
                      "$$$persistentsubscription-orders::workers-parked", ""})

@@ -158,11 +158,13 @@ TEST_CASE("what waits is counted in slices while it changes") {
   while (!counts.complete()) {
     for (int i = 0; i < 30; ++i)
       change();
-    std::vector<delayed_message> slice;
+    delayed_rows slice;
     for (auto at = rows.upper_bound({counts.due(), counts.id()});
-         at != rows.end() && slice.size() < 7; ++at)
-      slice.push_back(at->second);
-    counts.found(slice, slice.size() < 7);
+         at != rows.end() && slice.seen < 7; ++at, ++slice.seen) {
+      slice.rows.push_back(at->second);
+      slice.last = at->first;
+    }
+    counts.found(slice, slice.seen < 7);
   }
   for (int i = 0; i < 100; ++i)
     change();

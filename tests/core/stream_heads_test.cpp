@@ -310,6 +310,30 @@ TEST_CASE("links are appended without a check, and the cut follows") {
   CHECK(p.rows["parked"].first_live == event_number{1});
 }
 
+TEST_CASE("what a group writes brings back a stream that was gone for ever") {
+  partition p;
+  p.append("parked", -2, {1, 2});
+  p.append("$$parked", -2, {3}, stream_policy{.max_count = 1, .acl = {}});
+  p.remove("parked", -2, true);
+  record into;
+  p.heads.append_links("parked", {{id(4), "$>", "0@s", "", false}}, {}, into,
+                       {1});
+  p.heads.append_links("parked", {{id(5), "$>", "1@s", "", false}}, {}, into,
+                       {1});
+  p.keep(into);
+  auto& row = p.rows["parked"];
+  CHECK(row.state == stream_state::live);
+  CHECK(row.first_live == event_number{2});
+  CHECK(row.next == event_number{4}); // and $maxCount went with the metadata
+  CHECK(p.append("$$parked", -2, {6}).first == event_number{1});
+  CHECK(p.rows["$$parked"].first_live == event_number{1});
+  p.remove("kept", -2, true);
+  p.heads.append_copies("kept", {2}, {{id(7), "$kept", "", "", false}}, into,
+                        {1});
+  CHECK(p.heads.find("kept")->state == stream_state::live);
+  CHECK(p.heads.find("kept")->first_live == event_number{2});
+}
+
 TEST_CASE(
   "copies have the numbers that they are given, without those between") {
   stream_heads heads{{0}};

@@ -1,5 +1,8 @@
 // Health, version, numbers.
+#include "net/group_metrics.hpp"
+#include "net/metrics.hpp"
 #include "tests/support/dialect_fixture.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -247,6 +250,33 @@ TEST_CASE(
   CHECK(hidden.body().find("s\\\"1") == std::string::npos);
   // What is not told is not 0 either.
   CHECK(hidden.body().find("callboard_group") == std::string::npos);
+}
+
+TEST_CASE("a store that is full does not make the log read-only") {
+  dialect_fixture f;
+  temporary_folder folder;
+  auto& db = f.w.node->db;
+  auto full = store::open({.folder = folder.path,
+                           .partitions = db->partitions(),
+                           .disk_bytes_max = 1,
+                           .flush_in_background = false})
+                .value();
+  full->apply({0}, {1}, record{{1}, {}, {}}, 64);
+  REQUIRE(full->flush().has_value());
+  REQUIRE(full->refusal() == errc::storage_full);
+  std::swap(db, full);
+  auto told = anonymous(f, "/metrics").body();
+  std::swap(db, full);
+  CHECK(told.find("callboard_storage_writable 1\n") != told.npos);
+  CHECK(told.find("callboard_publishing_refused{reason=\"storage_full\"} 1\n")
+        != told.npos);
+}
+
+TEST_CASE("groups that are too many to be measured are counted") {
+  group_infos many(measured_groups_max + 3);
+  families all;
+  add_groups(all, many);
+  CHECK(all.text().find("callboard_groups_not_shown 3\n") != std::string::npos);
 }
 
 } // namespace callboard::test::admin_api_test

@@ -342,4 +342,44 @@ TEST_CASE("goodbye without a commit gives back what was read") {
   CHECK(f.poll_json("c2").status() == 200);
 }
 
+TEST_CASE("a goodbye that says neither true nor false changes nothing") {
+  consumer_fixture f;
+  produce(f.w, "t", 0, {"1"}).value();
+  f.join("consumerId=c1&topic=t");
+  CHECK(f.poll_json().status() == 200);
+  const std::string goodbye = "/v1/consumer/goodbye?consumerId=c1&commit=";
+  for (auto* what : {"no", "0", ""}) {
+    auto got = f.post(goodbye + what);
+    CHECK(got.status() == 400);
+    CHECK(got.body()
+          == "commit is \"" + std::string{what}
+               + "\"; allowed: true and false");
+  }
+  SECTION("False is false") {
+    CHECK(f.post(goodbye + "False").status() == 200);
+    f.join("consumerId=c2&topic=t");
+    CHECK(f.poll_json("c2").status() == 200);
+  }
+  SECTION("TRUE is true") {
+    CHECK(f.post(goodbye + "TRUE").status() == 200);
+    f.join("consumerId=c2&topic=t");
+    CHECK(f.poll_json("c2").status() == 204);
+  }
+}
+
+TEST_CASE("bodies of consumers' calls are ignored, however long they are") {
+  consumer_fixture f;
+  const std::string large(document_bytes_max + 1, ' ');
+  auto call = [&](std::string_view what) {
+    return f.post("/v1/consumer/" + std::string{what}, {}, large);
+  };
+  CHECK(call("register?consumerId=c1&topic=t").status() == 200);
+  CHECK(call("poll?consumerId=c1").status() == 204);
+  CHECK(call("commit?consumerId=c1").status() == 204);
+  CHECK(call("goodbye?consumerId=c1").status() == 200);
+  auto bound = call("register");
+  CHECK(bound.status() == 400);
+  CHECK(bound.body() == "Invalid ConsumerInfo payload");
+}
+
 } // namespace callboard::test::barco_consumer_api_test

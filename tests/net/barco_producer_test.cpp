@@ -204,7 +204,43 @@ TEST_CASE("a full disk and an unknown outcome are 503, and when to come back") {
   CHECK(barco_error(errc::overloaded).status
         == http_status::service_unavailable);
   CHECK(barco_error(errc::unavailable).headers == "Retry-After: 1\r\n");
+  CHECK(barco_error(errc::unavailable)
+          .body.ends_with("unknown. Sent again, it may be stored twice."));
+  CHECK(barco_consumer_error(errc::unavailable)
+          .body.ends_with("unknown. Try again."));
   CHECK(barco_error(errc::corrupt).body == "Internal server error\n");
+}
+
+TEST_CASE("a compressed message is refused, not stored as it is") {
+  barco_fixture b;
+  auto refused =
+    b.call(http_verb::post, "/v1/topic/t/messages",
+           {{"Content-Type", "application/json"}, {"Content-Encoding", "gzip"}},
+           "packed");
+  CHECK(refused.status() == 415);
+  CHECK(refused.body().starts_with("Content-Encoding is 'gzip'"));
+  CHECK(b.state->appended == 0);
+}
+
+TEST_CASE("any node answers what is no record to be stored") {
+  barco_fixture b;
+  b.serve([routes = b.make_routes()](auto& request, auto& exchange) {
+    if (producer_answered_anywhere(request))
+      return routes(request, exchange);
+    exchange.answer({.body = "forwarded"});
+  });
+  constexpr auto post = http_verb::post;
+  const std::string messages = "/v1/topic/t/messages";
+  CHECK(b.get("/status").body() == "Producer server listening on 9251\n");
+  CHECK(b.get(messages).status() == 405);
+  CHECK(b.call(http_verb::options, messages).status() == 200);
+  CHECK(b.call(post, "/nope").status() == 404);
+  CHECK(b.call(post, "/v1/topic/a%2Fb/messages", {}, "1").status() == 404);
+  CHECK(b.call(post, "/" + messages, {}, "1").status() == 307);
+  CHECK(b.call(post, messages).status() == 400);
+  CHECK(b.call(post, messages + "?timestamp=x", {}, "1").status() == 400);
+  CHECK(b.call(post, "/v1/topic/$t/messages", {}, "1").status() == 400);
+  CHECK(b.produce("t", "1").body() == "forwarded");
 }
 
 TEST_CASE("what cannot be read is refused in the producer's words") {

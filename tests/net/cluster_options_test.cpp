@@ -82,6 +82,24 @@ TEST_CASE("what is wrong with the nodes is said") {
               "--cluster-secret-file"));
 }
 
+TEST_CASE("what belongs to a cluster is refused without its nodes") {
+  for (std::vector<std::string> words :
+       {std::vector<std::string>{"--join"},
+        {"--cluster-secret-file", "/run/secret"},
+        {"--wal-keep", "1G"},
+        {"--advertise-http", "a:1"},
+        {"--advertise-barco", "a"},
+        {"--cluster", "127.0.0.1:2114"}})
+    CHECK(refusal_of(words)
+          == "callboard: " + words.front()
+               + " belongs to a cluster: name its nodes with --peers");
+  auto image = [](const char* name) {
+    return name == std::string{"CALLBOARD_CLUSTER"} ? "0.0.0.0:2114" : nullptr;
+  };
+  CHECK(parse_options({"serve"}, image).run);
+  CHECK(parse({"--join", "off", "--advertise-http", ""}).run);
+}
+
 TEST_CASE("a cluster can be a table of the file") {
   temporary_folder folder;
   auto file = folder.path / "callboard.toml";

@@ -25,6 +25,10 @@ struct fronted_consumers : consumer_fixture {
             forwarded.emplace_back(request.target());
             exchange.answer({.body = "forwarded"});
           },
+          [this](http_request& request, const http_exchange& exchange) {
+            told.emplace_back(request.target());
+            exchange.answer({.body = "unheard"});
+          },
           waiting_max, wait_max})) {
     serve(front->handler());
   }
@@ -63,6 +67,7 @@ struct fronted_consumers : consumer_fixture {
 
   http_handler routes; // null: the leader is another node
   std::vector<std::string> forwarded;
+  std::vector<std::string> told; // to the leader
   std::shared_ptr<consumer_front> front;
 };
 
@@ -84,6 +89,7 @@ TEST_CASE("106: a node that does not lead remembers who registers, and says "
   CHECK(polled.header("Cache-Control") == "no-store");
   CHECK(f.call("commit").status() == 204);
   CHECK(f.call(f.connect(), "poll").status() == 409);
+  CHECK(f.call("goodbye?commit=no").status() == 400);
   CHECK(f.call("goodbye").body() == "OK");
   CHECK(f.call("poll").status() == 409);
   CHECK(f.forwarded.empty());
@@ -230,6 +236,44 @@ TEST_CASE("what is no consumer's call goes to the leader") {
                               std::string{registration})
           .body()
         == "OK");
+}
+
+TEST_CASE("any node answers what is no consumer's call, and those that nobody "
+          "would accept") {
+  consumer_fixture f;
+  f.serve([routes = f.make_routes()](auto& request, auto& exchange) {
+    if (consumer_answered_anywhere(request))
+      return routes(request, exchange);
+    exchange.answer({.body = "forwarded"});
+  });
+  auto call = [&](http_verb verb, std::string_view target) {
+    return f.call(f.first, verb, target);
+  };
+  constexpr auto post = http_verb::post;
+  CHECK(call(http_verb::get, "/status").body()
+        == "Consumer server listening on 9252\n");
+  CHECK(call(http_verb::options, "/v1/consumer/poll").status() == 200);
+  CHECK(call(http_verb::get, "/v1/consumer/poll").status() == 405);
+  CHECK(call(post, "/v1/consumer/other").status() == 404);
+  CHECK(call(post, "//v1/consumer/register").status() == 307);
+  CHECK(call(post, "/v1/consumer/register?consumerId=c1").status() == 400);
+  CHECK(call(post, "/v1/consumer/goodbye?consumerId=c&commit=").status()
+        == 400);
+  for (std::string what :
+       {"register?consumerId=c1&topic=t", "poll?consumerId=c1",
+        "commit?consumerId=c1", "goodbye?consumerId=c1&commit=FALSE"})
+    CHECK(call(post, "/v1/consumer/" + what).body() == "forwarded");
+}
+
+TEST_CASE("the leader hears of a status that shows that a consumer is alive") {
+  fronted_consumers f;
+  const std::string named = "/status?consumerId=c1";
+  f.barco_fixture::call(http_verb::get, named);
+  f.barco_fixture::call(http_verb::get, "/status");
+  CHECK(f.told == std::vector{named});
+  f.lead();
+  f.barco_fixture::call(http_verb::get, named);
+  CHECK(f.told.size() == 1);
 }
 
 TEST_CASE("a poll waits where nobody leads") {

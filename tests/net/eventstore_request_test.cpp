@@ -63,6 +63,21 @@ TEST_CASE("nobody publishes to the streams that groups keep") {
   CHECK_FALSE(check_publishable_name(""));
 }
 
+TEST_CASE("of the streams that groups keep what is parked can be deleted") {
+  std::string start = "$persistentsubscription-s::g-";
+  CHECK(check_deletable_name(start + "parked", false));
+  CHECK(text_of(check_deletable_name(start + "parked", true))
+        == "stream is '" + start
+             + "parked', which a group keeps for itself; allowed: a delete "
+               "without ES-HardDelete.");
+  for (bool hard : {false, true}) {
+    CHECK_FALSE(check_deletable_name(start + "kept", hard));
+    CHECK_FALSE(check_deletable_name(start + "checkpoint", hard));
+    CHECK_FALSE(check_deletable_name("", hard));
+    CHECK(check_deletable_name("s", hard));
+  }
+}
+
 TEST_CASE("names of groups fit beside those of their streams") {
   CHECK(check_group_names({"s", std::string(90, 'g')}));
   CHECK(text_of(check_group_names({"s", std::string(91, 'g')}))
@@ -175,6 +190,14 @@ TEST_CASE("ids are a list of GUIDs, all of them") {
                            id + "?action=park", std::string{"notaguid"}})
     CHECK(text_of(read_event_ids(text))
           == "messageid should be a properly formed guid");
+}
+
+TEST_CASE("an id that has commas itself is one id") {
+  auto ids = read_event_ids("{0xc322e299,0xcb73,0x4b47,{0x97,0xc5,0x50,0x54,"
+                            "0xf9,0x20,0x74,0x6f}}");
+  REQUIRE(ids.has_value());
+  REQUIRE(ids->size() == 1);
+  CHECK(to_string(ids->front()) == "c322e299-cb73-4b47-97c5-5054f920746f");
 }
 
 TEST_CASE("actions of a nack") {

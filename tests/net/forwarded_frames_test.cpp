@@ -30,9 +30,12 @@ using reply = std::function<void(std::optional<producer_refusal>)>;
 
 /// Node 2's producers; the leader's sink keeps what it is given.
 struct producing : forwarding_fixture {
-  producing()
-      : forwarding_fixture(
-          [](auto& forwarder, auto&) { forwarder.verdict_wait_max = 5ms; }) {
+  explicit producing(
+    std::chrono::milliseconds leader_wait_max = limits::leader_wait_max)
+      : forwarding_fixture([=](auto& forwarder, auto&) {
+          forwarder.verdict_wait_max = 5ms;
+          forwarder.leader_wait_max = leader_wait_max;
+        }) {
     front =
       std::make_shared<producer_front>(context.get_executor(), at(2).forwarder);
     sink = front->sink();
@@ -144,7 +147,8 @@ TEST_CASE_METHOD(producing, "a frame whose outcome is unknown is refused, and "
   deliver();
   announce(3);
   CHECK(
-    eventually([&] { return outcome->starts_with("2The leader was lost"); }));
+    eventually([&] { return outcome->starts_with("1The leader was lost"); }));
+  CHECK(outcome->ends_with("unknown. Sent again, it may be stored twice."));
   lead_and_store(1);
   deliver();
   CHECK(records() == "1");
@@ -161,11 +165,27 @@ TEST_CASE_METHOD(producing, "frames are stored here while this node leads") {
   replies[1] = nullptr; // whoever had it has ended
   run();
   CHECK(*first == "stored");
-  CHECK(*second == "2Nobody answered: whether it was stored is unknown");
+  CHECK(*second
+        == "1Nobody answered: whether it was stored is unknown. Sent again, it "
+           "may be stored twice.");
   front->follow();
-  CHECK(third->starts_with("2This node leads no more"));
+  CHECK(third->starts_with("1This node leads no more"));
   replies[2](std::nullopt);
-  CHECK(third->starts_with("2This node leads no more"));
+  CHECK(third->starts_with("1This node leads no more"));
+}
+
+TEST_CASE("a frame for which no leader is found says so, and nothing was "
+          "stored") {
+  producing p{5ms};
+  p.front->follow();
+  auto outcome = p.send("1");
+  CHECK(
+    p.eventually([&] { return outcome->starts_with("2No leader is known"); }));
+  p.announce(1);
+  p.cut(1, 2);
+  outcome = p.send("2");
+  CHECK(p.eventually(
+    [&] { return outcome->starts_with("1The leader cannot be reached"); }));
 }
 
 TEST_CASE_METHOD(producing, "a damaged frame is refused by the leader") {

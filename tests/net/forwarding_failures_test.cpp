@@ -205,6 +205,8 @@ TEST_CASE("what is out when the leader changes is unknown, unless it changes "
   for (auto number : {written, leased, polled})
     CHECK(all.eventually(
       [&] { return try_again_because(*client, number, "unknown"); }));
+  CHECK(body_of(*client, written).ends_with("with the same event ids."));
+  CHECK(body_of(*client, polled).ends_with("unknown. Try again."));
   all.deliver();
   CHECK(targets(all.at(3).asked) == "/streams/a/streams/b");
   CHECK(all.at(3).asked[1].request().method == head);

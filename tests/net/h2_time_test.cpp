@@ -31,6 +31,24 @@ TEST_CASE("a connection without requests ends after a while, unless somebody "
   CHECK(pair.protocol.over());
 }
 
+TEST_CASE("a connection of HTTP/2 to which something is bound may be idle for "
+          "longer") {
+  h2_pair pair{{.bound_idle_wait_max = 150s}};
+  pair.bound = true;
+  CHECK(pair.get("/").body == "/");
+  pair.pass(149s);
+  CHECK(!pair.protocol.over());
+  SECTION("up to its own bound") {
+    pair.pass(1s);
+  }
+  SECTION("as long as it is") {
+    pair.bound = false;
+    CHECK(pair.get("/").body == "/");
+    pair.pass(limits::idle_wait_max);
+  }
+  CHECK(pair.protocol.over());
+}
+
 TEST_CASE("a client that says nothing after its preface is not waited for") {
   h2_pair pair;
   pair.give("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");

@@ -75,4 +75,23 @@ TEST_CASE("what is bound outlives a connection until its last request is over, "
   CHECK(end.get() == thread_of(server));
 }
 
+TEST_CASE("a connection to which something is bound may be idle for longer, as "
+          "long as it is") {
+  http_fixture server{[](http_request& request, const http_exchange& exchange) {
+                        request.connection->bound = request.path() == "/bind"
+                                                      ? std::make_shared<int>()
+                                                      : nullptr;
+                        exchange.answer({});
+                      },
+                      {.idle_wait_max = 30ms, .bound_idle_wait_max = 1h}};
+  http_client bound{server.port()};
+  CHECK(bound.get("/bind").result_int() == 200);
+  http_client other{server.port()};
+  CHECK(other.get("/").result_int() == 200);
+  CHECK(other.closed()); // the time that an idle one has is over
+  CHECK(server.sessions() == 1);
+  CHECK(bound.get("/free").result_int() == 200);
+  CHECK(bound.closed());
+}
+
 } // namespace callboard::test::http_connection_state_test

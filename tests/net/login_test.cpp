@@ -213,6 +213,20 @@ TEST_CASE("the trusted header counts only where it is switched on") {
   CHECK(on.call_as("; $admins", get, "/ping").status() == 401);
 }
 
+TEST_CASE("a login counts before the trusted header, and a wrong one too") {
+  login_desk desk;
+  dialect_fixture f{desk.options(true), desk.spawner()};
+  auto create_as = [&](const std::string& trusted, const headers& who) {
+    return f.call_as(trusted, put, "/subscriptions/s/g", who, "{}").status();
+  };
+  CHECK(create_as("bob; $admins", basic(anna_wrong)) == 401);
+  CHECK(create_as("bob; $admins", basic("%%%")) == 401);
+  CHECK(create_as("bob; readers", basic(anna)) == 201); // anna is in $ops
+  CHECK(f.call_as("bob", get, "/subscriptions", {{"Authorization", "Bearer x"}})
+          .status()
+        == 200); // no login
+}
+
 namespace {
 
 /// Makes the user anna, with the password `secret`.

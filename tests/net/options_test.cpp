@@ -89,7 +89,11 @@ TEST_CASE("a file with an unknown or broken line is refused with its place") {
   path = file_with(folder, "data = \n");
   CHECK(parse({"serve", "--config", path}).end.text.find(path + ":1")
         != std::string::npos);
-  CHECK(parse({"serve", "--config", path + ".none"}).end.code == 2);
+  auto none = parse({"serve", "--config", path + ".none"}).end;
+  CHECK(none.code == 2);
+  CHECK(none.text
+        == "callboard: " + path
+             + ".none cannot be read: No such file or directory");
 }
 
 TEST_CASE("a folder is no file of settings, and not the defaults") {
@@ -294,6 +298,21 @@ TEST_CASE("the Barco dialect is open to others only if that is said") {
   CHECK(refused({"--barco", "0.0.0.0:9250", "--barco-open"}).empty());
   CHECK(refused({"--barco", "0.0.0.0:9250", "--anonymous", "on"}).empty());
   CHECK(refused({"--barco", "0.0.0.0:9250", "--insecure"}).empty());
+}
+
+TEST_CASE("the line end of a secret that was made with echo does not count") {
+  auto password = [](const char* text) {
+    auto parsed = parse({"serve"}, {{"CALLBOARD_ADMIN_PASSWORD", text}});
+    return parsed.run ? parsed.run->settings.admin_password : parsed.end.text;
+  };
+  CHECK(password("s3cret\n") == "s3cret");
+  CHECK(password("s3cret\r\n") == "s3cret");
+  for (auto* text : {"s3cret\n\n", "s3\tcret", "s3cret\x7f"}) {
+    auto told = password(text);
+    CHECK(told.starts_with("callboard: CALLBOARD_ADMIN_PASSWORD must be one "
+                           "line without control characters"));
+    CHECK(told.find("s3") == told.npos);
+  }
 }
 
 } // namespace callboard::test::options_test

@@ -74,4 +74,28 @@ TEST_CASE("events may be long") {
         == 201);
 }
 
+TEST_CASE("a compressed body is refused, and nothing of it is kept") {
+  dialect_fixture f;
+  auto group = [&](const headers& encoding, const std::string& body) {
+    auto with = json_body;
+    with.insert(with.end(), encoding.begin(), encoding.end());
+    return f.call(http_verb::put, "/subscriptions/s/g", with, body);
+  };
+  auto refused = group({{"Content-Encoding", "gzip"}}, "packed");
+  CHECK(refused.status() == 415);
+  CHECK(refused.body()
+        == "Content-Encoding is 'gzip'; bodies are taken as they are, "
+           "uncompressed");
+  CHECK(group({{"content-encoding", "identity"}, {"Content-Encoding", "br"}},
+              "packed")
+          .status()
+        == 415);
+  CHECK(f.get("/subscriptions/s/g/info").status() == 404);
+  CHECK(group({{"Content-Encoding", "Identity"}}, "{}").status() == 201);
+  CHECK(f.call(http_verb::delete_, "/subscriptions/s/g",
+               {{"Content-Encoding", "gzip"}})
+          .status()
+        == 200);
+}
+
 } // namespace callboard::test::route_bodies_test

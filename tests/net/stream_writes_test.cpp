@@ -295,6 +295,32 @@ TEST_CASE("what a group writes itself is not published to") {
   }
 }
 
+TEST_CASE("what a group keeps is not deleted, nor bounded") {
+  dialect_fixture f;
+  f.w.create("s", "g").value();
+  f.publish("s");
+  f.fetch("/subscriptions/s/g/1");
+  f.post("/subscriptions/s/g/nack/" + f.last_id() + "?action=park");
+  std::string start = "$persistentsubscription-s::g-";
+  auto remove = [&](const std::string& end, const std::string& hard) {
+    return f
+      .call(http_verb::delete_, "/streams/" + start + end,
+            {{"ES-HardDelete", hard}})
+      .status();
+  };
+  for (std::string hard : {"false", "true"}) {
+    CHECK(remove("kept", hard) == 400);
+    CHECK(remove("checkpoint", hard) == 400);
+  }
+  CHECK(remove("parked", "true") == 400);
+  CHECK(f.get("/subscriptions/s/g/info").json()["parkedMessageCount"] == 1);
+  CHECK(remove("parked", "false") == 204);
+  for (std::string bound : {"$maxCount", "$maxAge", "$tb"})
+    CHECK(describe(f, 101, "{\"" + bound + "\":1}", start + "kept").status()
+          == 400);
+  CHECK(describe(f, 102, R"({"$acl":{}})", start + "kept").status() == 201);
+}
+
 TEST_CASE("metadata are one document, with the bounds of one") {
   dialect_fixture f;
   auto write = [&](const std::string& body) {

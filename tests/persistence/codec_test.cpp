@@ -44,6 +44,7 @@ record everything() {
   group.pause_reason = "why";
   group.breaker_delay_ms = 30'000;
   group.breaker_probe = {10};
+  group.began_at = {38};
   group.settings.max_in_flight_per_consumer = 5;
   group.settings.on_lease_loss = lease_loss::charge_guilty;
   run_row run{lane::replay, {41}, 7, run_state::leased, 2, {11}, {99'999}};
@@ -105,6 +106,28 @@ TEST_CASE("a record that is cut short anywhere is refused") {
   for (std::size_t n = 0; n < bytes.size(); ++n)
     CHECK(!decode(std::string_view{bytes}.substr(0, n)));
   CHECK(decode(bytes + "x").error() == errc::corrupt);
+}
+
+TEST_CASE("a group of an earlier build began where it was asked to") {
+  // As it was written before rows said where a group began.
+  std::string head{"\x01\x01\x00\x01\x01\x01\x73\x01\x67\x08\x00", 11};
+  std::string rest{"\xa0\x9c\x01\x14\xe8\x07\xe8\x07\x28\xd0\x0f\x14\xe8\x07"
+                   "\x14\x00\x00\x00\nRoundRobin\x00\x00\x00\x00\x00\x00\x00"
+                   "\x00\x00\x40\x80\xdd\xdb\x01\x00\x00\x00\x00\x00\x00\x00"
+                   "\x00\x28\x01\x02\x0c\x09\x03\x11\x4d\x02\x4e\x03why\xb0\xea"
+                   "\x01\x0a\x63",
+                   70};
+  for (std::int64_t start : {3, -1}) {
+    auto what = decode(head + (start < 0 ? '\x01' : '\x06') + rest).value();
+    auto& row = std::get<put_group>(what.changes.at(0)).row;
+    CHECK(row.settings.start_from == start);
+    CHECK(row.began_at == event_number{start < 0 ? 0U : 3U});
+    CHECK(row.source_checkpoint == event_number{40});
+    CHECK(row.breaker == breaker_state::half_open);
+    CHECK(row.pause_reason == "why");
+    CHECK(row.parked_job_due == wall_time{99});
+    CHECK(decode(encode(what)).value().changes == what.changes);
+  }
 }
 
 TEST_CASE("another version of a record is told apart") {

@@ -94,6 +94,15 @@ std::size_t rows_of(const std::filesystem::path& folder, table where) {
   return count;
 }
 
+void damage(const std::filesystem::path& folder, table where,
+            const std::string& key) {
+  auto file = database::open({.folder = folder}).value();
+  auto txn = file.write().value();
+  REQUIRE(txn.get(where, key).value().has_value());
+  REQUIRE(txn.put(where, key, "damaged").has_value());
+  REQUIRE(txn.commit().has_value());
+}
+
 std::vector<std::string> problems(const std::filesystem::path& folder) {
   return check(folder, folder / "no-wal", 2).problems;
 }
@@ -218,4 +227,73 @@ TEST_CASE("the check names events without a place in the order") {
     found[1].ends_with("block of the order of events is damaged or hidden"));
   CHECK(found[2].find("has no place") != std::string::npos);
   CHECK(found[3].find("has no place") != std::string::npos);
+}
+
+TEST_CASE("a damaged block of the order stops no flush, and is told") {
+  for (bool last : {false, true}) {
+    INFO("the " << (last ? "last one" : "first one"));
+    temporary_folder folder;
+    auto db = open_store(folder.path);
+    publisher p{db.get()};
+    p.publish({{1, 1}, {2, 1}});
+    REQUIRE(db->flush().has_value());
+    for (int i = 0; i < 2'000; ++i) {
+      p.at += 100'000;
+      p.publish({{1, 1}});
+    }
+    REQUIRE(db->flush().has_value());
+    db.reset();
+    std::string key;
+    {
+      auto file =
+        database::open({.folder = folder.path, .read_only = true}).value();
+      auto view = file.read().value();
+      auto rows = view.rows(table::order).value();
+      key = last ? rows.before(keys::order({1}, {})).value()->key
+                 : rows.seek({}).value()->key;
+    }
+    damage(folder.path, table::order, key);
+    db = open_store(folder.path);
+    p.db = db.get();
+    auto damaged = p.runs.size();
+    for (int i = 0; i < 3; ++i) {
+      p.at += 100'000;
+      p.publish({{1, 1}}, 1); // all that was there before is swept
+      CHECK(db->flush().has_value());
+    }
+    CHECK(db->scavenge().has_value());
+    CHECK(db->refusal() == errc::none);
+    CHECK(db->flushed(p0) == db->applied(p0));
+    for (auto order :
+         {reading_order::oldest_first, reading_order::newest_first})
+      CHECK(db->order(p0, begin, end, 1'000'000, order).error()
+            == errc::corrupt);
+    auto behind = db->order(p0, p.runs[damaged].first, end, 100,
+                            reading_order::oldest_first);
+    REQUIRE(behind.has_value());
+    CHECK(behind->back() == p.runs.back());
+  }
+}
+
+TEST_CASE("a damaged row of a stream stops no flush, and is written anew") {
+  temporary_folder folder;
+  auto db = open_store(folder.path);
+  publisher p{db.get()};
+  for (int i = 0; i < 10; ++i)
+    p.publish({{1, 1}, {2, 1}});
+  REQUIRE(db->flush().has_value());
+  db.reset();
+  damage(folder.path, table::streams, keys::stream(p0, "s1"));
+  db = open_store(folder.path);
+  p.db = db.get();
+  CHECK(db->stream(p0, "s1").error() == errc::corrupt);
+  p.publish({{2, 1}}, 1); // has the order swept, which asks about all streams
+  CHECK(db->flush().has_value());
+  CHECK(db->scavenge().has_value());
+  p.publish({{1, 1}}, 5); // is a cut, as far as anybody knows
+  CHECK(db->flush().has_value());
+  CHECK(db->stream(p0, "s1").value() == p.rows[1]);
+  CHECK(db->scavenge().has_value());
+  db.reset();
+  CHECK(problems(folder.path).empty());
 }

@@ -363,7 +363,7 @@ TEST_CASE("a file of the log that cannot be read is not taken for empty") {
   fs::create_directory(unreadable);
   auto log = open_wal(folder.path);
   CHECK(log.log.error() == errc::storage_failed);
-  CHECK(log.diagnosis == unreadable.string() + " cannot be read");
+  CHECK(log.diagnosis.starts_with(unreadable.string() + ": "));
   auto found = wal::inspect(
     folder.path,
     [](const wal_format::entry_view&) -> result<void> { return {}; });

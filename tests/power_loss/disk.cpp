@@ -84,16 +84,25 @@ void disk::apply(const disk_op& op) {
         overlay(earlier.bytes, earlier.offset, op.bytes, op.offset);
       break;
     }
-    case disk_op::kind::flush:
-      for (auto& [offset, bytes] : files_[op.file].pending) {
-        auto& durable = files_[op.file].durable;
+    case disk_op::kind::flush: {
+      auto& [durable, pending, cut] = files_[op.file];
+      for (auto& [offset, bytes] : pending) {
         durable.resize(
           std::max<std::size_t>(durable.size(), offset + bytes.size()));
         overlay(durable, 0, bytes, offset);
       }
-      files_[op.file].pending.clear();
+      pending.clear();
+      if (cut)
+        durable.resize(std::min<std::size_t>(durable.size(), *cut));
+      cut.reset();
       break;
-    case disk_op::kind::failed_flush: files_[op.file].pending.clear(); break;
+    }
+    case disk_op::kind::failed_flush:
+      files_[op.file].pending.clear();
+      files_[op.file].cut.reset();
+      break;
+    case disk_op::kind::cut: files_[op.file].cut = op.offset; break;
+    case disk_op::kind::exchange:
     case disk_op::kind::create:
     case disk_op::kind::rename:
     case disk_op::kind::remove: change_names(op); break;
@@ -115,7 +124,9 @@ void disk::change_names(const disk_op& op) {
   if (op.what == disk_op::kind::create) {
     names_[op.path] = op.file;
     files_[op.file];
-  } else {
+  } else if (op.what == disk_op::kind::exchange)
+    std::swap(names_.at(op.path), names_.at(op.target));
+  else {
     auto gone = names_.extract(op.path);
     assert(!gone.empty());
     if (op.what == disk_op::kind::rename)
@@ -183,6 +194,8 @@ std::string disk::survivor(random_source& random, const file_state& file,
                   out.begin() + std::ptrdiff_t(at));
     }
   }
+  if (file.cut && below(random, 2) == 0)
+    out.resize(std::min<std::size_t>(out.size(), *file.cut));
   return out;
 }
 

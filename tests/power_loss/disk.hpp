@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,8 +23,10 @@ struct disk_op {
     flush,         // every earlier write to the file is durable
     failed_flush,  // every earlier write that is not durable never will be
     rename,        // `path` becomes `target`
-    remove,        // `path` is gone
-    sync_folder,   // the names in the folder `path` are durable
+    exchange,      // they change places
+    cut,         // the file ends at `offset`; nothing is written until a flush
+    remove,      // `path` is gone
+    sync_folder, // the names in the folder `path` are durable
     nothing,
   };
 
@@ -71,6 +74,7 @@ private:
   struct file_state {
     std::string durable;
     std::vector<pending_write> pending;
+    std::optional<std::uint64_t> cut; // after them
   };
 
   struct name_change {

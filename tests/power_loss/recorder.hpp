@@ -11,11 +11,11 @@
 
 namespace callboard::test {
 
-/// While one lives, every open, write, flush, rename and removal below the
-/// folder is recorded, whoever makes it: `recorder.cpp` defines the system
-/// calls' names, so calls of the wal, of LMDB and of the standard library all
-/// come through it. A call and its record are one step: the order is exact.
-/// At most one lives at a time.
+/// While one lives, every open, write, cut, flush, rename, exchange and removal
+/// below the folder is recorded, whoever makes it: `recorder.cpp` defines the
+/// system calls' names, so calls of the wal, of LMDB and of the standard
+/// library all come through it. A call and its record are one step: the order
+/// is exact. At most one lives at a time.
 class recorder {
 public:
   /// `folder` holds exactly `initial` now.

@@ -2,6 +2,7 @@
 #include "tests/power_loss/small_node.hpp"
 
 #include "persistence/codec.hpp"
+#include "persistence/replay.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -13,23 +14,6 @@ namespace {
 
 constexpr std::chrono::minutes deadline{1};
 
-/// The same rule as the server's: entries follow each other without a gap.
-result<void> replay(store& db, std::size_t partitions,
-                    const wal_format::entry_view& entry) {
-  if (entry.partition.value >= partitions)
-    return errc::corrupt;
-  auto applied = db.applied(entry.partition);
-  if (entry.index <= applied)
-    return {};
-  if (entry.index.value != applied.value + 1)
-    return errc::corrupt;
-  auto what = decode(entry.body);
-  if (!what)
-    return what.error();
-  db.apply(entry.partition, entry.index, *what, entry.body.size());
-  return {};
-}
-
 } // namespace
 
 result<std::unique_ptr<small_node>>
@@ -39,6 +23,12 @@ small_node::open(const small_node_options& options, std::string& diagnosis) {
   if (!folder)
     return folder.error();
   out->folder_ = std::make_unique<data_folder>(std::move(*folder));
+  for (auto& lost :
+       {out->folder_->missing_store(), out->folder_->missing_log()})
+    if (lost) {
+      diagnosis = *lost;
+      return errc::corrupt;
+    }
   auto partitions = out->folder_->identity().partitions;
   auto db = store::open({.folder = out->folder_->store(),
                          .partitions = partitions,
@@ -47,14 +37,12 @@ small_node::open(const small_node_options& options, std::string& diagnosis) {
   if (!db)
     return db.error();
   out->db_ = std::move(*db);
-  auto files = wal::open(
-    {out->folder_->wal(), options.file_bytes},
-    [&](const wal_format::entry_view& entry) {
-      return replay(*out->db_, partitions, entry);
-    },
-    diagnosis);
+  auto files =
+    wal::open({out->folder_->wal(), options.file_bytes},
+              replay_into(*out->db_, options.replay_bytes), diagnosis);
   if (!files)
     return files.error();
+  [[maybe_unused]] auto noted = out->folder_->set_complete();
   for (std::size_t p = 0; p < partitions; ++p)
     out->next_.push_back(out->db_->applied({p}));
   out->waiting_.resize(partitions);

@@ -22,6 +22,7 @@ struct small_node_options {
   std::size_t partitions = 3;
   std::size_t file_bytes = std::size_t{128} << 10;
   std::size_t flush_bytes = std::size_t{64} << 10;
+  std::size_t replay_bytes = std::size_t{64} << 20; // then LMDB takes them
   bool flush_in_background = true;
   /// Called on the journal's thread when entries are flushed.
   std::function<void(partition_id, log_index)> acknowledged;

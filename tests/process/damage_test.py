@@ -67,6 +67,32 @@ class DamageTest(ProcessCase):
         self.assertIn("is damaged: what its file `node` says", done.stderr)
         self.assertNotIn("callboard check", done.stderr)  # that is what says so
 
+    def test_what_is_missing_of_a_directory_is_not_made_anew(self):
+        with open(os.path.join(self.data, "node")) as file:
+            self.assertIn("\ncomplete ", file.read())
+        for part in ("store", "store/data.mdb", "wal", "wal/salt"):
+            kept = os.path.join(self.folder, "kept")
+            os.rename(os.path.join(self.data, part), kept)
+            self.refused(1, f"is damaged: {self.data}/{part} is missing")
+            for command in ("check", "compact"):
+                done = self.run_to_end(command, "--data", self.data)
+                self.assertEqual(done.returncode, 1)
+                self.assertIn(f"{self.data}/{part} is missing", done.stdout + done.stderr)
+            self.assertFalse(os.path.exists(os.path.join(self.data, part)))
+            os.rename(kept, os.path.join(self.data, part))
+        self.start()
+
+    def test_a_directory_of_an_earlier_build_is_marked_by_its_next_start(self):
+        node = os.path.join(self.data, "node")
+        with open(node) as file:
+            lines = file.readlines()
+        with open(node, "w") as file:  # the first builds wrote no checksum either
+            file.writelines(line for line in lines if not line.startswith(("complete", "sum")))
+        self.assertEqual(self.run_to_end("check", "--data", self.data).returncode, 0)
+        self.assertEqual(self.start().terminate(10)[1], 0)
+        with open(node) as file:
+            self.assertEqual(file.readlines(), lines)
+
     def test_a_copy_that_may_not_be_written_is_checked(self):
         copy = os.path.join(self.folder, "copy")
         for kept in (True, False):

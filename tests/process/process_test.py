@@ -4,9 +4,12 @@ import base64
 import http.client
 import json
 import os
+import resource
 import signal
 import socket
+import subprocess
 import threading
+import time
 
 from process_case import ProcessCase, main
 from broker_process import free_port
@@ -25,6 +28,26 @@ class ProcessTest(ProcessCase):
         self.refused(2, "--tls-key", "--tls-cert", "only.pem")
         self.refused(2, "/nowhere.pem", "--tls-cert", "/nowhere.pem", "--tls-key", "/nowhere.key")
         self.assertFalse(os.path.exists(self.data))
+
+    def test_a_command_that_cannot_be_meant_ends_with_2_and_asks_nobody(self):
+        with socket.socket() as node:
+            node.bind(("127.0.0.1", 0))
+            node.listen()
+            node.settimeout(0)
+            at = ("--http", f"127.0.0.1:{node.getsockname()[1]}")
+            for words, text in ((("health", "http://127.0.0.1:99999"), "99999"),
+                                (("health", f"http://{at[1]}", "--ca", "/nope"), "/nope"),
+                                (("cluster", "status", *at, "--user", "admin"), "NAME:PASSWORD"),
+                                (("cluster", "add", "4", *at), "'4' is not ID=HOST:PORT"),
+                                (("cluster", "add", "4=foo", *at), "'4=foo'"),
+                                (("cluster", "remove", "x", *at), "'x' is no node"),
+                                (("cluster", "transfer", "x", *at), "'x' is no node"),
+                                (("cluster", "drain", "70000", *at), "'70000' is no node")):
+                done = self.run_to_end(*words)
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertIn(text, done.stderr)
+            with self.assertRaises(BlockingIOError):
+                node.accept()
 
     def test_an_open_address_needs_a_password(self):
         self.refused(2, "CALLBOARD_ADMIN_PASSWORD", "--http", f"0.0.0.0:{free_port()}")
@@ -105,7 +128,33 @@ class ProcessTest(ProcessCase):
         self.data = os.path.join(self.folder, "file")
         with open(self.data, "wb"):
             pass
-        self.refused(1, f"cannot read or write {self.data} (storage_failed)\n", "--http", f"127.0.0.1:{free_port()}")
+        self.refused(1, f"cannot read or write {self.data}: {self.data}: Not a directory; or choose another directory with --data\n", "--http", f"127.0.0.1:{free_port()}")
+
+    def test_a_folder_that_may_not_be_written_is_named_with_the_reason(self):
+        self.data = "/proc/callboard"  # nobody can make it, root neither
+        self.refused(1, f"cannot read or write {self.data}: {self.data}: No such file or directory; or choose another")
+
+    def test_too_few_descriptors_are_told_as_such(self):
+        words = ("serve", "--data", self.data, "--http", f"127.0.0.1:{free_port()}", "--barco", "off")
+        done = subprocess.run(["sh", "-c", 'ulimit -n 8; exec "$0" "$@"', self.binary, *words], timeout=60,
+                              capture_output=True, text=True)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("raise the limit of open files", done.stderr)
+
+    def test_a_lack_of_descriptors_is_logged_once_a_minute(self):
+        broker = self.start("--threads", "1")
+        used = len(os.listdir(f"/proc/{broker.process.pid}/fd"))
+        most = resource.prlimit(broker.process.pid, resource.RLIMIT_NOFILE)[1]
+        resource.prlimit(broker.process.pid, resource.RLIMIT_NOFILE, (used + 1, most))
+        clients = [socket.create_connection(("127.0.0.1", broker.port)) for _ in range(5)]
+        time.sleep(0.5)  # some ten attempts
+        self.assertEqual(broker.log_tail().count("no descriptors left"), 1)
+        resource.prlimit(broker.process.pid, resource.RLIMIT_NOFILE, (most, most))
+        for one in clients:
+            one.close()
+        client = Client(broker.port)
+        self.assertEqual(client.request("GET", "/health/live").status, 204)
+        client.close()
 
     def test_a_folder_is_served_once(self):
         self.start()

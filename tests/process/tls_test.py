@@ -99,7 +99,7 @@ class TlsTest(ProcessCase):
                 ((f"https://localhost:{port}", "--insecure"), 0, ""),
                 ((f"https://localhost:{port}",), 1, "certificate verify failed"),
                 ((f"https://127.1:{port}", "--ca", self.cert), 1, "certificate verify failed"),  # another name for it
-                ((f"https://localhost:{port}", "--ca", "/nowhere.pem"), 1, "/nowhere.pem"),
+                ((f"https://localhost:{port}", "--ca", "/nowhere.pem"), 2, "/nowhere.pem"),
                 ((f"http://localhost:{port}",), 1, "https://")):
             done = self.run_to_end("health", *words)
             self.assertEqual(done.returncode, code, done.stderr)

@@ -6,6 +6,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <chrono>
+#include <ctime>
 #include <future>
 #include <thread>
 
@@ -57,20 +58,21 @@ void journal_node::start() {
   REQUIRE(install_snapshot(folders, folder.path / "store", folder.path / "wal",
                            folder.path / "member")
             .has_value());
-  auto opened = store::open({.folder = folder.path / "store", .partitions = 2});
+  auto opened =
+    store::open({.folder = folder.path / "store",
+                 .partitions = 2,
+                 .disk_bytes_max = cluster_.limits().disk_bytes_max});
   REQUIRE(opened.has_value());
   db = std::move(*opened);
   auto state = load_member(folder.path / "member");
   REQUIRE(state.has_value());
-  bool fresh = !*state;
-  if (fresh)
+  if (!*state)
     *state = first_state();
   std::string diagnosis;
   auto& limits = cluster_.limits();
   auto from =
     open_log(folder.path / "wal", **state, diagnosis, limits.wal_file_bytes);
   REQUIRE(from.has_value());
-  from->fresh = fresh;
   from->state.starts = ++starts_;
   from->state.vote = state_for_start(id_, log_of(*from));
   REQUIRE(save_member(folder.path / "member", from->state).has_value());
@@ -146,6 +148,7 @@ void journal_node::lose_disk() {
 }
 
 void journal_node::role(bool leads) {
+  thread_ = ::pthread_self();
   std::lock_guard lock{mutex_};
   if (leads_.exchange(leads) && !leads) {
     pending_.clear();
@@ -204,6 +207,15 @@ bool journal_node::has_user(const std::string& login) const {
 std::size_t journal_node::users() const {
   auto all = db->users();
   return all ? all->size() : 0;
+}
+
+std::chrono::nanoseconds journal_node::worked() const {
+  clockid_t its_clock{};
+  timespec out{};
+  REQUIRE(::pthread_getcpuclockid(thread_, &its_clock) == 0);
+  REQUIRE(::clock_gettime(its_clock, &out) == 0);
+  return std::chrono::seconds{out.tv_sec}
+         + std::chrono::nanoseconds{out.tv_nsec};
 }
 
 std::size_t journal_node::wal_files() const {

@@ -5,7 +5,10 @@
 #include "actors/replication/snapshot_exchange.hpp"
 #include "tests/support/temporary_folder.hpp"
 
+#include <pthread.h>
+
 #include <atomic>
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <map>
@@ -30,6 +33,7 @@ struct journal_limits {
   std::size_t tail_entries_max = limits::tail_entries_max;
   std::size_t tail_bytes_max = limits::tail_bytes_max;
   unsigned election_timeout_ms = 200;
+  std::uint64_t disk_bytes_max = 0;
   bool restarts_fetched = true; // false: the test does
 };
 
@@ -62,6 +66,9 @@ public:
   bool has_user(const std::string& login) const;
   std::size_t users() const;
 
+  /// Time that its journal's thread has worked, once it has led.
+  std::chrono::nanoseconds worked() const;
+
   /// Of its log's files that are in use.
   std::size_t wal_files() const;
 
@@ -89,6 +96,7 @@ private:
   bool joins_;
   std::uint64_t starts_ = 0;
   std::atomic<bool> leads_{false};
+  std::atomic<pthread_t> thread_{};
   std::atomic<int> snapshots_wanted_{0};
   std::atomic<bool> must_restart_{false};
   mutable std::mutex mutex_; // what follows

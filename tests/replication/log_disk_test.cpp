@@ -36,6 +36,16 @@ std::string text_of(const stored_member& member) {
   return out;
 }
 
+/// As a full disk: no file of the log can be made, whatever it would be called.
+void fill_up(const std::filesystem::path& wal) {
+  for (int i = 0; i < 1'000; ++i) {
+    auto name = std::to_string(i);
+    name = std::string(12 - name.size(), '0') + name + ".spare";
+    std::error_code exists;
+    std::filesystem::create_symlink("/dev/full", wal / name, exists);
+  }
+}
+
 /// A disk that can be waited for.
 class waited_disk {
 public:
@@ -218,6 +228,51 @@ TEST_CASE("what a new base made needless goes without another flush") {
   disk.put({.base = base}); // nobody tidies afterwards
   CHECK(eventually([&] { return disk.first_readable() > 40; }));
   CHECK(disk.first_readable() <= 56);
+}
+
+TEST_CASE("on a full disk what is kept for others makes room for what comes") {
+  temporary_folder folder;
+  auto state = some_state();
+  std::string diagnosis;
+  auto log = open_log(folder.path / "wal", state, diagnosis, 8192);
+  REQUIRE(log.has_value());
+  log_disk disk{std::move(log->files), folder.path / "member", state,
+                [](std::size_t) {}, 100 * 8192};
+  disk.keep_for_others(11);
+  for (entry_index i = 11; i <= 60; ++i)
+    disk.put({.first = i, .entries = {entry(3, std::string(1000, 'x'))}});
+  auto base = state.base;
+  base.index = 55;
+  disk.put({.base = base});
+  disk.put({.first = 61, .entries = {entry(3, "last")}});
+  REQUIRE(eventually([&] { return disk.read(61).has_value(); }));
+  REQUIRE(disk.first_readable() == 11);
+  fill_up(folder.path / "wal");
+  disk.tidy();
+  CHECK(disk.no_spare() == errc::none);
+  CHECK(disk.first_readable() > 40);
+  CHECK(disk.first_readable() <= 56);
+}
+
+TEST_CASE("a base that a full disk cannot take stops no entries") {
+  temporary_folder folder;
+  auto state = some_state();
+  auto file = folder.path / "member";
+  REQUIRE(save_member(file, state).has_value());
+  waited_disk on{folder.path, state};
+  auto spare = folder.path / "member.new";
+  std::filesystem::remove(spare);
+  std::filesystem::create_symlink("/dev/full", spare);
+  auto base = state.base;
+  base.index = 11;
+  base.term = 3;
+  on.put_and_wait(
+    {{.base = base}, {.first = 11, .entries = {entry(3, "a"), entry(3, "b")}}});
+  CHECK(on.disk->read(12).has_value());
+  CHECK(load_member(file).value().value().base.index == 10);
+  std::filesystem::remove(spare);
+  on.put_and_wait({{.first = 13, .entries = {entry(3, "c")}}});
+  CHECK(load_member(file).value().value().base.index == 11);
 }
 
 TEST_CASE("a tail that the base replaced is no part of the log") {

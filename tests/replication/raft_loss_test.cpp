@@ -112,6 +112,11 @@ TEST_CASE("a follower gets the snapshot when an entry for it is gone") {
     group.advance(500);
     CHECK(m.snapshot_needed);
     CHECK(group[behind].installs == 0);
+    for (int i = 0; i < 20; ++i) { // meanwhile it hears its leader
+      group.advance(100);
+      for (auto& p : group[behind]->peers(group.now))
+        CHECK((p.id != leader || *p.silent_ms < 300));
+    }
     group.compact(m, 1'000);
     group.advance(500);
     CHECK(group[behind].installs == 1);

@@ -26,16 +26,30 @@ peer_message to_first(raft_id from, raft_message_type type) {
 }
 
 /// Whether node 1, with an empty disk, takes it for lost when it hears these,
-/// the last of which asks for its vote in term 51.
+/// the last of which asks for its vote in term 51. It is started anew `before`
+/// it has heard that many of them.
 bool recovers(journal_cluster& cluster,
-              const std::vector<peer_message>& messages) {
+              const std::vector<peer_message>& messages,
+              std::size_t before = SIZE_MAX) {
   auto& node = cluster.node(1);
   node.stop();
   node.lose_disk();
   cluster.cut(1, true);
   node.start();
-  for (auto& one : messages)
-    node.log->received(encode(one));
+  for (std::size_t n = 0; n < messages.size(); ++n) {
+    if (n == before) {
+      node.stop();
+      node.start();
+    }
+    node.log->received(encode(messages[n]));
+    auto term = messages[n].header.type == RAFT_REQUEST_VOTE
+                  ? messages[n].header.request_vote.term
+                  : 0;
+    REQUIRE(eventually([&] {
+      auto status = node.log->status();
+      return status.recovering || status.term >= term;
+    }));
+  }
   REQUIRE(eventually([&] {
     auto status = node.log->status();
     return status.recovering || status.term == 51;
@@ -228,6 +242,42 @@ TEST_CASE("only who joins at the beginning votes with an empty disk") {
   CHECK_FALSE(recovers(cluster, {leader, candidate}));
   leader.header.append_entries.leader_commit = 3;
   CHECK(recovers(cluster, {leader, candidate}));
+}
+
+TEST_CASE("a disk that is lost before the node hears of others is still lost "
+          "after the next start") {
+  journal_cluster cluster{3};
+  auto candidate = to_first(3, RAFT_REQUEST_VOTE);
+  candidate.header.request_vote = {2, 51, 3, 3, 50, true, false};
+  CHECK(recovers(cluster, {candidate}, 0));
+}
+
+TEST_CASE("who voted for a new cluster's first leader votes for it again") {
+  journal_cluster cluster{3};
+  auto first = to_first(3, RAFT_REQUEST_VOTE);
+  first.header.request_vote = {2, 50, 3, 1, 1, true, false};
+  auto again = to_first(3, RAFT_REQUEST_VOTE); // it began to lead, and ended
+  again.sequence = 2;
+  again.header.request_vote = {2, 51, 3, 2, 50, true, false};
+  CHECK_FALSE(recovers(cluster, {first, again}));
+  CHECK_FALSE(recovers(cluster, {first, again}, 1));
+}
+
+TEST_CASE("a new cluster forms though its first starts were interrupted") {
+  journal_cluster cluster{3};
+  for (raft_id id : {1, 2, 3}) {
+    cluster.cut(id, true);
+    cluster.node(id).stop();
+    cluster.node(id).lose_disk();
+  }
+  for (int start = 0; start < 2; ++start)
+    for (raft_id id : {1, 2, 3}) {
+      cluster.node(id).start();
+      if (start == 0)
+        cluster.node(id).stop();
+      cluster.cut(id, start == 0);
+    }
+  CHECK(cluster.publish("first"));
 }
 
 TEST_CASE(

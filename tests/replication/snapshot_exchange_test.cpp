@@ -7,6 +7,9 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <atomic>
+#include <fstream>
+
 using namespace callboard;
 using namespace callboard::test;
 
@@ -68,6 +71,10 @@ public:
                              other.path / "store", other.path / "wal",
                              other.path / "member")
               .has_value());
+  }
+
+  member_state own() const {
+    return load_member(other.path / "member").value().value();
   }
 
   std::size_t users() { return other_db_->users()->size(); }
@@ -170,4 +177,75 @@ TEST_CASE("a node is not sent an older copy than its own log") {
   REQUIRE(copied.has_value());
   REQUIRE(copied->has_value());
   CHECK((*copied)->base.index == 200);
+}
+
+TEST_CASE("a damaged copy costs nothing that is here") {
+  two_nodes nodes{[](auto) { return true; }};
+  nodes.lagging->fetch();
+  REQUIRE(eventually([&] { return nodes.complete.load(); }));
+  auto installing = nodes.other.path / "installing";
+  auto wal = nodes.other.path / "wal";
+  std::filesystem::create_directory(wal);
+  std::ofstream{installing / "member"} << "nonsense";
+  SECTION("before it is begun") {
+    nodes.restart_with_copy();
+    CHECK(nodes.users() == 0);
+    CHECK(std::filesystem::exists(wal));
+    CHECK_FALSE(nodes.own().recovering);
+  }
+  SECTION("when its store is there already") {
+    std::filesystem::rename(installing / "data.mdb",
+                            nodes.other.path / "store" / "data.mdb");
+    nodes.restart_with_copy();
+    CHECK(nodes.users() == 2000);
+    CHECK(nodes.own().recovering);
+  }
+  CHECK(nodes.own().vote.term == 9);
+  CHECK(nodes.own().base.index == 1);
+  CHECK(!std::filesystem::exists(installing));
+}
+
+TEST_CASE("a copy takes the place of one that was never installed") {
+  two_nodes nodes{[](auto) { return true; }};
+  auto installing = nodes.other.path / "installing";
+  std::filesystem::create_directory(installing);
+  std::ofstream{installing / "member"} << "nonsense";
+  nodes.lagging->fetch();
+  REQUIRE(eventually([&] { return nodes.complete.load(); }));
+  nodes.restart_with_copy();
+  CHECK(nodes.users() == 2000);
+}
+
+TEST_CASE("no copy of the store is made without room for it") {
+  temporary_folder folder;
+  auto db = open_store(folder.path / "store");
+  fill(*db);
+  std::atomic<std::uint64_t> room{db->used_bytes()};
+  std::atomic<int> refused{0};
+  std::atomic<int> sent{0};
+  snapshot_exchange leading{
+    *db,
+    snapshot_folders_in(folder.path),
+    {.base = some_base,
+     .last = [] { return entry_index{0}; },
+     .send =
+       [&](raft_id, snapshot_frame, const std::string& bytes) {
+         ++(decode_snapshot_piece(bytes)->copy == 0 ? refused : sent);
+         return true;
+       },
+     .leader = [] { return raft_id{1}; },
+     .complete = [] {},
+     .room = [&] { return room.load(); }}};
+  auto ask = [&] {
+    leading.received(2, snapshot_frame::ask, encode(snapshot_ask{0, 0}));
+  };
+  ask();
+  REQUIRE(eventually([&] { return refused == 1; }));
+  CHECK(!std::filesystem::exists(folder.path / "outgoing"));
+  CHECK(leading.lacks_room());
+  room = UINT64_MAX;
+  ask();
+  REQUIRE(eventually([&] { return sent == 1; }));
+  CHECK_FALSE(leading.lacks_room());
+  leading.stop();
 }

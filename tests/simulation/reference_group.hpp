@@ -213,6 +213,13 @@ public:
         its.is = state::kept;
   }
 
+  /// What was never delivered.
+  void lose_below(event_number first) {
+    for (event_number n; n < first; n = n + 1)
+      if (auto& its = lives[{lane::source, n}]; its.is == state::ready)
+        its.is = state::settled;
+  }
+
   // --- pauses ----------------------------------------------------------------
 
   void trip(std::uint64_t delay, wall_time now) {

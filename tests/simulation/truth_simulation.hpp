@@ -3,6 +3,7 @@
 #pragma once
 
 #include "actors/core/limits.hpp"
+#include "actors/core/names.hpp"
 #include "tests/simulation/comparison.hpp"
 #include "tests/simulation/lone_partition.hpp"
 #include "tests/simulation/reference_group.hpp"
@@ -27,7 +28,7 @@ public:
   }
 
   void step() {
-    switch (p.random() % 25) {
+    switch (p.random() % 27) {
       case 0:
       case 1:
       case 2: publish(); break;
@@ -58,6 +59,8 @@ public:
           compare();
         break;
       case 24: move(); break;
+      case 25: cut(); break;
+      case 26: update(); break;
     }
     check();
   }
@@ -333,6 +336,42 @@ private:
         break;
       case 4: done(core.stop_replay(), [](auto& m) { m.stop_replay(); }); break;
     }
+  }
+
+  /// The stream loses its oldest events: those that were never delivered.
+  void cut() {
+    auto& core = p.group(key);
+    auto first =
+      std::min(core.checkpoint(lane::source) + p.random() % 4, core.end());
+    bool loses = core.loses_below(first);
+    auto todo = core.cut(lane::source, first);
+    REQUIRE(todo.nothing() != loses);
+    done(std::move(todo), [&](auto& m) { m.lose_below(first); });
+  }
+
+  /// Other limits: what has used up its attempts is parked at once.
+  void update() {
+    auto& core = p.group(key);
+    auto settings = model.settings;
+    auto limit = p.random() % 4;
+    settings.max_retry_count = std::int32_t(limit);
+    done(core.update(settings, core.end()),
+         [&](auto& m) { m.settings = settings; });
+    auto parked = parked_stream(key.stream, key.group);
+    std::vector<leasable> events;
+    for (auto& [in, numbers] : core.used_up({}, SIZE_MAX, p.now))
+      for (auto n = numbers.first; n < numbers.end(); n = n + 1)
+        events.push_back(p.as_leasable(
+          {in, n}, *p.committed(in == lane::source ? key.stream : parked, n)));
+    auto todo = core.give_up(events, p.now);
+    REQUIRE(todo.applied == events.size());
+    done(std::move(todo), [&](auto& m) {
+      for (auto& one : events)
+        m.park_ready(one.at, p.now);
+    });
+    for (auto& [at, its] : model.lives)
+      REQUIRE((its.is != state::retry || settings.min_retry_span_ms > 0
+               || its.attempts <= limit));
   }
 
   void crash() {

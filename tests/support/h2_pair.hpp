@@ -20,7 +20,7 @@ public:
       : options(std::move(how)), protocol(options, now), client(client_how) {}
 
   h2_protocol::moment moment() const {
-    return {now, "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"};
+    return {now, "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n", bound};
   }
 
   /// Until nobody has more to say.
@@ -95,6 +95,7 @@ public:
 
   http_options options;
   h2_protocol::time_point now{std::chrono::hours{1}};
+  bool bound = false; // something is, to the connection
   h2_protocol protocol;
   h2_peer client;
   std::map<std::uint64_t, http_request> requests; // that were handed out

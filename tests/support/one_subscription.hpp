@@ -89,6 +89,29 @@ public:
                         now, 0));
   }
 
+  void park(std::uint64_t n) {
+    record(core->settle(settle_action::park, std::vector{event_id(n)}, {}, {},
+                        now, 0));
+  }
+
+  /// The stream loses all below `first`; whether that is a record.
+  bool cut(std::uint64_t first) {
+    auto todo = core->cut(lane::source, {first});
+    bool any = !todo.nothing();
+    record(std::move(todo));
+    return any;
+  }
+
+  /// New settings, and what these forbid.
+  void update(const group_settings& settings, event_number first = {}) {
+    record(core->update(settings, {end_}, first));
+    std::vector<leasable> events;
+    for (auto& [in, numbers] : core->used_up({}, SIZE_MAX, now))
+      for (auto n = numbers.first; n < numbers.end(); n = n + 1)
+        events.push_back(leasable_at({in, n}));
+    record(core->give_up(events, now));
+  }
+
   void retry(std::uint64_t n, std::optional<std::uint64_t> delay_ms = {},
              std::string words = {}) {
     record(core->settle(settle_action::retry, std::vector{event_id(n)}, words,

@@ -7,6 +7,8 @@
 #include "tests/support/temporary_folder.hpp"
 #include "tests/support/virtual_time.hpp"
 
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <random>
@@ -31,9 +33,16 @@ public:
   world& operator=(const world&) = delete;
 
   /// kill -9, and a start: what was not flushed is gone, timers and waits too.
-  void crash() {
-    epoch_ = now();
+  void crash() { crash({}, {}); }
+
+  /// The same, with a start that comes so much later, and what somebody does to
+  /// the folder in between.
+  void crash(std::chrono::milliseconds later,
+             const std::function<void()>& meanwhile) {
+    epoch_ = now() + std::uint64_t(later.count());
     stop();
+    if (meanwhile)
+      meanwhile();
     start();
   }
 
