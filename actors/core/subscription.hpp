@@ -336,6 +336,7 @@ private:
   void return_as(std::span<const position> at, const runs::state& next);
   void advance(lane in, group_effects& into);
   group_effects cut_untouched(event_number first);
+  group_effects settle_untouched(event_number end, std::uint64_t keep);
   void replay_up_to(event_number end);
   group_effects on_record(group_effects todo) const;
   group_effects finish(group_effects todo);

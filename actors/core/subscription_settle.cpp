@@ -218,30 +218,17 @@ group_effects subscription::cut(lane in, event_number first) {
 group_effects subscription::cut_untouched(event_number first) {
   auto& source = lane_of(lane::source);
   first = std::min(first, source.end);
-  while (auto gap = source.states.first_gap(source.hint, first)) {
-    source.states.assign(*gap, {run_state::settled, 0, {}, {}});
-    row_.settled += gap->count;
-    source.hint = gap->end();
-  }
+  auto out = settle_untouched(first, 0);
   source.hint = std::max(source.hint, first); // the next cut looks on from here
-  group_effects out;
-  advance(lane::source, out);
   return finish(std::move(out));
 }
 
-bool subscription::loses_below(event_number first) const {
+/// Of the source, below `end`: all but the first `keep`.
+group_effects subscription::settle_untouched(event_number end,
+                                             std::uint64_t keep) {
   auto& source = lane_of(lane::source);
-  return source.states.first_gap(source.hint, std::min(first, source.end))
-    .has_value();
-}
-
-group_effects subscription::abandon(std::uint64_t keep) {
-  auto& source = lane_of(lane::source);
-  group_effects out;
-  for (auto at = source.hint;;) {
-    auto gap = source.states.first_gap(at, source.end);
-    if (!gap)
-      break;
+  auto at = source.hint;
+  while (auto gap = source.states.first_gap(at, end)) {
     at = gap->end();
     auto kept = std::min(keep, gap->count);
     keep -= kept;
@@ -251,8 +238,19 @@ group_effects subscription::abandon(std::uint64_t keep) {
     source.states.assign(rest, {run_state::settled, 0, {}, {}});
     row_.settled += rest.count;
   }
+  group_effects out;
   advance(lane::source, out);
-  return finish(std::move(out));
+  return out;
+}
+
+bool subscription::loses_below(event_number first) const {
+  auto& source = lane_of(lane::source);
+  return source.states.first_gap(source.hint, std::min(first, source.end))
+    .has_value();
+}
+
+group_effects subscription::abandon(std::uint64_t keep) {
+  return finish(settle_untouched(lane_of(lane::source).end, keep));
 }
 
 group_effects subscription::drop(std::span<const position> gone) {
