@@ -175,6 +175,7 @@ caf::result<log_index> partition_state::propose(proposal& what) {
           heads->remove({stream, expected_version::any, false}, node->wall())
             .what,
           todo);
+    schedule_sweeps(todo); // parked events may have a $maxAge, too
   }
   if (!what.copies.empty()) {
     if (auto why = load_heads({what.kept_stream}); why != errc::none)
@@ -182,7 +183,6 @@ caf::result<log_index> partition_state::propose(proposal& what) {
     heads->append_copies(what.kept_stream, what.copies_from,
                          std::move(what.copies), todo, node->wall());
   }
-  schedule_sweeps(todo); // parked events may have a $maxAge, too
   announce(std::move(what.notices), todo);
   if (!retry_steps.empty())
     count_moved(todo);
