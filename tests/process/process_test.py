@@ -141,13 +141,26 @@ class ProcessTest(ProcessCase):
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn("raise the limit of open files", done.stderr)
 
+    def thread_sleeps(self, pid, times):
+        """Waits until one of its threads has slept so many times more."""
+        def sleeps():
+            out = {}
+            for task in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{task}/status") as file:
+                    out[task] = next(int(line.split()[1]) for line in file if line.startswith("voluntary"))
+            return out
+        before, deadline = sleeps(), time.monotonic() + 20
+        while max(now - before.get(task, now) for task, now in sleeps().items()) < times:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.02)  # between two polls of a condition with a deadline
+
     def test_a_lack_of_descriptors_is_logged_once_a_minute(self):
         broker = self.start("--threads", "1")
         used = len(os.listdir(f"/proc/{broker.process.pid}/fd"))
         most = resource.prlimit(broker.process.pid, resource.RLIMIT_NOFILE)[1]
         resource.prlimit(broker.process.pid, resource.RLIMIT_NOFILE, (used + 1, most))
         clients = [socket.create_connection(("127.0.0.1", broker.port)) for _ in range(5)]
-        time.sleep(0.5)  # some ten attempts
+        self.thread_sleeps(broker.process.pid, 20)  # ten attempts at least: each is followed by one
         self.assertEqual(broker.log_tail().count("no descriptors left"), 1)
         resource.prlimit(broker.process.pid, resource.RLIMIT_NOFILE, (most, most))
         for one in clients:
