@@ -14,10 +14,7 @@ TEST_CASE("what is given back while more is being read comes again") {
   w.crash(); // a reader has to be asked
   auto partition = w.broker.routes->partitions[0];
   auto stream = topic_stream(w.node->placement, "t", {0});
-  w.vt
-    ->ask<bool>(partition, open_atom_v,
-                open_readers{"g", {stream}, start_policy::earliest})
-    .value();
+  open_reading(w, stream);
   slice_poll what{"g", {7}, {}, {stream}, 1'000, 10, true};
   caf::scoped_actor self{w.vt->sys};
   auto pending = self->request(partition, caf::infinite, poll_atom_v, what);

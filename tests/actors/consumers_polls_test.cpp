@@ -91,10 +91,7 @@ TEST_CASE("a poll that asks a partition again commits nothing there, and takes "
   produce(w, "t", 0, {"1", "2", "3", "4", "5", "6"}).value();
   auto partition = w.broker.routes->partitions[0];
   auto stream = topic_stream(w.node->placement, "t", {0});
-  w.vt
-    ->ask<bool>(partition, open_atom_v,
-                open_readers{"g", {stream}, start_policy::earliest})
-    .value();
+  open_reading(w, stream);
   auto first_of = [&](const slice_poll& what) {
     auto got = w.vt->ask<slice_reply_ptr>(partition, poll_atom_v, what).value();
     return got->chunks.empty() ? no_event
@@ -111,13 +108,7 @@ TEST_CASE("latest passes over the one record that retention has left") {
   world w;
   produce(w, "t", 0, {"1", "2", "3"}).value();
   auto stream = topic_stream(w.node->placement, "t", {0});
-  append_request cut{"$$" + stream, expected_version::any, {}, stream_policy{}};
-  cut.policy->truncate_before = 2;
-  cut.events.push_back({world::id(1'000'000), "$metadata", "{}", "", true});
-  w.vt
-    ->ask<append_reply>(w.broker.routes->partitions[0], append_atom_v,
-                        std::move(cut))
-    .value();
+  truncate(w, stream, 2);
   join(w, "c1", {"t"}, start_policy::latest).value();
   CHECK(take(w, "c1").empty());
   produce(w, "t", 0, {"4"}).value();

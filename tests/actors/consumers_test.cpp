@@ -259,13 +259,7 @@ TEST_CASE("records that retention has cut are passed over") {
   produce(w, "t", 0, {"1", "2", "3"}).value();
   join(w, "c1").value();
   auto stream = topic_stream(w.node->placement, "t", {0});
-  append_request cut{"$$" + stream, expected_version::any, {}, stream_policy{}};
-  cut.policy->truncate_before = 2;
-  cut.events.push_back({world::id(1'000'000), "$metadata", "{}", "", true});
-  w.vt
-    ->ask<append_reply>(w.broker.routes->partitions[0], append_atom_v,
-                        std::move(cut))
-    .value();
+  truncate(w, stream, 2);
   CHECK(data_of(take(w, "c1")) == lines{"3"});
 }
 

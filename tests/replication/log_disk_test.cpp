@@ -84,6 +84,12 @@ public:
   std::optional<log_disk> disk;
 };
 
+/// Entries of a kilobyte, from 11 on: several files.
+void put_up_to_60(log_disk& disk) {
+  for (entry_index i = 11; i <= 60; ++i)
+    disk.put({.first = i, .entries = {entry(3, std::string(1000, 'x'))}});
+}
+
 } // namespace
 
 TEST_CASE("a batch holds what the journal took") {
@@ -187,8 +193,7 @@ TEST_CASE("what is kept for another member is let go of once it has it") {
   REQUIRE(log.has_value());
   log_disk disk{std::move(log->files), folder.path / "member", state,
                 [](std::size_t) {}, 100 * file_bytes};
-  for (entry_index i = 11; i <= 60; ++i)
-    disk.put({.first = i, .entries = {entry(3, std::string(1000, 'x'))}});
+  put_up_to_60(disk);
   disk.keep_for_others(12);
   auto base = state.base;
   base.index = 55;
@@ -220,8 +225,7 @@ TEST_CASE("what a new base made needless goes without another flush") {
   REQUIRE(log.has_value());
   log_disk disk{std::move(log->files), folder.path / "member", state,
                 [](std::size_t) {}};
-  for (entry_index i = 11; i <= 60; ++i)
-    disk.put({.first = i, .entries = {entry(3, std::string(1000, 'x'))}});
+  put_up_to_60(disk);
   CHECK(eventually([&] { return disk.read(60).has_value(); }));
   auto base = state.base;
   base.index = 55;
@@ -239,8 +243,7 @@ TEST_CASE("on a full disk what is kept for others makes room for what comes") {
   log_disk disk{std::move(log->files), folder.path / "member", state,
                 [](std::size_t) {}, 100 * 8192};
   disk.keep_for_others(11);
-  for (entry_index i = 11; i <= 60; ++i)
-    disk.put({.first = i, .entries = {entry(3, std::string(1000, 'x'))}});
+  put_up_to_60(disk);
   auto base = state.base;
   base.index = 55;
   disk.put({.base = base});

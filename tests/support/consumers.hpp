@@ -44,6 +44,25 @@ inline result<append_reply> produce(world& w, const std::string& topic,
                                  append_atom_v, std::move(what));
 }
 
+/// What a stream of the first partition has below `first` is gone.
+inline void truncate(world& w, const std::string& stream, std::uint64_t first) {
+  append_request cut{"$$" + stream, expected_version::any, {}, stream_policy{}};
+  cut.policy->truncate_before = first;
+  cut.events.push_back({world::id(1'000'000), "$metadata", "{}", "", true});
+  w.vt
+    ->ask<append_reply>(w.broker.routes->partitions[0], append_atom_v,
+                        std::move(cut))
+    .value();
+}
+
+/// A group `g` reads a stream of the first partition from its beginning.
+inline void open_reading(world& w, const std::string& stream) {
+  w.vt
+    ->ask<bool>(w.broker.routes->partitions[0], open_atom_v,
+                open_readers{"g", {stream}, start_policy::earliest})
+    .value();
+}
+
 inline result<join_reply> join(world& w, const std::string& id,
                                std::vector<std::string> topics = {"t"},
                                start_policy from = start_policy::earliest,
